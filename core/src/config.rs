@@ -1,0 +1,133 @@
+//! Every number that paces a machine, with its reason.
+
+use std::time::Duration;
+
+/// How a [`Machine`](crate::Machine) paces itself. The defaults suit a long-lived program that
+/// pushes to the platform; each number says why it is what it is.
+///
+/// ```
+/// use simacan_auth::Config;
+/// use std::time::Duration;
+///
+/// let mut config = Config::default();
+/// config.patience = Duration::from_secs(5);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Refresh by itself when it is due, not at the next request. For a driver that keeps
+    /// polling. Default: off, since nothing should happen that nobody asked for.
+    pub keep_alive: bool,
+
+    /// The seed of the jitter: give each process its own, so that a fleet that was started
+    /// together does not refresh together. Default: 0; the adapters draw one.
+    pub seed: u64,
+
+    /// How long before its expiry a token is refreshed, but at most a quarter of its life; a
+    /// jitter makes it earlier by up to as much again. Default: 60 s, time for all retries.
+    pub refresh_margin: Duration,
+
+    /// Transient failures in a row before those who wait are told. Default: 3; 0 counts as 1.
+    pub attempts: u32,
+
+    /// Between the attempts of one round. Default: 250 ms doubling to 30 s, with jitter.
+    pub backoff: Doubling,
+
+    /// After a round that failed, before the next demand starts another. Default: 30 s doubling
+    /// to 5 min: an outage costs the auth endpoint some requests an hour for each client.
+    pub cool_down: Doubling,
+
+    /// Nobody is kept waiting for an attempt that is further away than this. Default: 30 s.
+    pub patience: Duration,
+
+    /// Passwords that may leave without a wait between them. Default: 3, one round of attempts.
+    pub free_logins: u32,
+
+    /// Between further passwords. Default: 30 s doubling to 15 min, which makes at most 10 an
+    /// hour (I13; rule 3 of the platform).
+    pub login_spacing: Doubling,
+
+    /// Without a password for so long, the next ones are free again. Default: 1 h, a token's life.
+    pub login_reset: Duration,
+
+    /// For a target that answers even a fresh token with 401: how long its 401s are
+    /// delivered and start no refresh. Default: 10 s doubling to 10 min.
+    pub target_guard: Doubling,
+
+    /// Refreshes that the 401s of one target origin may start within
+    /// [`target_window`](Self::target_window), whatever it answers in between. Default: 60.
+    pub target_refreshes: u32,
+
+    /// See [`target_refreshes`](Self::target_refreshes). Default: 1 h (I15).
+    pub target_window: Duration,
+}
+
+/// A length of time that doubles each time, up to a longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "there is nothing else to a doubling"
+)]
+pub struct Doubling {
+    /// The first.
+    pub first: Duration,
+    /// None is longer.
+    pub longest: Duration,
+}
+
+impl Doubling {
+    /// The `n`th, counted from 0.
+    pub(crate) fn nth(&self, n: u32) -> Duration {
+        let factor = 1u32.checked_shl(n).unwrap_or(u32::MAX);
+        self.first.saturating_mul(factor).min(self.longest)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        const SECOND: Duration = Duration::from_secs(1);
+        const MINUTE: Duration = Duration::from_secs(60);
+        let doubling = |first, longest| Doubling { first, longest };
+        Self {
+            keep_alive: false,
+            seed: 0,
+            refresh_margin: MINUTE,
+            attempts: 3,
+            backoff: doubling(SECOND / 4, 30 * SECOND),
+            cool_down: doubling(30 * SECOND, 5 * MINUTE),
+            patience: 30 * SECOND,
+            free_logins: 3,
+            login_spacing: doubling(30 * SECOND, 15 * MINUTE),
+            login_reset: 60 * MINUTE,
+            target_guard: doubling(10 * SECOND, 10 * MINUTE),
+            target_refreshes: 60,
+            target_window: 60 * MINUTE,
+        }
+    }
+}
+
+impl Config {
+    /// All times divided by `factor`: for tests in which an hour takes seconds.
+    ///
+    /// # Panics
+    ///
+    /// If `factor` is 0.
+    #[must_use]
+    pub fn compressed(mut self, factor: u32) -> Self {
+        let doublings = [
+            &mut self.backoff,
+            &mut self.cool_down,
+            &mut self.login_spacing,
+            &mut self.target_guard,
+        ];
+        for doubling in doublings {
+            doubling.first /= factor;
+            doubling.longest /= factor;
+        }
+        self.refresh_margin /= factor;
+        self.patience /= factor;
+        self.login_reset /= factor;
+        self.target_window /= factor;
+        self
+    }
+}

@@ -1,0 +1,274 @@
+//! The errors, one enum for each question that a caller can ask.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use thiserror::Error;
+
+use crate::{ForeignOrigin, Timestamp};
+
+/// Why can this request not be authorized by a session? Nothing has been sent.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AuthorizeError {
+    /// The access token has expired, or a target API has answered it with 401.
+    #[error("the access token has expired or was refused by a target API: refresh first")]
+    Unusable,
+    /// The target is none that the provider allows to see the token.
+    #[error(transparent)]
+    ForeignOrigin(#[from] ForeignOrigin),
+}
+
+/// Why does a [`Machine`](crate::Machine) have no token for this caller?
+///
+/// Clones are cheap: everyone who waited gets one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Denied {
+    /// The auth endpoint refused the password. It is not sent again; this ends
+    /// only with other credentials (I2).
+    #[error(
+        "{auth_host} refused the password of {username}: it is not sent again, \
+         set new credentials to go on"
+    )]
+    Rejected {
+        /// Whose password it was.
+        username: String,
+        /// Who refused it.
+        auth_host: String,
+    },
+    /// The auth endpoint could not be reached or gave no useful answer.
+    #[error(
+        "no usable token: {failure} ({auth_host}, {attempts} attempt{}); the next attempt is made on demand after {until}",
+        if *.attempts == 1 { "" } else { "s" }
+    )]
+    Unavailable {
+        /// Who could not be reached.
+        auth_host: String,
+        /// What went wrong at the last attempt.
+        #[source]
+        failure: Failure,
+        /// How many attempts were made before giving up; 0 if none was due.
+        attempts: u32,
+        /// No attempt is made before then; after it, the next caller causes one.
+        until: Timestamp,
+    },
+    /// A panic in the middle of a transition. The session can't be trusted
+    /// any more, and no password leaves; make a new machine.
+    #[error("a panic has interrupted the session: make a new one")]
+    Interrupted,
+}
+
+/// Why did an exchange with the auth endpoint bring no tokens? It decided
+/// nothing: the session is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// No answer came. Whether the request arrived is unknown.
+    #[error("no answer came: {0}")]
+    Transport(#[source] TransportFailure),
+    /// An answer that is neither tokens nor the documented refusal.
+    #[error("the auth endpoint answered {status}{}", .error.map(|e| format!(" ({e})")).unwrap_or_default())]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// The error code in the body, if it is one of RFC 6749, section 5.2.
+        error: Option<OAuthError>,
+        /// How long the server asks to wait (RFC 9110, section 10.2.3), an hour at most.
+        retry_after: Option<Duration>,
+    },
+    /// A redirect. Credentials are never sent to a second place.
+    #[error("the auth endpoint answered {0}, a redirect, which is not followed")]
+    Redirect(StatusCode),
+    /// A 200 whose body is no token response.
+    #[error("the auth endpoint answered 200, but {0}")]
+    Body(#[from] BodyDefect),
+    /// Nothing was sent: a password would have left too soon after the last ones (I13).
+    #[error("passwords were sent too often, so the next one waits")]
+    LoginsPaced,
+}
+
+impl Failure {
+    /// Whether it makes sense to try again soon (DESIGN 4). Other failures
+    /// are the configuration's and would only be repeated.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Transport(_) | Self::Body(_) | Self::LoginsPaced => true,
+            Self::Redirect(_) => false,
+            Self::Status { status, .. } => {
+                status.is_server_error()
+                    || *status == StatusCode::TOO_MANY_REQUESTS
+                    || *status == StatusCode::REQUEST_TIMEOUT
+            }
+        }
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// An error code of RFC 6749, section 5.2. Others are not repeated: a server
+/// may put anything there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the RFC explains them")]
+pub enum OAuthError {
+    InvalidRequest,
+    InvalidClient,
+    InvalidGrant,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    InvalidScope,
+}
+
+impl OAuthError {
+    const ALL: [Self; 6] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::InvalidScope,
+    ];
+
+    /// As it stands in the body.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+        }
+    }
+
+    pub(crate) fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == code)
+    }
+}
+
+impl fmt::Display for OAuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is wrong with the body of a token response. Names the member and never its value (I9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum BodyDefect {
+    /// More than 1 MiB; not parsed.
+    #[error("its body is larger than 1 MiB")]
+    TooLarge,
+    /// The body ends in the middle.
+    #[error("its body ends before the JSON does")]
+    Truncated,
+    /// Not JSON at all.
+    #[error("its body is not JSON (line {line}, column {column})")]
+    NotJson {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// JSON, but no object.
+    #[error("its body is JSON but not an object")]
+    NotAnObject,
+    /// A member that RFC 6749, section 5.1, requires.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// The same member twice: which one holds?
+    #[error("`{0}` stands there twice")]
+    Duplicate(&'static str),
+    /// A number in place of a string, a word in place of a number, and the like.
+    #[error("`{0}` has the wrong type")]
+    WrongType(&'static str),
+    /// A token that is empty.
+    #[error("`{0}` is empty")]
+    Empty(&'static str),
+    /// A token may hold printable ASCII only (RFC 6749, appendix A.12).
+    #[error("`{0}` has characters that no token can have")]
+    BadCharacter(&'static str),
+    /// `token_type` is not `bearer`, and no other is understood (RFC 6749, section 7.1).
+    #[error("`token_type` is not `bearer`")]
+    NotBearer,
+}
+
+/// What a driver says when no answer came.
+///
+/// Its text ends up in errors and logs, so it must hold no secret. The errors of HTTP
+/// clients name the address at most, and the auth endpoint's address is none.
+#[derive(Clone, Debug)]
+pub struct TransportFailure {
+    text: Arc<str>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl TransportFailure {
+    /// Takes the client's error. What it prints, with all its sources, becomes the text.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error: Arc<dyn Error + Send + Sync> = Arc::from(error.into());
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            // Many errors print their source themselves.
+            if !text.contains(&cause_text) {
+                text = format!("{text}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        Self {
+            text: text.into(),
+            source: Some(error),
+        }
+    }
+
+    /// The exchange took longer than the driver gives it.
+    pub fn timed_out() -> Self {
+        Self::from_text("the exchange took too long")
+    }
+
+    /// Whoever carried the exchange is gone: a panic, a runtime that was shut down.
+    pub fn abandoned() -> Self {
+        Self::from_text("the exchange was abandoned")
+    }
+
+    fn from_text(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            source: None,
+        }
+    }
+}
+
+/// The text with all causes, since a failure is often printed alone.
+impl fmt::Display for TransportFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for TransportFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source = self.source.as_deref()?;
+        Some(source)
+    }
+}
+
+/// By the text.
+impl PartialEq for TransportFailure {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for TransportFailure {}

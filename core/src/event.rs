@@ -1,0 +1,157 @@
+//! What happened, fit to log.
+
+use std::fmt;
+
+use crate::error::Failure;
+use crate::{Generation, Timestamp};
+
+/// Something has happened. Whoever waits for a token should ask again.
+///
+/// No event holds a secret (I9), and each prints as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A request to the auth endpoint is on its way.
+    ExchangeStarted {
+        /// What it sends.
+        purpose: Purpose,
+        /// From 1, counted within the round.
+        attempt: u32,
+    },
+    /// The password brought tokens.
+    LoggedIn {
+        /// Their generation.
+        generation: Generation,
+        /// When the access token expires, if the server said so.
+        expires_at: Option<Timestamp>,
+    },
+    /// The refresh token brought new ones.
+    Refreshed {
+        /// Their generation.
+        generation: Generation,
+        /// When the access token expires, if the server said so.
+        expires_at: Option<Timestamp>,
+    },
+    /// The refresh token was refused, so the password will be sent.
+    RefreshRefused,
+    /// The password was refused. Nothing more is sent until there are other credentials.
+    Rejected {
+        /// Whose password.
+        username: String,
+    },
+    /// An attempt has failed and another will follow.
+    AttemptFailed {
+        /// What went wrong.
+        failure: Failure,
+        /// Which attempt of the round, from 1.
+        attempt: u32,
+        /// When the next one is made.
+        retry_at: Timestamp,
+    },
+    /// The attempts of a round are spent; those who waited are told.
+    RoundFailed {
+        /// What went wrong at last.
+        failure: Failure,
+        /// How many attempts there were.
+        attempts: u32,
+        /// Before then no demand starts another round.
+        until: Timestamp,
+    },
+    /// A target API answered the current token with 401, so it is not used any more.
+    Unauthorized {
+        /// The generation that it ended.
+        generation: Generation,
+    },
+    /// A target API answered even a fresh token with 401: its 401s are delivered for a while and
+    /// start nothing.
+    TargetGuarded {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// New credentials are in use.
+    CredentialsReplaced {
+        /// Whose.
+        username: String,
+    },
+}
+
+/// What an exchange sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// The password, for the first tokens.
+    Login,
+    /// The refresh token.
+    Refresh,
+    /// The password, since the refresh token was refused.
+    ReLogin,
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Login => "login",
+            Self::Refresh => "refresh",
+            Self::ReLogin => "login after a refused refresh",
+        })
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expiry = |f: &mut fmt::Formatter<'_>, expires_at: &Option<Timestamp>| match expires_at {
+            Some(at) => write!(f, ", good until {at}"),
+            None => f.write_str(", good until a 401 says otherwise"),
+        };
+        match self {
+            Self::ExchangeStarted { purpose, attempt } => {
+                write!(f, "{purpose} started (attempt {attempt})")
+            }
+            Self::LoggedIn {
+                generation,
+                expires_at,
+            } => {
+                write!(f, "logged in: token {generation}")?;
+                expiry(f, expires_at)
+            }
+            Self::Refreshed {
+                generation,
+                expires_at,
+            } => {
+                write!(f, "refreshed: token {generation}")?;
+                expiry(f, expires_at)
+            }
+            Self::RefreshRefused => {
+                f.write_str("the refresh token was refused; the password is sent again")
+            }
+            Self::Rejected { username } => write!(
+                f,
+                "the password of {username} was refused; waiting for other credentials"
+            ),
+            Self::AttemptFailed {
+                failure,
+                attempt,
+                retry_at,
+            } => write!(f, "attempt {attempt} failed: {failure}; next at {retry_at}"),
+            Self::RoundFailed {
+                failure,
+                attempts,
+                until,
+            } => write!(
+                f,
+                "gave up after {attempts} attempt{}: {failure}; not again before {until}",
+                if *attempts == 1 { "" } else { "s" }
+            ),
+            Self::Unauthorized { generation } => {
+                write!(f, "a target API refused token {generation}")
+            }
+            Self::TargetGuarded { until } => write!(
+                f,
+                "a target API refuses even fresh tokens; its 401s start nothing until {until}"
+            ),
+            Self::CredentialsReplaced { username } => {
+                write!(f, "new credentials, of {username}")
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! One session shared by many callers.
+
+mod callers;
+mod inputs;
+mod outputs;
+mod permit;
+mod round;
+mod state;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::pacing::{Jitter, LoginGuard, TargetGuards};
+use crate::time::Deadline;
+use crate::{Credentials, Generation, Provider, Session, Timestamp};
+
+pub use outputs::{ExchangeId, Output, Transmit};
+pub use permit::{Clearance, Permit, Ticket, Verdict};
+pub use state::Status;
+
+use round::Round;
+use state::State;
+
+/// Keeps one session for many callers: decides what is sent when, and who waits for it.
+///
+/// It does no I/O and takes no lock; put it behind whatever lock the runtime likes.
+/// Its methods come in four families:
+///
+/// - **callers**, once for each request to a target API: [`permit`](Self::permit), then
+///   [`authorize`](Self::authorize), then [`review`](Self::review) with the status of the answer.
+/// - **inputs**, once for each [`Transmit`]: [`handle_response`](Self::handle_response) or
+///   [`handle_failure`](Self::handle_failure); and [`handle_credentials`](Self::handle_credentials)
+///   at any time.
+/// - **output**: [`poll`](Self::poll), after each call of the families above and when the
+///   time comes that it has named, until it says [`Output::Wait`].
+/// - **getters**: [`status`](Self::status), [`in_flight`](Self::in_flight),
+///   [`provider`](Self::provider), [`generation`](Self::generation).
+///
+/// Every method takes the time as an argument and is total: no input, however late, foreign
+/// or malformed, panics or does more than its documentation says.
+///
+/// The crate's documentation has the loop that drives it.
+pub struct Machine {
+    /// Tells permits, tickets and exchanges of this machine from those of another. Never repeated in a
+    /// process and of no other consequence.
+    id: u64,
+    config: Config,
+    state: State,
+    generation: Generation,
+    /// Tickets of an older one belong to another user's session.
+    first_generation: Generation,
+    refresh_due: Deadline,
+    round: Round,
+    logins: LoginGuard,
+    targets: TargetGuards,
+    jitter: Jitter,
+    /// Every one whose refusal was received; none is sent again (I2).
+    refused: Vec<Credentials>,
+    exchanges: u64,
+    events: VecDeque<Event>,
+}
+
+impl Machine {
+    /// A machine that has yet to log in. Nothing is sent until somebody asks for a token.
+    pub fn new(provider: Provider, credentials: Credentials, config: Config) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            state: State::new(Session::new(provider, credentials)),
+            generation: Generation::default(),
+            first_generation: Generation::default(),
+            refresh_due: Deadline::never(Timestamp::default()),
+            round: Round::default(),
+            logins: LoginGuard::default(),
+            targets: TargetGuards::default(),
+            jitter: Jitter::new(config.seed),
+            refused: Vec::new(),
+            exchanges: 0,
+            events: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// The state of the session.
+    pub fn status(&self) -> Status {
+        self.state.status()
+    }
+
+    /// The exchange whose end is yet to be reported, if there is one.
+    pub fn in_flight(&self) -> Option<ExchangeId> {
+        self.state.in_flight()
+    }
+
+    /// Where it logs in, and which origins may see the token. `None` after
+    /// [`Denied::Interrupted`](crate::Denied::Interrupted).
+    pub fn provider(&self) -> Option<&Provider> {
+        self.state.provider()
+    }
+
+    /// The generation of the current tokens; 0 before the first.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Queues an event. A driver that never polls costs the oldest ones, not memory without end.
+    fn tell(&mut self, event: Event) {
+        const MOST: usize = 256;
+        if self.events.len() >= MOST {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("state", &self.state)
+            .field("generation", &self.generation)
+            .field("round", &self.round)
+            .finish_non_exhaustive()
+    }
+}

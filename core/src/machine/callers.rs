@@ -1,0 +1,200 @@
+//! The callers' side: permit, authorize, review.
+
+use http::{HeaderMap, Request, StatusCode};
+
+use super::state::State;
+use super::{Clearance, Machine, Permit, Ticket, Verdict};
+use crate::Timestamp;
+use crate::error::Denied;
+use crate::event::Event;
+use crate::origin::{ForeignOrigin, Origin};
+use crate::pacing::Admission;
+use crate::session::insert_bearer;
+use crate::token::Generation;
+
+impl Machine {
+    /// Takes a permit: one for each target request.
+    pub fn permit(&self) -> Permit {
+        Permit {
+            machine: self.id,
+            after: None,
+            round: None,
+        }
+    }
+
+    /// Puts the current bearer token on a request to a target API, in place of any
+    /// `Authorization` that it has, or says why not.
+    ///
+    /// The first call ever is what causes the login. One that comes when a refresh is due causes
+    /// the refresh and is answered with the token that is still good.
+    ///
+    /// A permit of another machine keeps its count of sends and nothing else.
+    pub fn authorize<B>(
+        &mut self,
+        now: Timestamp,
+        permit: Permit,
+        request: &mut Request<B>,
+    ) -> Clearance {
+        // The URI is borrowed from the same request as the headers.
+        let (mut headers, uri) = (std::mem::take(request.headers_mut()), request.uri());
+        let clearance = self.authorize_headers(now, permit, Origin::of(uri), &mut headers);
+        *request.headers_mut() = headers;
+        clearance
+    }
+
+    /// As [`authorize`](Self::authorize), for requests that are no `http::Request`: `origin` is
+    /// where this one goes, `None` if that can't be told.
+    pub fn authorize_headers(
+        &mut self,
+        now: Timestamp,
+        permit: Permit,
+        origin: Option<Origin<'_>>,
+        headers: &mut HeaderMap,
+    ) -> Clearance {
+        let Some(provider) = self.state.provider() else {
+            return Clearance::Denied(Denied::Interrupted);
+        };
+        let Some(origin) = origin.filter(|origin| provider.allows_origin(origin)) else {
+            return Clearance::Foreign(ForeignOrigin::new(origin));
+        };
+        let permit = self.adopt(permit);
+        let is_new_enough = permit.after.is_none_or(|after| after < self.generation);
+        match self.state.token() {
+            Some(token) if is_new_enough && token.is_usable(now) => {
+                insert_bearer(token, headers);
+                let ticket = Ticket {
+                    machine: self.id,
+                    generation: self.generation,
+                    origin: origin.id(),
+                    is_retry: permit.after.is_some(),
+                };
+                self.refresh_if_due(now);
+                Clearance::Go(ticket)
+            }
+            _ => self.wait(now, permit),
+        }
+    }
+
+    /// What the status of the answer means for the request that the ticket was for.
+    ///
+    /// Only 401 means anything (RFC 6750, section 3.1; a 403 is about permissions, and a refresh does not
+    /// help). A 401 for a token that has been replaced is worth another try with the current one
+    /// and starts nothing (I5). A 401 for the current token ends that token and
+    /// starts one refresh, unless this target's 401s have proved to be no use (I15).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a ticket is good for one review"
+    )]
+    pub fn review(&mut self, now: Timestamp, ticket: Ticket, status: StatusCode) -> Verdict {
+        if ticket.machine != self.id || ticket.generation < self.first_generation {
+            return Verdict::Deliver;
+        }
+        if status != StatusCode::UNAUTHORIZED {
+            self.targets.reset(ticket.origin);
+            return Verdict::Deliver;
+        }
+        if ticket.generation == self.generation && !self.condemn(now, &ticket) {
+            return Verdict::Deliver;
+        }
+        if ticket.is_retry {
+            return Verdict::Deliver;
+        }
+        Verdict::Retry(Permit {
+            machine: self.id,
+            after: Some(ticket.generation),
+            round: self.round.open_number(),
+        })
+    }
+
+    /// The current token got a 401. Whether asking for a token again makes sense: with another one, or
+    /// for the reason why there is none.
+    fn condemn(&mut self, now: Timestamp, ticket: &Ticket) -> bool {
+        if !self.state.has_usable_token(now) {
+            return true; // it has ended already
+        }
+        self.round.is_no_longer_early();
+        let is_over = matches!(self.state, State::Rejected(_));
+        if !is_over && !self.round.is_open() && self.earliest_round(now).is_some() {
+            return true; // nothing can be started, so the token is left to those who can use it
+        }
+        match self
+            .targets
+            .admit(now, &self.config, ticket.origin, self.generation)
+        {
+            Admission::Admitted => {}
+            Admission::Guarded => return false,
+            Admission::NewlyGuarded(until) => {
+                self.tell(Event::TargetGuarded { until });
+                return false;
+            }
+        }
+        let generation = self.generation;
+        self.tell(Event::Unauthorized { generation });
+        if let Some(token) = self.state.token_mut() {
+            token.condemn();
+        }
+        if !is_over {
+            self.leave_authenticated(now);
+            // It can be opened: that was asked above.
+            let _ = self.join_round(now);
+        }
+        true
+    }
+
+    /// Demand, while the token is still good: nobody waits, and nobody is told if it can't be.
+    fn refresh_if_due(&mut self, now: Timestamp) {
+        let is_due = match &self.state {
+            State::Authenticated(session) => {
+                self.refresh_due.passed(now) && session.has_refresh_token()
+            }
+            state => state.is_due() && !self.round.is_open(),
+        };
+        if is_due && self.join_round(now).is_ok() {
+            self.leave_authenticated(now);
+        }
+    }
+
+    /// There is no usable token for this caller. May it wait for one?
+    fn wait(&mut self, now: Timestamp, mut permit: Permit) -> Clearance {
+        let denied = match &self.state {
+            State::Rejected(rejected) => Some(Denied::Rejected {
+                username: rejected.username().to_owned(),
+                auth_host: rejected.auth_host().to_owned(),
+            }),
+            State::Interrupted => Some(Denied::Interrupted),
+            _ => None,
+        };
+        if let Some(denied) = denied {
+            return Clearance::Denied(denied);
+        }
+        if permit
+            .round
+            .is_some_and(|round| self.round.has_failed(round))
+        {
+            let until = self.round.cooling_until(now).unwrap_or(now);
+            return Clearance::Denied(self.unavailable(until));
+        }
+        self.leave_authenticated(now);
+        self.round.is_no_longer_early();
+        match self.join_round(now) {
+            Ok(round) => {
+                permit.round = Some(round);
+                Clearance::Wait(permit)
+            }
+            Err(denied) => Clearance::Denied(denied),
+        }
+    }
+
+    /// Another machine's permit says nothing about this one's generations and rounds. A retry stays
+    /// a retry (I7): any token will do for it.
+    fn adopt(&self, permit: Permit) -> Permit {
+        if permit.machine == self.id {
+            return permit;
+        }
+        Permit {
+            machine: self.id,
+            after: permit.after.map(|_| Generation::default()),
+            round: None,
+        }
+    }
+}

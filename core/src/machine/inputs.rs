@@ -1,0 +1,243 @@
+//! What the driver reports. Every input is total: one for another exchange than the one in flight changes
+//! nothing.
+
+use http::Response;
+
+use super::state::{Next, Phase, State, Superseded};
+use super::{ExchangeId, Machine};
+use crate::error::{Failure, TransportFailure};
+use crate::event::Event;
+use crate::session::{LoginOutcome, RefreshOutcome, Session, State as SessionState};
+use crate::token::Generation;
+use crate::wire::{self, Answer};
+use crate::{Credentials, Timestamp, pacing};
+
+/// What the end of an exchange means, apart from the state that it leads to.
+enum End {
+    LoggedIn,
+    Refreshed,
+    RefreshRefused,
+    Rejected,
+    Failed(Failure),
+    /// It was about credentials that have been replaced; here they are if they were refused.
+    Discarded(Option<Credentials>),
+}
+
+impl Machine {
+    /// The answer to an exchange is here, read to its end. `now` is when.
+    ///
+    /// Keep the body somewhere that wipes it, such as `Zeroizing<Vec<u8>>`: it holds tokens. There is
+    /// no need to read more than 1 MiB and a byte of it; that is refused anyway.
+    pub fn handle_response<B: AsRef<[u8]>>(
+        &mut self,
+        now: Timestamp,
+        exchange: ExchangeId,
+        response: Response<B>,
+    ) {
+        if self.in_flight() != Some(exchange) {
+            return;
+        }
+        // Parsed before the session moves: nothing fallible happens during a move.
+        let Some(provider) = self.provider() else {
+            return;
+        };
+        let answer = wire::read(provider, now, &response);
+        drop(response);
+        self.end_exchange(now, answer);
+    }
+
+    /// No answer came, or not to its end: refused, reset, timed out, abandoned.
+    pub fn handle_failure(
+        &mut self,
+        now: Timestamp,
+        exchange: ExchangeId,
+        failure: TransportFailure,
+    ) {
+        if self.in_flight() == Some(exchange) {
+            self.end_exchange(now, Answer::Undecided(Failure::Transport(failure)));
+        }
+    }
+
+    /// Other credentials: the only thing that ends a rejection.
+    ///
+    /// With the same username the tokens stay. With another one they are wiped, and the answers to
+    /// requests that were sent with them are delivered as they are. Credentials
+    /// that are in use already, or that were refused before, change nothing.
+    pub fn handle_credentials(&mut self, now: Timestamp, credentials: Credentials) {
+        let Some(current) = self.state.credentials() else {
+            return;
+        };
+        let is_known = |known: &Credentials| known.same_as(&credentials);
+        if is_known(current) || self.refused.iter().any(is_known) {
+            return;
+        }
+        let username = credentials.username().to_owned();
+        if username == current.username() {
+            self.replace_password(now, credentials);
+        } else {
+            self.replace_user(credentials);
+        }
+        self.tell(Event::CredentialsReplaced { username });
+    }
+
+    fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
+        let end = self.state.replace(|state| match state {
+            State::Unauthenticated(Phase::InFlight(_, exchange)) => {
+                end_login(exchange.settle(now, answer), State::Unauthenticated)
+            }
+            State::ReLogin(Phase::InFlight(_, exchange)) => {
+                end_login(exchange.settle(now, answer), State::ReLogin)
+            }
+            State::Refreshing(Phase::InFlight(_, exchange)) => match exchange.settle(now, answer) {
+                RefreshOutcome::Authenticated(session) => {
+                    (State::Authenticated(session), End::Refreshed)
+                }
+                RefreshOutcome::ReLogin(session) => {
+                    (State::ReLogin(session.into()), End::RefreshRefused)
+                }
+                RefreshOutcome::Failed(session, failure) => {
+                    (State::Refreshing(session.into()), End::Failed(failure))
+                }
+            },
+            State::Superseded(_, superseded) => superseded.end(answer),
+            other => (other, End::Discarded(None)),
+        });
+        match end {
+            End::LoggedIn => self.enter_authenticated(|generation, expires_at| Event::LoggedIn {
+                generation,
+                expires_at,
+            }),
+            End::Refreshed => self.enter_authenticated(|generation, expires_at| Event::Refreshed {
+                generation,
+                expires_at,
+            }),
+            End::RefreshRefused => {
+                self.tell(Event::RefreshRefused);
+                self.round.restart();
+            }
+            End::Rejected => self.enter_rejected(),
+            End::Failed(failure) => self.attempt_failed(now, failure),
+            End::Discarded(refused) => {
+                self.refused.extend(refused);
+                self.round.restart();
+            }
+        }
+    }
+
+    fn enter_authenticated(&mut self, event: impl FnOnce(Generation, Option<Timestamp>) -> Event) {
+        let State::Authenticated(session) = &self.state else {
+            return;
+        };
+        let token = session.token();
+        let expires_at = token.expires_at();
+        self.refresh_due = pacing::refresh_due(&self.config, &mut self.jitter, token);
+        self.generation = self.generation.next();
+        self.round.succeed();
+        self.tell(event(self.generation, expires_at));
+    }
+
+    fn enter_rejected(&mut self) {
+        let State::Rejected(rejected) = &self.state else {
+            return;
+        };
+        let username = rejected.username().to_owned();
+        self.round.close();
+        self.tell(Event::Rejected { username });
+    }
+
+    /// The same user: tokens stay, a rejection ends.
+    fn replace_password(&mut self, now: Timestamp, new: Credentials) {
+        let refused = self.state.replace(|state| match state {
+            State::Unauthenticated(Phase::InFlight(id, exchange)) => {
+                (supersede(id, Next::Login(exchange.fail()), new), None)
+            }
+            State::ReLogin(Phase::InFlight(id, exchange)) => {
+                (supersede(id, Next::ReLogin(exchange.fail()), new), None)
+            }
+            State::Rejected(rejected) => {
+                let (provider, refused, token) = rejected.into_parts();
+                let session = Session::new(provider, new);
+                let state = match token.filter(|token| token.is_usable(now)) {
+                    Some(token) => State::ReLogin(session.with_token(token).into()),
+                    None => State::new(session),
+                };
+                (state, Some(refused))
+            }
+            mut other => {
+                other.replace_credentials(new);
+                (other, None)
+            }
+        });
+        self.refused.extend(refused);
+    }
+
+    /// Another user: nothing of the old one's is kept, and nothing is done for the new one
+    /// before somebody asks.
+    fn replace_user(&mut self, new: Credentials) {
+        let refused = self.state.replace(|state| {
+            let mut state = match state {
+                State::Unauthenticated(Phase::InFlight(id, exchange)) => {
+                    return (supersede(id, Next::Login(exchange.fail()), new), None);
+                }
+                State::ReLogin(Phase::InFlight(id, exchange)) => {
+                    let next = Next::Login(exchange.fail().forget_tokens());
+                    return (supersede(id, next, new), None);
+                }
+                State::Rejected(rejected) => {
+                    let (provider, refused, _) = rejected.into_parts();
+                    return (State::new(Session::new(provider, new)), Some(refused));
+                }
+                State::Refreshing(Phase::InFlight(id, exchange)) => {
+                    let next = Next::Login(exchange.fail().forget_tokens());
+                    State::Superseded(id, Superseded { next, sent: None })
+                }
+                State::Superseded(id, Superseded { next, sent }) => {
+                    let next = Next::Login(next.forget_tokens());
+                    State::Superseded(id, Superseded { next, sent })
+                }
+                State::Authenticated(session) => State::new(session.forget_tokens()),
+                State::Refreshing(Phase::Due(session)) => State::new(session.forget_tokens()),
+                State::ReLogin(Phase::Due(session)) => State::new(session.forget_tokens()),
+                State::Unauthenticated(Phase::Due(_)) | State::Interrupted => state,
+            };
+            state.replace_credentials(new);
+            (state, None)
+        });
+        self.refused.extend(refused);
+        self.generation = self.generation.next();
+        self.first_generation = self.generation;
+        self.targets.reset_all();
+        self.round.close_if_early();
+    }
+}
+
+/// A login is on its way with credentials that have been replaced.
+fn supersede(id: ExchangeId, mut next: Next, new: Credentials) -> State {
+    let sent = Some(next.replace_credentials(new));
+    State::Superseded(id, Superseded { next, sent })
+}
+
+fn end_login<S: SessionState>(
+    outcome: LoginOutcome<S>,
+    due: impl FnOnce(Phase<S>) -> State,
+) -> (State, End) {
+    match outcome {
+        LoginOutcome::Authenticated(session) => (State::Authenticated(session), End::LoggedIn),
+        LoginOutcome::Rejected(rejected) => (State::Rejected(rejected), End::Rejected),
+        LoginOutcome::Failed(session, failure) => (due(session.into()), End::Failed(failure)),
+    }
+}
+
+impl Superseded {
+    /// The answer was about the old credentials. If it refused them, they are not sent
+    /// again, not even if they have been set again meanwhile (I2).
+    fn end(self, answer: Answer) -> (State, End) {
+        match (answer, self.sent) {
+            (Answer::Refused, Some(sent)) if sent.same_as(self.next.credentials()) => {
+                (State::Rejected(self.next.reject()), End::Rejected)
+            }
+            (Answer::Refused, sent) => (self.next.into(), End::Discarded(sent)),
+            _ => (self.next.into(), End::Discarded(None)),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What the machine wants done.
+
+use http::Request;
+
+use super::Machine;
+use super::state::{Phase, State};
+use crate::event::{Event, Purpose};
+use crate::{RequestBody, Timestamp};
+
+/// What [`Machine::poll`] wants done. Owned: nothing is borrowed from the machine.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+#[derive(Debug)]
+#[must_use]
+pub enum Output {
+    /// Send this, with no lock held, and report its end.
+    Transmit(Transmit),
+    /// Something has happened: log it, and wake whoever waits.
+    Event(Event),
+    /// Nothing more to do until then, always later than the `now` that was given (I11), or until the
+    /// next call of another method. `None`: until the next call.
+    Wait(Option<Timestamp>),
+}
+
+/// A request to the auth endpoint.
+///
+/// Report its end exactly once, with [`Machine::handle_response`] or [`Machine::handle_failure`];
+/// until then no other exchange starts (I4). Don't follow redirects, and give up after some
+/// time: half a minute is ample.
+#[derive(Debug)]
+#[must_use = "send the request and report how it ended, or nobody gets a token any more"]
+#[expect(clippy::exhaustive_structs, reason = "a driver takes it apart")]
+pub struct Transmit {
+    /// What to report the end with.
+    pub exchange: ExchangeId,
+    /// What to send.
+    pub request: Request<RequestBody>,
+}
+
+/// Names an exchange of one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExchangeId {
+    pub(super) machine: u64,
+    pub(super) number: u64,
+}
+
+impl Machine {
+    /// What is to be done now. Call it again until it says [`Output::Wait`].
+    pub fn poll(&mut self, now: Timestamp) -> Output {
+        if let Some(event) = self.events.pop_front() {
+            return Output::Event(event);
+        }
+        if self.config.keep_alive {
+            self.keep_alive(now);
+        }
+        if self.round.is_open() && self.state.is_due() {
+            return match self.next_attempt(now) {
+                Some(at) if self.is_out_of_patience(now, at) => {
+                    self.fail_round(now);
+                    self.poll(now)
+                }
+                Some(at) => Output::Wait(Some(at)),
+                None => self.begin(now),
+            };
+        }
+        Output::Wait(self.keep_alive_at(now))
+    }
+
+    fn begin(&mut self, now: Timestamp) -> Output {
+        self.exchanges += 1;
+        let exchange = ExchangeId {
+            machine: self.id,
+            number: self.exchanges,
+        };
+        let begun = self.state.replace(|state| match state {
+            State::Unauthenticated(Phase::Due(session)) => {
+                let (request, pending) = session.begin(now);
+                let state = State::Unauthenticated(Phase::InFlight(exchange, pending));
+                (state, Some((Purpose::Login, request)))
+            }
+            State::Refreshing(Phase::Due(session)) => {
+                let (request, pending) = session.begin(now);
+                let state = State::Refreshing(Phase::InFlight(exchange, pending));
+                (state, Some((Purpose::Refresh, request)))
+            }
+            State::ReLogin(Phase::Due(session)) => {
+                let (request, pending) = session.begin(now);
+                let state = State::ReLogin(Phase::InFlight(exchange, pending));
+                (state, Some((Purpose::ReLogin, request)))
+            }
+            other => (other, None),
+        });
+        let Some((purpose, request)) = begun else {
+            return Output::Wait(None);
+        };
+        if purpose != Purpose::Refresh {
+            self.logins.count(now, &self.config);
+        }
+        let attempt = self.round.attempt();
+        self.tell(Event::ExchangeStarted { purpose, attempt });
+        Output::Transmit(Transmit { exchange, request })
+    }
+
+    /// Demand without a caller.
+    fn keep_alive(&mut self, now: Timestamp) {
+        match &self.state {
+            State::Authenticated(session)
+                if session.has_refresh_token() && self.refresh_due.passed(now) => {}
+            State::Refreshing(_) | State::ReLogin(_) if self.state.is_due() => {}
+            _ => return,
+        }
+        if self.join_round(now).is_ok() {
+            self.leave_authenticated(now);
+        }
+    }
+
+    /// When keeping alive has something to do, if nobody asks before. Later than `now`, since what is due
+    /// by now has been done.
+    fn keep_alive_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let at = match &self.state {
+            _ if !self.config.keep_alive => None,
+            State::Authenticated(session) if session.has_refresh_token() => {
+                let due = self.refresh_due.moment();
+                due.max(self.round.cooling_until(now))
+            }
+            State::Refreshing(_) | State::ReLogin(_) if self.state.is_due() => {
+                self.earliest_round(now)
+            }
+            _ => None,
+        };
+        at.filter(|&at| at > now)
+    }
+}

@@ -1,0 +1,218 @@
+//! A round: the attempts that one demand causes, and the cool-down if they fail (DESIGN 4).
+
+use super::Machine;
+use super::state::State;
+use crate::Timestamp;
+use crate::error::{Denied, Failure};
+use crate::event::Event;
+use crate::pacing;
+use crate::session::{Cause, Refresh};
+use crate::time::Delay;
+
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// Counts the rounds, so that a caller can wait for one of them.
+    number: u64,
+    open: bool,
+    /// It was opened by a refresh that was merely due, and no caller waits for it.
+    early: bool,
+    /// The failed attempts of this round, and how the last one failed.
+    failures: u32,
+    failure: Option<Failure>,
+    /// The last round that has failed.
+    failed: Option<u64>,
+    /// How many have failed in a row.
+    failed_in_a_row: u32,
+    /// The backoff in an open round, the cool-down after a failed one.
+    delay: Option<Delay>,
+}
+
+impl Round {
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    pub(super) fn open_number(&self) -> Option<u64> {
+        self.open.then_some(self.number)
+    }
+
+    /// The number of the attempt that comes next, from 1.
+    pub(super) fn attempt(&self) -> u32 {
+        self.failures + 1
+    }
+
+    /// Whether `round`, or a later one, has failed.
+    pub(super) fn has_failed(&self, round: u64) -> bool {
+        self.failed.is_some_and(|failed| failed >= round)
+    }
+
+    /// The token that made it early has ended, and with it the cool-down.
+    pub(super) fn is_no_longer_early(&mut self) {
+        if self.early && !self.open {
+            self.delay = None;
+        }
+        self.early = false;
+    }
+
+    pub(super) fn cooling_until(&mut self, now: Timestamp) -> Option<Timestamp> {
+        match &mut self.delay {
+            Some(delay) if !self.open => delay.end(now),
+            _ => None,
+        }
+    }
+
+    /// There are tokens.
+    pub(super) fn succeed(&mut self) {
+        self.close();
+        self.failed_in_a_row = 0;
+    }
+
+    /// There is nothing to wait for any more.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+        self.delay = None;
+    }
+
+    /// Nobody waits for it.
+    pub(super) fn close_if_early(&mut self) {
+        if self.early {
+            self.close();
+        }
+    }
+
+    /// What has been in flight has ended without a failure, and something else is to be sent.
+    pub(super) fn restart(&mut self) {
+        self.failures = 0;
+        self.failure = None;
+        if self.open {
+            self.delay = None;
+        }
+    }
+
+    fn open(&mut self, early: bool) {
+        *self = Self {
+            number: self.number + 1,
+            open: true,
+            early,
+            failures: 0,
+            failure: None,
+            delay: None,
+            ..*self
+        };
+    }
+}
+
+impl Machine {
+    /// Joins the open round or opens one; or says why nobody is to wait now.
+    pub(super) fn join_round(&mut self, now: Timestamp) -> Result<u64, Denied> {
+        if !self.round.open {
+            if let Some(until) = self.earliest_round(now) {
+                return Err(self.unavailable(until));
+            }
+            self.round.open(self.state.has_usable_token(now));
+        }
+        Ok(self.round.number)
+    }
+
+    /// When a round can be opened, if not now: after the cool-down, and not if all that there is to
+    /// send is a password that may not leave for long.
+    pub(super) fn earliest_round(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let patience = now.saturating_add(self.config.patience);
+        let login = self.login_at(now).filter(|&at| at > patience);
+        self.round.cooling_until(now).max(login)
+    }
+
+    /// When the open round's next attempt can start, if not now.
+    pub(super) fn next_attempt(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let backoff = self.round.delay.as_mut().and_then(|delay| delay.end(now));
+        backoff.max(self.login_at(now))
+    }
+
+    fn login_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if self.state.sends_password() {
+            self.logins.closed_until(now)
+        } else {
+            None
+        }
+    }
+
+    /// An attempt has decided nothing: another one follows, or the round has failed.
+    pub(super) fn attempt_failed(&mut self, now: Timestamp, failure: Failure) {
+        let attempt = self.round.attempt();
+        let backoff = pacing::backoff(&self.config, &mut self.jitter, self.round.failures);
+        let wait = backoff.max(failure.retry_after().unwrap_or_default());
+        self.round.failures = attempt;
+        self.round.failure = Some(failure.clone());
+        self.round.delay = Some(Delay::new(now, wait));
+        let is_last = attempt >= self.config.attempts || !failure.is_transient();
+        match self.next_attempt(now) {
+            Some(retry_at) if !is_last && !self.is_out_of_patience(now, retry_at) => {
+                self.tell(Event::AttemptFailed {
+                    failure,
+                    attempt,
+                    retry_at,
+                });
+            }
+            _ => self.fail_round(now),
+        }
+    }
+
+    pub(super) fn is_out_of_patience(&self, now: Timestamp, at: Timestamp) -> bool {
+        at > now.saturating_add(self.config.patience)
+    }
+
+    /// Those who wait are told, and for a while nothing is attempted.
+    pub(super) fn fail_round(&mut self, now: Timestamp) {
+        let asked = self.round.failure.as_ref().and_then(Failure::retry_after);
+        let cool_down = self.config.cool_down.nth(self.round.failed_in_a_row);
+        let cool_down = cool_down.max(asked.unwrap_or_default());
+        self.round.failed_in_a_row = self.round.failed_in_a_row.saturating_add(1);
+        self.round.failed = Some(self.round.number);
+        self.round.open = false;
+        self.round.delay = Some(Delay::new(now, cool_down));
+        // One target's 401 during an outage must not cost the others a token that they could use.
+        if let Some(token) = self.state.token_mut() {
+            token.reinstate();
+        }
+        let until = self.earliest_round(now).unwrap_or(now);
+        let (failure, attempts) = self.why_unavailable();
+        self.tell(Event::RoundFailed {
+            failure,
+            attempts,
+            until,
+        });
+    }
+
+    pub(super) fn unavailable(&self, until: Timestamp) -> Denied {
+        let (failure, attempts) = self.why_unavailable();
+        Denied::Unavailable {
+            auth_host: self.auth_host(),
+            failure,
+            attempts,
+            until,
+        }
+    }
+
+    /// The last failure and how many attempts there were; without a failure it is the
+    /// login guard that holds things up.
+    fn why_unavailable(&self) -> (Failure, u32) {
+        let failure = self.round.failure.clone();
+        (failure.unwrap_or(Failure::LoginsPaced), self.round.failures)
+    }
+
+    fn auth_host(&self) -> String {
+        self.provider().map_or("", |p| p.auth_host()).to_owned()
+    }
+
+    /// From [`State::Authenticated`] to what can be sent, if there is something; other states stay.
+    pub(super) fn leave_authenticated(&mut self, now: Timestamp) {
+        self.state.replace(|state| match state {
+            State::Authenticated(session) => match session.refresh(now, Cause::Due) {
+                Refresh::Refreshing(session) => (State::Refreshing(session.into()), ()),
+                Refresh::ReLogin(session) => (State::ReLogin(session.into()), ()),
+                Refresh::NotYet(session) => (State::Authenticated(session), ()),
+            },
+            other => (other, ()),
+        });
+    }
+}

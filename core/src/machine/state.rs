@@ -1,0 +1,268 @@
+//! The session of a machine, in whichever state it is.
+
+use std::mem;
+
+use super::ExchangeId;
+use crate::session::{
+    Authenticated, Exchange, ReLogin, Refreshing, Rejected, Session, State as SessionState,
+    Unauthenticated,
+};
+use crate::token::AccessToken;
+use crate::{Credentials, Provider, Timestamp};
+
+/// What a machine's session is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// No tokens yet.
+    Unauthenticated,
+    /// Logged in.
+    Authenticated {
+        /// When the access token expires, if the server said so.
+        expires_at: Option<Timestamp>,
+    },
+    /// A refresh is due or in flight.
+    Refreshing,
+    /// The refresh token was refused: a login is due or in flight.
+    ReLogin,
+    /// The password was refused: waits for other credentials.
+    Rejected,
+    /// A panic has interrupted a transition: nothing is sent any more.
+    Interrupted,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Unauthenticated(Phase<Unauthenticated>),
+    Authenticated(Session<Authenticated>),
+    Refreshing(Phase<Refreshing>),
+    ReLogin(Phase<ReLogin>),
+    /// New credentials have come while an exchange is in flight: its answer is awaited and then
+    /// discarded, since it is about the old ones.
+    Superseded(ExchangeId, Superseded),
+    Rejected(Rejected),
+    /// Stands in place of the session while it moves. Only a panic lets it be seen: no password
+    /// leaves then.
+    Interrupted,
+}
+
+/// A session that talks to the auth endpoint: about to, or waiting for the answer.
+#[derive(Debug)]
+pub(super) enum Phase<S: SessionState> {
+    Due(Session<S>),
+    InFlight(ExchangeId, Exchange<S>),
+}
+
+/// What goes on once the discarded exchange has ended.
+#[derive(Debug)]
+pub(super) struct Superseded {
+    pub(super) next: Next,
+    /// The credentials that are on their way, if it is a login: should they be refused, they are not
+    /// sent again (I2).
+    pub(super) sent: Option<Credentials>,
+}
+
+#[derive(Debug)]
+pub(super) enum Next {
+    Login(Session<Unauthenticated>),
+    ReLogin(Session<ReLogin>),
+}
+
+impl<S: SessionState> From<Session<S>> for Phase<S> {
+    fn from(session: Session<S>) -> Self {
+        Self::Due(session)
+    }
+}
+
+impl<S: SessionState> Phase<S> {
+    pub(super) fn session(&self) -> &Session<S> {
+        match self {
+            Self::Due(session) => session,
+            Self::InFlight(_, exchange) => exchange.session(),
+        }
+    }
+
+    pub(super) fn session_mut(&mut self) -> &mut Session<S> {
+        match self {
+            Self::Due(session) => session,
+            Self::InFlight(_, exchange) => exchange.session_mut(),
+        }
+    }
+
+    fn in_flight(&self) -> Option<ExchangeId> {
+        match self {
+            Self::Due(_) => None,
+            Self::InFlight(id, _) => Some(*id),
+        }
+    }
+}
+
+impl Next {
+    pub(super) fn credentials(&self) -> &Credentials {
+        match self {
+            Self::Login(session) => session.credentials(),
+            Self::ReLogin(session) => session.credentials(),
+        }
+    }
+
+    pub(super) fn replace_credentials(&mut self, credentials: Credentials) -> Credentials {
+        match self {
+            Self::Login(session) => session.replace_credentials(credentials),
+            Self::ReLogin(session) => session.replace_credentials(credentials),
+        }
+    }
+
+    pub(super) fn forget_tokens(self) -> Session<Unauthenticated> {
+        match self {
+            Self::Login(session) => session,
+            Self::ReLogin(session) => session.forget_tokens(),
+        }
+    }
+
+    pub(super) fn reject(self) -> Rejected {
+        match self {
+            Self::Login(session) => session.reject(|_| None),
+            Self::ReLogin(session) => session.reject(|state| Some(state.into_token())),
+        }
+    }
+}
+
+impl From<Next> for State {
+    fn from(next: Next) -> Self {
+        match next {
+            Next::Login(session) => Self::Unauthenticated(session.into()),
+            Next::ReLogin(session) => Self::ReLogin(session.into()),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn new(session: Session<Unauthenticated>) -> Self {
+        Self::Unauthenticated(session.into())
+    }
+
+    /// The only way to move: through a consuming step that gives a state back.
+    pub(super) fn replace<R>(&mut self, step: impl FnOnce(Self) -> (Self, R)) -> R {
+        let (state, result) = step(mem::replace(self, Self::Interrupted));
+        *self = state;
+        result
+    }
+
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::Unauthenticated(_) => Status::Unauthenticated,
+            Self::Authenticated(session) => Status::Authenticated {
+                expires_at: session.expires_at(),
+            },
+            Self::Refreshing(_) => Status::Refreshing,
+            Self::ReLogin(_) => Status::ReLogin,
+            Self::Superseded(_, superseded) => match superseded.next {
+                Next::Login(_) => Status::Unauthenticated,
+                Next::ReLogin(_) => Status::ReLogin,
+            },
+            Self::Rejected(_) => Status::Rejected,
+            Self::Interrupted => Status::Interrupted,
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> Option<ExchangeId> {
+        match self {
+            Self::Unauthenticated(phase) => phase.in_flight(),
+            Self::Refreshing(phase) => phase.in_flight(),
+            Self::ReLogin(phase) => phase.in_flight(),
+            Self::Superseded(id, _) => Some(*id),
+            Self::Authenticated(_) | Self::Rejected(_) | Self::Interrupted => None,
+        }
+    }
+
+    /// Whether there is something to send.
+    pub(super) fn is_due(&self) -> bool {
+        matches!(
+            self,
+            Self::Unauthenticated(Phase::Due(_))
+                | Self::Refreshing(Phase::Due(_))
+                | Self::ReLogin(Phase::Due(_))
+        )
+    }
+
+    /// Whether what is to be sent next is a password.
+    pub(super) fn sends_password(&self) -> bool {
+        match self {
+            Self::Unauthenticated(_) | Self::ReLogin(_) | Self::Superseded(..) => true,
+            Self::Authenticated(session) => !session.has_refresh_token(),
+            Self::Refreshing(_) | Self::Rejected(_) | Self::Interrupted => false,
+        }
+    }
+
+    /// The current access token, good or not, in every state that has one.
+    pub(super) fn token(&self) -> Option<&AccessToken> {
+        match self {
+            Self::Authenticated(session) => Some(session.token()),
+            Self::Refreshing(phase) => Some(phase.session().token()),
+            Self::ReLogin(phase) => Some(phase.session().token()),
+            Self::Superseded(_, superseded) => match &superseded.next {
+                Next::Login(_) => None,
+                Next::ReLogin(session) => Some(session.token()),
+            },
+            Self::Rejected(rejected) => rejected.token(),
+            Self::Unauthenticated(_) | Self::Interrupted => None,
+        }
+    }
+
+    pub(super) fn token_mut(&mut self) -> Option<&mut AccessToken> {
+        match self {
+            Self::Authenticated(session) => Some(session.token_mut()),
+            Self::Refreshing(phase) => Some(phase.session_mut().token_mut()),
+            Self::ReLogin(phase) => Some(phase.session_mut().token_mut()),
+            Self::Superseded(_, superseded) => match &mut superseded.next {
+                Next::Login(_) => None,
+                Next::ReLogin(session) => Some(session.token_mut()),
+            },
+            Self::Rejected(rejected) => rejected.token_mut(),
+            Self::Unauthenticated(_) | Self::Interrupted => None,
+        }
+    }
+
+    pub(super) fn has_usable_token(&self, now: Timestamp) -> bool {
+        self.token().is_some_and(|token| token.is_usable(now))
+    }
+
+    pub(super) fn provider(&self) -> Option<&Provider> {
+        match self {
+            Self::Unauthenticated(phase) => Some(phase.session().provider()),
+            Self::Authenticated(session) => Some(session.provider()),
+            Self::Refreshing(phase) => Some(phase.session().provider()),
+            Self::ReLogin(phase) => Some(phase.session().provider()),
+            Self::Superseded(_, superseded) => Some(match &superseded.next {
+                Next::Login(session) => session.provider(),
+                Next::ReLogin(session) => session.provider(),
+            }),
+            Self::Rejected(rejected) => Some(rejected.provider()),
+            Self::Interrupted => None,
+        }
+    }
+
+    /// Those that the next login would send; of a rejected session, the refused ones.
+    pub(super) fn credentials(&self) -> Option<&Credentials> {
+        match self {
+            Self::Unauthenticated(phase) => Some(phase.session().credentials()),
+            Self::Authenticated(session) => Some(session.credentials()),
+            Self::Refreshing(phase) => Some(phase.session().credentials()),
+            Self::ReLogin(phase) => Some(phase.session().credentials()),
+            Self::Superseded(_, superseded) => Some(superseded.next.credentials()),
+            Self::Rejected(rejected) => Some(rejected.credentials()),
+            Self::Interrupted => None,
+        }
+    }
+
+    pub(super) fn replace_credentials(&mut self, new: Credentials) {
+        match self {
+            Self::Unauthenticated(phase) => drop(phase.session_mut().replace_credentials(new)),
+            Self::Authenticated(session) => drop(session.replace_credentials(new)),
+            Self::Refreshing(phase) => drop(phase.session_mut().replace_credentials(new)),
+            Self::ReLogin(phase) => drop(phase.session_mut().replace_credentials(new)),
+            Self::Superseded(_, superseded) => drop(superseded.next.replace_credentials(new)),
+            Self::Rejected(_) | Self::Interrupted => {}
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! When an exchange may start: pure arithmetic over [`Config`] (DESIGN 5).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::Timestamp;
+use crate::config::Config;
+use crate::origin::OriginId;
+use crate::time::{Deadline, Delay};
+use crate::token::{AccessToken, Generation};
+
+/// A small deterministic generator (splitmix64): jitter needs no more, and the core draws no
+/// randomness of its own.
+#[derive(Debug)]
+pub(crate) struct Jitter(u64);
+
+impl Jitter {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Between zero and `most`.
+    pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let fraction = ((z ^ (z >> 31)) >> 32) as u32;
+        let nanos = (most.as_nanos().min(u128::from(u64::MAX)) * u128::from(fraction)) >> 32;
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+/// When a token is to be refreshed: a margin before it expires, and never in the first half of
+/// the life that it had left when it was received.
+pub(crate) fn refresh_due(config: &Config, jitter: &mut Jitter, token: &AccessToken) -> Deadline {
+    let received = token.received_at();
+    let Some(expiry) = token.expires_at() else {
+        return Deadline::never(received);
+    };
+    let life = expiry.saturating_since(received);
+    let margin = config.refresh_margin.min(life / 4);
+    let margin = margin + jitter.up_to(margin);
+    Deadline::at(
+        received,
+        received.saturating_add(life.saturating_sub(margin)),
+    )
+}
+
+/// How long to wait after the `failures`th failure of a round: half of it sure, half of it drawn.
+pub(crate) fn backoff(config: &Config, jitter: &mut Jitter, failures: u32) -> Duration {
+    let doubled = config.backoff.nth(failures);
+    let half = doubled / 2;
+    (half + jitter.up_to(half)).max(config.backoff.first.min(doubled))
+}
+
+/// Counts every password that leaves, whoever asked and whatever came of it (I13).
+#[derive(Debug, Default)]
+pub(crate) struct LoginGuard {
+    count: u32,
+    reset: Option<Delay>,
+    spacing: Option<Delay>,
+}
+
+impl LoginGuard {
+    /// Until when no password may leave; `None` if one may.
+    pub(crate) fn closed_until(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let end = self.spacing.as_mut().and_then(|delay| delay.end(now));
+        if end.is_none() && self.reset.as_mut().is_some_and(|d| d.end(now).is_none()) {
+            *self = Self::default();
+        }
+        end
+    }
+
+    /// A password leaves.
+    pub(crate) fn count(&mut self, now: Timestamp, config: &Config) {
+        self.count = self.count.saturating_add(1);
+        self.reset = Some(Delay::new(now, config.login_reset));
+        self.spacing = self
+            .count
+            .checked_sub(config.free_logins)
+            .map(|n| Delay::new(now, config.login_spacing.nth(n)));
+    }
+}
+
+/// Keeps a target that refuses every token from turning each request into a refresh (I15),
+/// without a cost to the other targets.
+#[derive(Debug, Default)]
+pub(crate) struct TargetGuards(BTreeMap<OriginId, TargetGuard>);
+
+/// May a 401 start a refresh?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Admitted,
+    /// Not yet.
+    Guarded,
+    /// Not before then: the refresh that the last one started was no use.
+    NewlyGuarded(Timestamp),
+}
+
+#[derive(Debug)]
+struct TargetGuard {
+    /// The generation that this origin's last 401 ended; `None` after any other answer.
+    ended: Option<Generation>,
+    /// How often in a row a refresh that its 401 had started ended in another 401.
+    strikes: u32,
+    closed: Option<Delay>,
+    /// How many refreshes it has started in the window.
+    started: u32,
+    window: Delay,
+}
+
+impl TargetGuard {
+    fn reset(&mut self) {
+        self.ended = None;
+        self.strikes = 0;
+        self.closed = None;
+    }
+}
+
+impl TargetGuards {
+    /// Many more origins than anyone has; beyond it, those whose window is over are forgotten.
+    const MANY: usize = 256;
+
+    /// An answer other than 401.
+    pub(crate) fn reset(&mut self, origin: OriginId) {
+        if let Some(guard) = self.0.get_mut(&origin) {
+            guard.reset();
+        }
+    }
+
+    /// Another user: what was answered to the last one says nothing.
+    pub(crate) fn reset_all(&mut self) {
+        self.0.values_mut().for_each(TargetGuard::reset);
+    }
+
+    /// Whether a 401 from `origin` on the token of `current` may start a refresh, which is
+    /// then counted. Further 401s on a token that this origin has ended already
+    /// belong to the same refresh.
+    pub(crate) fn admit(
+        &mut self,
+        now: Timestamp,
+        config: &Config,
+        origin: OriginId,
+        current: Generation,
+    ) -> Admission {
+        if self.0.len() >= Self::MANY {
+            self.0.retain(|_, guard| guard.window.end(now).is_some());
+        }
+        let guard = self.0.entry(origin).or_insert_with(|| TargetGuard {
+            ended: None,
+            strikes: 0,
+            closed: None,
+            started: 0,
+            window: Delay::new(now, config.target_window),
+        });
+        if guard
+            .closed
+            .as_mut()
+            .is_some_and(|delay| delay.end(now).is_some())
+        {
+            return Admission::Guarded;
+        }
+        if guard.ended == Some(current) {
+            return Admission::Admitted;
+        }
+        if guard.ended.is_some() && guard.closed.is_none() {
+            let length = config.target_guard.nth(guard.strikes);
+            guard.strikes = guard.strikes.saturating_add(1);
+            guard.closed = Some(Delay::new(now, length));
+            return Admission::NewlyGuarded(now.saturating_add(length));
+        }
+        match guard.window.end(now) {
+            None => {
+                guard.started = 0;
+                guard.window = Delay::new(now, config.target_window);
+            }
+            Some(_) if guard.started >= config.target_refreshes => return Admission::Guarded,
+            Some(_) => {}
+        }
+        guard.started += 1;
+        guard.ended = Some(current);
+        guard.closed = None;
+        Admission::Admitted
+    }
+}

@@ -1,0 +1,183 @@
+//! The typestate: one session, in one of four states, and the exchange that leads from one to the next.
+
+mod authenticated;
+mod outcome;
+mod refreshing;
+mod relogin;
+mod unauthenticated;
+
+use std::fmt;
+
+use http::{HeaderMap, Request, Response, header};
+
+use crate::error::AuthorizeError;
+use crate::token::AccessToken;
+use crate::wire::{self, Answer, Grant};
+use crate::{Credentials, ForeignOrigin, Origin, Provider, RequestBody, Timestamp};
+
+pub use authenticated::{Authenticated, Cause, Refresh};
+pub use outcome::{LoginOutcome, RefreshOutcome, Rejected};
+pub use refreshing::Refreshing;
+pub use relogin::ReLogin;
+pub use unauthenticated::Unauthenticated;
+
+/// A session in the state `S`: [`Unauthenticated`], [`Authenticated`], [`Refreshing`] or [`ReLogin`].
+///
+/// What a session can do depends on its state, so misuse does not compile. It is no `Clone`: the
+/// refresh token that it holds can be sent once.
+///
+/// Most programs want a [`Machine`](crate::Machine), which moves a session through its states on
+/// behalf of many callers and paces it, or an adapter, which drives a machine. Use a session
+/// itself where one caller does one thing after the other; when to send is then
+/// up to you.
+#[must_use]
+pub struct Session<S: State> {
+    context: Box<Context>,
+    state: S,
+}
+
+/// A request to the auth endpoint is on its way. Only its end gives the session back, so at
+/// most one exchange is in flight and its request exists once.
+///
+/// End it with `receive` when an answer came, with [`fail`](Self::fail) when none did.
+#[must_use]
+pub struct Exchange<S: State> {
+    session: Session<S>,
+    emitted_at: Timestamp,
+}
+
+/// A state of a [`Session`]. Sealed: there are four.
+pub trait State: sealed::Sealed + fmt::Debug {}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "that is the point")]
+    pub trait Sealed {}
+
+    impl Sealed for super::Unauthenticated {}
+    impl Sealed for super::Authenticated {}
+    impl Sealed for super::Refreshing {}
+    impl Sealed for super::ReLogin {}
+}
+
+impl State for Unauthenticated {}
+impl State for Authenticated {}
+impl State for Refreshing {}
+impl State for ReLogin {}
+
+/// What every state has: where to log in, and who.
+struct Context {
+    provider: Provider,
+    credentials: Credentials,
+}
+
+impl<S: State> Session<S> {
+    /// Where this session logs in, and which origins may see its token.
+    pub fn provider(&self) -> &Provider {
+        &self.context.provider
+    }
+
+    /// Whose session it is.
+    pub fn username(&self) -> &str {
+        self.context.credentials.username()
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.context.credentials
+    }
+
+    pub(crate) fn replace_credentials(&mut self, credentials: Credentials) -> Credentials {
+        std::mem::replace(&mut self.context.credentials, credentials)
+    }
+
+    /// The same person at the same place, with nothing in hand.
+    pub(crate) fn forget_tokens(self) -> Session<Unauthenticated> {
+        self.with_state(|_| Unauthenticated {})
+    }
+
+    fn with_state<T: State>(self, next: impl FnOnce(S) -> T) -> Session<T> {
+        Session {
+            context: self.context,
+            state: next(self.state),
+        }
+    }
+
+    fn start(
+        self,
+        now: Timestamp,
+        grant: for<'a> fn(&'a S, &'a Credentials) -> Grant<'a>,
+    ) -> (Request<RequestBody>, Exchange<S>) {
+        let grant = grant(&self.state, &self.context.credentials);
+        let request = wire::request(&self.context.provider, grant);
+        let exchange = Exchange {
+            session: self,
+            emitted_at: now,
+        };
+        (request, exchange)
+    }
+}
+
+impl<S: State> Exchange<S> {
+    /// No answer came, or none that could be read to its end. What the server did with the
+    /// request is unknown; the session may begin again.
+    pub fn fail(self) -> Session<S> {
+        self.session
+    }
+
+    /// When the request was emitted.
+    pub fn emitted_at(&self) -> Timestamp {
+        self.emitted_at
+    }
+
+    pub(crate) fn session(&self) -> &Session<S> {
+        &self.session
+    }
+
+    pub(crate) fn session_mut(&mut self) -> &mut Session<S> {
+        &mut self.session
+    }
+
+    fn read(&self, now: Timestamp, response: &Response<impl AsRef<[u8]>>) -> Answer {
+        wire::read(&self.session.context.provider, now, response)
+    }
+}
+
+/// Puts the bearer token on a request, if it may go there (I8) and is good.
+fn authorize<S: State, B>(
+    session: &Session<S>,
+    token: &AccessToken,
+    now: Timestamp,
+    request: &mut Request<B>,
+) -> Result<(), AuthorizeError> {
+    let origin = Origin::of(request.uri());
+    if !origin.is_some_and(|origin| session.provider().allows_origin(&origin)) {
+        return Err(ForeignOrigin::new(origin).into());
+    }
+    if !token.is_usable(now) {
+        return Err(AuthorizeError::Unusable);
+    }
+    insert_bearer(token, request.headers_mut());
+    Ok(())
+}
+
+pub(crate) fn insert_bearer(token: &AccessToken, headers: &mut HeaderMap) {
+    headers.insert(header::AUTHORIZATION, token.header());
+}
+
+impl<S: State> fmt::Debug for Session<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("auth_host", &self.provider().auth_host())
+            .field("username", &self.username())
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: State> fmt::Debug for Exchange<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("session", &self.session)
+            .field("emitted_at", &self.emitted_at)
+            .finish()
+    }
+}

@@ -1,0 +1,121 @@
+use http::Request;
+
+use super::{ReLogin, Refreshing, Session, authorize};
+use crate::Timestamp;
+use crate::error::AuthorizeError;
+use crate::token::{AccessToken, RefreshToken};
+
+/// Logged in: any number of requests can be authorized.
+///
+/// No password leaves from here, and none while a refresh token is alive:
+///
+/// ```compile_fail,E0599
+/// # use simacan_auth::*;
+/// fn log_in_again(session: Session<Authenticated>, now: Timestamp) {
+///     session.begin(now);
+/// }
+/// ```
+///
+/// A session can't be copied, and its refresh token is spent with it:
+///
+/// ```compile_fail,E0599
+/// # use simacan_auth::*;
+/// fn copy(session: Session<Authenticated>) {
+///     let second = session.clone();
+/// }
+/// ```
+///
+/// ```compile_fail,E0382
+/// # use simacan_auth::*;
+/// fn refresh_twice(session: Session<Authenticated>, now: Timestamp) {
+///     let first = session.refresh(now, Cause::Due);
+///     let second = session.refresh(now, Cause::Due);
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Authenticated {
+    pub(super) token: AccessToken,
+    pub(super) refresh_token: Option<RefreshToken>,
+}
+
+/// Why a refresh starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// It is time: the token expires soon, or has. While it is good, it can still be used.
+    Due,
+    /// A target API answered the current token with 401, so it is not used any more
+    /// (rule 1 of the platform; RFC 6750, section 3.1, `invalid_token`).
+    Unauthorized,
+}
+
+/// What [`Session<Authenticated>::refresh`] leads to.
+#[derive(Debug)]
+#[must_use]
+pub enum Refresh {
+    /// There is a refresh token to send.
+    Refreshing(Session<Refreshing>),
+    /// The server gave no refresh token and the access token has ended, by expiry
+    /// or by a 401: the password is the only way.
+    ReLogin(Session<ReLogin>),
+    /// The server gave no refresh token and the access token is still good: nothing to do yet.
+    NotYet(Session<Authenticated>),
+}
+
+impl Session<Authenticated> {
+    /// Puts the bearer token on a request to a target API, in place of any `Authorization`
+    /// that it has.
+    ///
+    /// Refuses without touching the request when the provider does not allow the target's
+    /// origin, or when the token has expired.
+    pub fn authorize<B>(
+        &self,
+        now: Timestamp,
+        request: &mut Request<B>,
+    ) -> Result<(), AuthorizeError> {
+        authorize(self, &self.state.token, now, request)
+    }
+
+    /// When the access token expires; `None` if the server did not say.
+    ///
+    /// Refresh some time before, a minute say, and after any 401.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.state.token.expires_at()
+    }
+
+    /// On the way to new tokens.
+    pub fn refresh(mut self, now: Timestamp, cause: Cause) -> Refresh {
+        if cause == Cause::Unauthorized {
+            self.state.token.condemn();
+        }
+        if self.state.refresh_token.is_none() && self.state.token.is_usable(now) {
+            return Refresh::NotYet(self);
+        }
+        let Self { context, state } = self;
+        let token = state.token;
+        match state.refresh_token {
+            Some(refresh_token) => Refresh::Refreshing(Session {
+                context,
+                state: Refreshing {
+                    token,
+                    refresh_token,
+                },
+            }),
+            None => Refresh::ReLogin(Session {
+                context,
+                state: ReLogin { token },
+            }),
+        }
+    }
+
+    pub(crate) fn token(&self) -> &AccessToken {
+        &self.state.token
+    }
+
+    pub(crate) fn token_mut(&mut self) -> &mut AccessToken {
+        &mut self.state.token
+    }
+
+    pub(crate) fn has_refresh_token(&self) -> bool {
+        self.state.refresh_token.is_some()
+    }
+}

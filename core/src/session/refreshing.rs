@@ -1,0 +1,88 @@
+use http::{Request, Response};
+
+use super::{Authenticated, Exchange, ReLogin, RefreshOutcome, Session, authorize};
+use crate::error::AuthorizeError;
+use crate::token::{AccessToken, RefreshToken};
+use crate::wire::{Answer, Grant};
+use crate::{RequestBody, Timestamp};
+
+/// A refresh is to be made. The access token stays usable until it expires, unless a 401 was
+/// the cause.
+///
+/// The password can't leave from here; only a refused refresh opens the way to it:
+///
+/// ```compile_fail,E0308
+/// # use simacan_auth::*;
+/// fn skip_the_refresh(session: Session<Refreshing>) -> Session<ReLogin> {
+///     session
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Refreshing {
+    pub(super) token: AccessToken,
+    pub(super) refresh_token: RefreshToken,
+}
+
+impl Session<Refreshing> {
+    /// Starts the refresh: `POST /auth/refresh`, or `grant_type=refresh_token` (RFC 6749,
+    /// section 6).
+    #[must_use = "the request is to be sent, and the exchange told how it went"]
+    pub fn begin(self, now: Timestamp) -> (Request<RequestBody>, Exchange<Refreshing>) {
+        self.start(now, |state, _| Grant::Refresh(&state.refresh_token))
+    }
+
+    /// Puts the bearer token on a request, as [`Session<Authenticated>::authorize`] does.
+    ///
+    /// [`Session<Authenticated>::authorize`]: Session::authorize
+    pub fn authorize<B>(
+        &self,
+        now: Timestamp,
+        request: &mut Request<B>,
+    ) -> Result<(), AuthorizeError> {
+        authorize(self, &self.state.token, now, request)
+    }
+
+    pub(crate) fn token(&self) -> &AccessToken {
+        &self.state.token
+    }
+
+    pub(crate) fn token_mut(&mut self) -> &mut AccessToken {
+        &mut self.state.token
+    }
+}
+
+impl Exchange<Refreshing> {
+    /// The answer is here. `now` is when it was received.
+    pub fn receive<B: AsRef<[u8]>>(self, now: Timestamp, response: Response<B>) -> RefreshOutcome {
+        let answer = self.read(now, &response);
+        drop(response);
+        self.settle(now, answer)
+    }
+
+    /// Puts the bearer token on a request while the refresh is on its way.
+    pub fn authorize<B>(
+        &self,
+        now: Timestamp,
+        request: &mut Request<B>,
+    ) -> Result<(), AuthorizeError> {
+        self.session.authorize(now, request)
+    }
+
+    pub(crate) fn settle(self, now: Timestamp, answer: Answer) -> RefreshOutcome {
+        match answer {
+            Answer::Undecided(failure) => RefreshOutcome::Failed(self.session, failure),
+            Answer::Refused => RefreshOutcome::ReLogin(
+                self.session
+                    .with_state(|state| ReLogin { token: state.token }),
+            ),
+            Answer::Tokens(tokens) => {
+                let emitted_at = self.emitted_at;
+                RefreshOutcome::Authenticated(self.session.with_state(|spent| Authenticated {
+                    token: AccessToken::received(tokens.access, tokens.expires_in, emitted_at, now),
+                    // Without a new one the old one holds (RFC 6749, section 6).
+                    refresh_token: Some(tokens.refresh.unwrap_or(spent.refresh_token)),
+                }))
+            }
+        }
+    }
+}

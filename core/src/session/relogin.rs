@@ -1,0 +1,100 @@
+use http::{Request, Response};
+
+use super::{Exchange, LoginOutcome, Session, Unauthenticated, authorize};
+use crate::error::AuthorizeError;
+use crate::token::AccessToken;
+use crate::wire::{Answer, Grant};
+use crate::{RequestBody, Timestamp};
+
+/// The refresh token was refused, so the password may be sent once more (rule 3 of the
+/// platform). An access token that is still good stays usable.
+///
+/// No code but this library's gets a session here, or into a state of its own:
+///
+/// ```compile_fail,E0277
+/// # use simacan_auth::*;
+/// #[derive(Debug)]
+/// struct Trusted;
+/// fn shortcut(session: Session<Trusted>) {}
+/// ```
+///
+/// The refused refresh token is gone with the state that held it:
+///
+/// ```compile_fail,E0382
+/// # use simacan_auth::*;
+/// fn send_it_again(now: Timestamp, exchange: Exchange<Refreshing>, refusal: http::Response<Vec<u8>>) {
+///     let outcome = exchange.receive(now, refusal);
+///     let session = exchange.fail();
+/// }
+/// ```
+#[derive(Debug)]
+pub struct ReLogin {
+    pub(super) token: AccessToken,
+}
+
+impl ReLogin {
+    pub(crate) fn into_token(self) -> AccessToken {
+        self.token
+    }
+}
+
+impl Session<ReLogin> {
+    /// Starts the login, as [`Session<Unauthenticated>::begin`](Session::begin) does.
+    #[must_use = "the request is to be sent, and the exchange told how it went"]
+    pub fn begin(self, now: Timestamp) -> (Request<RequestBody>, Exchange<ReLogin>) {
+        self.start(now, |_, credentials| Grant::Password(credentials))
+    }
+
+    /// Puts the bearer token on a request, as [`Session<Authenticated>::authorize`] does.
+    ///
+    /// [`Session<Authenticated>::authorize`]: Session::authorize
+    pub fn authorize<B>(
+        &self,
+        now: Timestamp,
+        request: &mut Request<B>,
+    ) -> Result<(), AuthorizeError> {
+        authorize(self, &self.state.token, now, request)
+    }
+
+    pub(crate) fn token(&self) -> &AccessToken {
+        &self.state.token
+    }
+
+    pub(crate) fn token_mut(&mut self) -> &mut AccessToken {
+        &mut self.state.token
+    }
+}
+
+impl Exchange<ReLogin> {
+    /// The answer is here. `now` is when it was received.
+    pub fn receive<B: AsRef<[u8]>>(
+        self,
+        now: Timestamp,
+        response: Response<B>,
+    ) -> LoginOutcome<ReLogin> {
+        let answer = self.read(now, &response);
+        drop(response);
+        self.settle(now, answer)
+    }
+
+    /// Puts the bearer token on a request while the login is on its way.
+    pub fn authorize<B>(
+        &self,
+        now: Timestamp,
+        request: &mut Request<B>,
+    ) -> Result<(), AuthorizeError> {
+        self.session.authorize(now, request)
+    }
+
+    pub(crate) fn settle(self, now: Timestamp, answer: Answer) -> LoginOutcome<ReLogin> {
+        LoginOutcome::of(self, now, answer, |state| Some(state.into_token()))
+    }
+}
+
+impl Session<Unauthenticated> {
+    /// With new credentials after a rejection, and a token that is still good: the refusal
+    /// that led to the rejected login still opens the way to the password.
+    pub(crate) fn with_token(self, token: AccessToken) -> Session<ReLogin> {
+        self.with_state(|_| ReLogin { token })
+    }
+}

@@ -1,0 +1,191 @@
+//! The one notion of time: a number that the driver supplies.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A point in time: milliseconds since the Unix epoch.
+///
+/// The library reads no clock. Whoever drives it says what time it is, and one
+/// notion of time serves expiry, backoff and a saved session alike. The clock
+/// may jump in either direction; see the crate's section on time.
+///
+/// ```
+/// use simacan_auth::Timestamp;
+/// use std::time::{Duration, SystemTime};
+///
+/// let start = Timestamp::from(SystemTime::UNIX_EPOCH);
+/// let later = start.saturating_add(Duration::from_secs(90));
+/// assert_eq!(later.as_millis(), 90_000);
+/// assert_eq!(later.saturating_since(start), Duration::from_secs(90));
+/// assert_eq!(later.to_string(), "Thu, 01 Jan 1970 00:01:30 GMT");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The time this many milliseconds after 1970-01-01 00:00:00 UTC.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970-01-01 00:00:00 UTC.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This time plus `duration`, or the last representable one.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Whether a clock that shows this time must have been set back since it
+    /// showed `earlier`. Threads that read the clock in another order than they
+    /// take the lock are within the tolerance (DESIGN 5).
+    fn set_back_since(self, earlier: Self) -> bool {
+        self.saturating_add(CLOCK_TOLERANCE) < earlier
+    }
+}
+
+/// A clock that reads earlier than before by no more than this has not been set back.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Times before the epoch become the epoch.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+    }
+}
+
+/// As an HTTP date, `Mon, 23 Nov 2026 09:00:00 GMT`; past the year 9999 as milliseconds.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const YEAR_10000: u64 = 253_402_300_800_000;
+        if self.0 >= YEAR_10000 {
+            return write!(f, "{} ms after the Unix epoch", self.0);
+        }
+        let date = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_millis(self.0));
+        date.fmt(f)
+    }
+}
+
+/// A moment after which something holds. Once set it stays, and a clock that has
+/// been set back counts as past it: what a frozen deadline would cost is worse.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    set_at: Timestamp,
+    /// `None`: never.
+    at: Option<Timestamp>,
+}
+
+impl Deadline {
+    pub(crate) fn never(now: Timestamp) -> Self {
+        Self {
+            set_at: now,
+            at: None,
+        }
+    }
+
+    /// A deadline that saturates is none.
+    pub(crate) fn at(now: Timestamp, at: Timestamp) -> Self {
+        Self {
+            set_at: now,
+            at: Some(at).filter(|&at| at.0 < u64::MAX),
+        }
+    }
+
+    pub(crate) fn passed(&self, now: Timestamp) -> bool {
+        self.at
+            .is_some_and(|at| now >= at || now.set_back_since(self.set_at))
+    }
+
+    pub(crate) fn moment(&self) -> Option<Timestamp> {
+        self.at
+    }
+}
+
+/// A length of time that must go by. A clock that has been set back starts it
+/// again: nothing that it holds back gets out early (I12).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delay {
+    started: Timestamp,
+    length: Duration,
+}
+
+impl Delay {
+    pub(crate) fn new(now: Timestamp, length: Duration) -> Self {
+        Self {
+            started: now,
+            length,
+        }
+    }
+
+    /// When it is over, always later than `now`; `None` once it is.
+    pub(crate) fn end(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if now.set_back_since(self.started) {
+            self.started = now;
+        }
+        Some(self.started.saturating_add(self.length)).filter(|&end| end > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const NOON: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn before(time: Timestamp, duration: Duration) -> Timestamp {
+        Timestamp(time.0 - millis(duration))
+    }
+
+    #[test]
+    fn a_deadline_is_passed_from_its_moment_on() {
+        let deadline = Deadline::at(NOON, NOON.saturating_add(DAY));
+        assert!(!deadline.passed(NOON));
+        assert!(!deadline.passed(before(NOON.saturating_add(DAY), Duration::from_millis(1))));
+        assert!(deadline.passed(NOON.saturating_add(DAY)));
+    }
+
+    #[test]
+    fn i12_a_clock_set_back_passes_a_deadline_and_a_small_disorder_does_not() {
+        let deadline = Deadline::at(NOON, NOON.saturating_add(DAY));
+        assert!(!deadline.passed(before(NOON, Duration::from_secs(60))));
+        assert!(deadline.passed(before(NOON, Duration::from_secs(61))));
+    }
+
+    #[test]
+    fn a_deadline_that_saturates_is_none() {
+        let deadline = Deadline::at(NOON, NOON.saturating_add(Duration::MAX));
+        assert!(!deadline.passed(Timestamp(u64::MAX)));
+        assert_eq!(deadline.moment(), None);
+    }
+
+    #[test]
+    fn i12_a_clock_set_back_starts_a_delay_again() {
+        let mut delay = Delay::new(NOON, DAY);
+        let yesterday = before(NOON, DAY);
+        assert_eq!(delay.end(yesterday), Some(yesterday.saturating_add(DAY)));
+        assert_eq!(delay.end(NOON), None);
+    }
+
+    #[test]
+    fn i11_the_end_of_a_delay_is_later_than_now_or_it_is_over() {
+        let mut delay = Delay::new(Timestamp(u64::MAX - 1), DAY);
+        assert_eq!(
+            delay.end(Timestamp(u64::MAX - 1)),
+            Some(Timestamp(u64::MAX))
+        );
+        assert_eq!(delay.end(Timestamp(u64::MAX)), None);
+    }
+}

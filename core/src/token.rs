@@ -1,0 +1,145 @@
+//! The tokens, wiped when dropped, and the number that tells them apart.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::Timestamp;
+use crate::time::Deadline;
+
+/// Counts the token sets that a [`Machine`](crate::Machine) has held.
+///
+/// It is how a `401` that arrives late is told from one that matters: a `401`
+/// for an older generation is about a token that has been replaced already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(u64);
+
+impl Generation {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// The number itself: 1 for the first token set.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The `Authorization` header that carries an access token (RFC 6750, section 2.1),
+/// built once: a clone is a reference count, and the last one wipes the text.
+pub(crate) struct Bearer(HeaderValue);
+
+impl Bearer {
+    /// The characters of `token` have been checked by the parser.
+    pub(crate) fn new(token: &str) -> Option<Self> {
+        const SCHEME: &[u8] = b"Bearer ";
+        let mut text = Zeroizing::new(Vec::with_capacity(SCHEME.len() + token.len()));
+        text.extend_from_slice(SCHEME);
+        text.extend_from_slice(token.as_bytes());
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
+        value.set_sensitive(true);
+        Some(Self(value))
+    }
+}
+
+/// An access token with its times, as a session holds it.
+pub(crate) struct AccessToken {
+    bearer: Bearer,
+    expiry: Deadline,
+    received_at: Timestamp,
+    /// A target API answered it with 401.
+    condemned: bool,
+}
+
+impl AccessToken {
+    /// An answer that took long must not make a token expired on arrival: that
+    /// would start refreshes without end (DESIGN 5).
+    const MINIMUM_LIFE: Duration = Duration::from_secs(1);
+
+    /// The lifetime counts from when the request was emitted, the safe side.
+    pub(crate) fn received(
+        bearer: Bearer,
+        lifetime: Option<Duration>,
+        emitted_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        let expiry = lifetime.map_or(Deadline::never(now), |lifetime| {
+            // `min`: the clock may have been set back in between.
+            let end = emitted_at.min(now).saturating_add(lifetime);
+            Deadline::at(now, end.max(now.saturating_add(Self::MINIMUM_LIFE)))
+        });
+        Self {
+            bearer,
+            expiry,
+            received_at: now,
+            condemned: false,
+        }
+    }
+
+    pub(crate) fn is_usable(&self, now: Timestamp) -> bool {
+        !self.condemned && !self.has_expired(now)
+    }
+
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        self.expiry.passed(now)
+    }
+
+    pub(crate) fn condemn(&mut self) {
+        self.condemned = true;
+    }
+
+    /// The other way round: the 401 has led nowhere, so the token is as good as it ever was.
+    pub(crate) fn reinstate(&mut self) {
+        self.condemned = false;
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.bearer.0.clone()
+    }
+
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        self.expiry.moment()
+    }
+
+    pub(crate) fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("token", &crate::Redacted)
+            .field("expires_at", &self.expires_at())
+            .field("condemned", &self.condemned)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A refresh token: sent once, and dropped when its successor arrives (I3).
+pub(crate) struct RefreshToken(Zeroizing<String>);
+
+impl RefreshToken {
+    pub(crate) fn new(token: &str) -> Self {
+        Self(Zeroizing::new(token.to_owned()))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshToken([redacted])")
+    }
+}

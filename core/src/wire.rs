@@ -1,0 +1,10 @@
+//! The two sides of an exchange: requests built, answers read and classified (DESIGN 7).
+
+mod request;
+mod response;
+mod retry_after;
+
+pub(crate) use request::{Grant, request};
+pub(crate) use response::{Answer, TokenResponse, read};
+
+pub use request::RequestBody;

@@ -1,0 +1,277 @@
+//! Builds the requests. No unwiped copy of a secret is left behind: every buffer has its final
+//! size before a secret is written to it.
+
+use std::fmt;
+use std::ops::Deref;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Request, Uri};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::Credentials;
+use crate::provider::{ClientAuth, Dialect, Provider, SecretPlace};
+use crate::token::RefreshToken;
+
+/// What is sent to get tokens: an authorization grant (RFC 6749, section 1.3) or a refresh token.
+#[derive(Clone, Copy)]
+pub(crate) enum Grant<'a> {
+    Password(&'a Credentials),
+    Refresh(&'a RefreshToken),
+}
+
+/// The body of a request to the auth endpoint: a form that holds a secret.
+///
+/// It is wiped when dropped and prints as `[redacted]`. HTTP clients that take a
+/// slice send it from where it is; for those that want [`Bytes`], `Bytes::from` hands over the
+/// same memory, wiped when the last clone is dropped. What a client copies into
+/// buffers of its own is out of reach.
+///
+/// ```
+/// # use simacan_auth::*;
+/// let session = Session::new(Provider::simacan(), Credentials::new("foo@bar.com", "secret"));
+/// let (request, exchange) = session.begin(Timestamp::from_millis(0));
+/// assert_eq!(format!("{:?}", request.body()), "RequestBody([redacted])");
+/// assert_eq!(&request.body()[..], b"username=foo%40bar.com&password=secret");
+/// # drop(exchange);
+/// ```
+pub struct RequestBody(Bytes);
+
+impl Deref for RequestBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for RequestBody {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<RequestBody> for Bytes {
+    fn from(body: RequestBody) -> Self {
+        body.0
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestBody([redacted])")
+    }
+}
+
+/// The form as it goes over the wire; absent members are not sent.
+#[derive(Serialize, Default)]
+struct Form<'a> {
+    grant_type: Option<&'static str>,
+    username: Option<&'a str>,
+    password: Option<&'a str>,
+    refresh_token: Option<&'a str>,
+    scope: Option<&'a str>,
+    client_id: Option<&'a str>,
+    client_secret: Option<&'a str>,
+}
+
+pub(crate) fn request(provider: &Provider, grant: Grant<'_>) -> Request<RequestBody> {
+    let mut form = match grant {
+        Grant::Password(credentials) => Form {
+            username: Some(credentials.username()),
+            password: Some(credentials.password()),
+            ..Form::default()
+        },
+        Grant::Refresh(token) => Form {
+            refresh_token: Some(token.expose()),
+            ..Form::default()
+        },
+    };
+    let (uri, authorization) = match &provider.dialect {
+        Dialect::Simacan { password, refresh } => match grant {
+            Grant::Password(_) => (password, None),
+            Grant::Refresh(_) => (refresh, None),
+        },
+        Dialect::OAuth2 {
+            token,
+            client,
+            scope,
+        } => {
+            // A refresh without a scope asks for the one that was granted (RFC 6749, section 6).
+            (form.grant_type, form.scope) = match grant {
+                Grant::Password(_) => (Some("password"), scope.as_deref()),
+                Grant::Refresh(_) => (Some("refresh_token"), None),
+            };
+            (token, authenticate(client, &mut form))
+        }
+    };
+    post(uri, authorization, encode(&form))
+}
+
+/// Puts the client's identity into the form or into the header that it returns (RFC 6749, section 2.3.1).
+fn authenticate<'a>(client: &'a ClientAuth, form: &mut Form<'a>) -> Option<HeaderValue> {
+    match &client.secret {
+        Some((secret, SecretPlace::Header)) => return Some(basic(&client.id, secret)),
+        Some((secret, SecretPlace::Form)) => form.client_secret = Some(secret),
+        None => {}
+    }
+    form.client_id = Some(&client.id);
+    None
+}
+
+/// HTTP Basic over the form-encoded id and secret (RFC 6749, section 2.3.1).
+fn basic(id: &str, secret: &str) -> HeaderValue {
+    const SCHEME: &str = "Basic ";
+    let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
+    pair.extend(form_urlencoded::byte_serialize(id.as_bytes()));
+    pair.push(':');
+    pair.extend(form_urlencoded::byte_serialize(secret.as_bytes()));
+
+    let mut text = Zeroizing::new(vec![0; SCHEME.len() + pair.len().div_ceil(3) * 4]);
+    let (scheme, encoded) = text.split_at_mut(SCHEME.len());
+    scheme.copy_from_slice(SCHEME.as_bytes());
+    STANDARD
+        .encode_slice(pair.as_bytes(), encoded)
+        .expect("the slice has the length of the encoding");
+    sensitive(text)
+}
+
+fn sensitive(text: Zeroizing<Vec<u8>>) -> HeaderValue {
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
+        .expect("the base64 alphabet is ASCII");
+    value.set_sensitive(true);
+    value
+}
+
+fn encode(form: &Form<'_>) -> RequestBody {
+    const NAMES: usize = "grant_type=refresh_token&username=&password=&refresh_token=\
+                          &scope=&client_id=&client_secret="
+        .len();
+    let values = [
+        form.username,
+        form.password,
+        form.refresh_token,
+        form.scope,
+        form.client_id,
+        form.client_secret,
+    ];
+    // A byte takes three at most, `%XX`.
+    let capacity = NAMES + 3 * values.iter().flatten().map(|v| v.len()).sum::<usize>();
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
+    let mut encoder = form_urlencoded::Serializer::new(&mut *text);
+    form.serialize(serde_urlencoded::Serializer::new(&mut encoder))
+        .expect("a flat struct of strings");
+    encoder.finish();
+    debug_assert!(text.len() <= capacity, "grew and left a copy behind");
+    RequestBody(Bytes::from_owner(TextBuffer(text)))
+}
+
+/// `Zeroizing<String>` as the bytes that [`Bytes`] wants to own.
+struct TextBuffer(Zeroizing<String>);
+
+impl AsRef<[u8]> for TextBuffer {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+fn post(uri: &Uri, authorization: Option<HeaderValue>, body: RequestBody) -> Request<RequestBody> {
+    const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    const AGENT: HeaderValue =
+        HeaderValue::from_static(concat!("simacan-auth/", env!("CARGO_PKG_VERSION")));
+
+    let mut request = Request::new(body);
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = uri.clone();
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, FORM);
+    headers.insert(ACCEPT, JSON);
+    headers.insert(USER_AGENT, AGENT);
+    if let Some(authorization) = authorization {
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(provider: &Provider, grant: Grant<'_>) -> String {
+        String::from_utf8(request(provider, grant).body().to_vec()).unwrap()
+    }
+
+    fn oauth2(client: ClientAuth) -> Provider {
+        Provider::oauth2("https://l.example/token", client)
+            .scope("a b")
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn simacan_gets_a_form_at_each_grants_own_endpoint() {
+        let credentials = Credentials::new("foo@bar.com", "a&b=c+d %é");
+        let token = RefreshToken::new("r.e-f_r");
+        let login = request(&Provider::simacan(), Grant::Password(&credentials));
+        assert_eq!(login.method(), "POST");
+        assert_eq!(
+            login.uri(),
+            "https://auth-service.services.simacan.com/api/v1/auth/password"
+        );
+        assert_eq!(
+            login.headers()["content-type"],
+            "application/x-www-form-urlencoded"
+        );
+        assert_eq!(login.headers()["accept"], "application/json");
+        assert!(login.headers().contains_key("user-agent"));
+        assert_eq!(
+            &login.body()[..],
+            b"username=foo%40bar.com&password=a%26b%3Dc%2Bd+%25%C3%A9"
+        );
+        let refresh = request(&Provider::simacan_staging(), Grant::Refresh(&token));
+        assert_eq!(
+            refresh.uri(),
+            "https://auth-service-stg.services.simacan.com/api/v1/auth/refresh"
+        );
+        assert_eq!(&refresh.body()[..], b"refresh_token=r.e-f_r");
+    }
+
+    #[test]
+    fn rfc_6749_gets_the_grant_type_and_the_client() {
+        let credentials = Credentials::new("u", "p");
+        let token = RefreshToken::new("r");
+        let public = oauth2(ClientAuth::public("c"));
+        assert_eq!(
+            body(&public, Grant::Password(&credentials)),
+            "grant_type=password&username=u&password=p&scope=a+b&client_id=c"
+        );
+        assert_eq!(
+            body(&public, Grant::Refresh(&token)),
+            "grant_type=refresh_token&refresh_token=r&client_id=c"
+        );
+        let form = oauth2(ClientAuth::form("c", "s&"));
+        assert_eq!(
+            body(&form, Grant::Refresh(&token)),
+            "grant_type=refresh_token&refresh_token=r&client_id=c&client_secret=s%26"
+        );
+    }
+
+    #[test]
+    fn a_basic_client_encodes_before_it_encodes_and_is_marked_sensitive() {
+        let provider = oauth2(ClientAuth::basic("my id", "p:w"));
+        let token = RefreshToken::new("r");
+        let request = request(&provider, Grant::Refresh(&token));
+        let header = &request.headers()[AUTHORIZATION];
+        assert!(header.is_sensitive());
+        let text = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        assert_eq!(STANDARD.decode(text).unwrap(), b"my+id:p%3Aw");
+        assert_eq!(
+            &request.body()[..],
+            b"grant_type=refresh_token&refresh_token=r"
+        );
+    }
+}
