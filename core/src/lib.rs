@@ -28,7 +28,7 @@ pub use session::{
 };
 pub use time::Timestamp;
 pub use token::Generation;
-pub use wire::RequestBody;
+pub use wire::{RequestBody, ResponseBody};
 
 /// Stands in place of a secret in every `Debug`.
 struct Redacted;

@@ -2,9 +2,11 @@
 
 mod request;
 mod response;
+mod response_body;
 mod retry_after;
 
 pub(crate) use request::{Grant, request};
 pub(crate) use response::{Answer, TokenResponse, read};
 
 pub use request::RequestBody;
+pub use response_body::ResponseBody;

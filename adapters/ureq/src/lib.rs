@@ -1,1 +1,59 @@
-//! Under construction.
+//! Sends requests with [ureq](ureq) and keeps them logged in: the blocking driver of
+//! [`simacan_auth`].
+//!
+//! A [`Client`] takes a username, a password and the requests to send. It logs in at the first,
+//! refreshes before tokens expire and when a target API answers 401, sends such a request once
+//! more, and falls back to the password only when the refresh is refused. Clones share one
+//! session: a thousand threads at the moment of expiry cost one refresh.
+//!
+//! ```no_run
+//! use simacan_auth_ureq::{Client, Credentials, Provider};
+//!
+//! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
+//! let client = Client::builder(Provider::simacan(), credentials).build();
+//!
+//! let position = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
+//! let request = ureq::http::Request::post(
+//!     "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation",
+//! )
+//! .header("content-type", "application/xml")
+//! .body(position)?;
+//! let response = client.send(request)?;
+//! println!("{}", response.status());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What the adapter decides, and what it leaves to you
+//!
+//! - **Your agent serves your requests**: give one with its proxy, roots, time-outs, pool and
+//!   middleware to [`Builder::agent`]. Give it a time-out: ureq has none by default.
+//! - **A status is an answer.** Whatever the agent's `http_status_as_error` says, the response
+//!   comes back to you. Only a 401 is looked at; a 403 is yours, as is all else.
+//! - **The exchanges run on an agent of their own**, with your agent's proxy, TLS and address
+//!   family: no redirects, no pool, no retries, no middleware, a total time-out and a bounded body.
+//! - **A redirect is followed without the token.** Whatever the agent's `redirect_auth_headers`
+//!   says, no second place sees it, and a 401 from there says nothing about it.
+//! - **A body that can be replayed** is sent again after a 401: see [`Body`]. One that can't is
+//!   sent with [`Client::send_once`].
+//! - **The thread that finds an exchange due carries it.** Others wait only if they have no token.
+//!
+//! # TLS
+//!
+//! The features `rustls` (the default), `rustls-no-provider` and `native-tls` are ureq's. Choose here, not
+//! in ureq alone: the exchanges take over the `TlsConfig` of the agent that you give.
+
+mod body;
+mod builder;
+mod client;
+mod driver;
+mod error;
+
+pub use body::Body;
+pub use builder::Builder;
+pub use client::Client;
+pub use error::Error;
+pub use simacan_auth::{
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider, Status,
+    Timestamp,
+};
+pub use ureq;

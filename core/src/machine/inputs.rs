@@ -26,8 +26,8 @@ enum End {
 impl Machine {
     /// The answer to an exchange is here, read to its end. `now` is when.
     ///
-    /// Keep the body somewhere that wipes it, such as `Zeroizing<Vec<u8>>`: it holds tokens. There is
-    /// no need to read more than 1 MiB and a byte of it; that is refused anyway.
+    /// Keep the body somewhere that is bounded and wiped, such as a
+    /// [`ResponseBody`](crate::ResponseBody): it holds tokens.
     pub fn handle_response<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,

@@ -12,6 +12,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::response_body::MAX_BODY;
 use super::retry_after::retry_after;
 use crate::Timestamp;
 use crate::error::{BodyDefect, Failure, OAuthError};
@@ -34,7 +35,6 @@ pub(crate) struct TokenResponse {
     pub(crate) expires_in: Option<Duration>,
 }
 
-const MAX_BODY: usize = 1 << 20;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 pub(crate) fn read(

@@ -1,0 +1,129 @@
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, SystemTime};
+
+use simacan_auth::{Config, Credentials, Event, Machine, Provider, Timestamp};
+use ureq::Agent;
+
+use crate::Client;
+use crate::driver::Driver;
+
+/// Builds a [`Client`].
+#[must_use]
+pub struct Builder {
+    provider: Provider,
+    credentials: Credentials,
+    agent: Option<Agent>,
+    config: Config,
+    exchange_timeout: Duration,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    on_event: Box<dyn Fn(&Event) + Send + Sync>,
+}
+
+impl Builder {
+    pub(crate) fn new(provider: Provider, credentials: Credentials) -> Self {
+        Self {
+            provider,
+            credentials,
+            agent: None,
+            config: Config::default(),
+            exchange_timeout: Duration::from_secs(30),
+            clock: Box::new(|| SystemTime::now().into()),
+            on_event: Box::new(|_| {}),
+        }
+    }
+
+    /// The agent that sends the requests to target APIs. Default: ureq's.
+    ///
+    /// The exchanges take over its proxy, TLS configuration, address family and header limit. A connector or
+    /// resolver of your own ([`Agent::with_parts`]) serves the target requests only.
+    pub fn agent(mut self, agent: Agent) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// How the session is paced. A `seed` of 0 is replaced by a random one.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Refresh when a token is due, without waiting for a request. Takes a thread of yours that
+    /// runs [`Client::keep_alive`].
+    pub fn keep_alive(mut self) -> Self {
+        self.config.keep_alive = true;
+        self
+    }
+
+    /// What one exchange with the auth endpoint may take in all. Default: 30 s.
+    ///
+    /// Rather long than short: an answer that is given up after the server has replaced
+    /// the refresh token costs the session, and a password.
+    pub fn exchange_timeout(mut self, timeout: Duration) -> Self {
+        self.exchange_timeout = timeout;
+        self
+    }
+
+    /// The clock, for tests. Default: the system's.
+    ///
+    /// It may jump, but waiting takes real time: a wait of a second ends after a real one.
+    pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Is told what happens, to log it. Called with no lock held; no event holds a secret.
+    pub fn on_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.on_event = Box::new(on_event);
+        self
+    }
+
+    /// The client. Nothing is sent before its first request.
+    pub fn build(mut self) -> Client {
+        if self.config.seed == 0 {
+            self.config.seed = RandomState::new().hash_one(0);
+        }
+        let agent = self.agent.unwrap_or_else(Agent::new_with_defaults);
+        let exchange_agent = exchange_agent(&agent, self.exchange_timeout);
+        Client {
+            agent,
+            driver: Driver::new(
+                Machine::new(self.provider, self.credentials, self.config),
+                exchange_agent,
+                self.exchange_timeout,
+                self.clock,
+                self.on_event,
+            ),
+        }
+    }
+}
+
+/// An agent that does what an exchange needs and nothing else (DESIGN 9).
+fn exchange_agent(agent: &Agent, timeout: Duration) -> Agent {
+    let config = agent.config();
+    let builder = Agent::config_builder()
+        .proxy(config.proxy().cloned())
+        .ip_family(config.ip_family())
+        .no_delay(config.no_delay())
+        .max_response_header_size(config.max_response_header_size())
+        // A stale pooled connection fails like a lost answer, and there is an exchange an hour.
+        .max_idle_connections(0)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .timeout_global(Some(timeout));
+    #[cfg(feature = "_tls")]
+    let builder = builder.tls_config(config.tls_config().clone());
+    builder.build().into()
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("provider", &self.provider)
+            .field("credentials", &self.credentials)
+            .field("config", &self.config)
+            .field("exchange_timeout", &self.exchange_timeout)
+            .finish_non_exhaustive()
+    }
+}

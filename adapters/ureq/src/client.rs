@@ -1,0 +1,121 @@
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use simacan_auth::{Credentials, Origin, Permit, Provider, Status, Ticket, Verdict};
+use ureq::config::RedirectAuthHeaders;
+use ureq::{Agent, AsSendBody, ResponseExt};
+
+use crate::driver::Driver;
+use crate::{Body, Builder, Error};
+
+/// Sends requests to target APIs with a bearer token, and keeps it good.
+///
+/// Clones share one session.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) agent: Agent,
+    pub(crate) driver: Arc<Driver>,
+}
+
+impl Client {
+    /// Starts with where to log in and as whom.
+    pub fn builder(provider: Provider, credentials: Credentials) -> Builder {
+        Builder::new(provider, credentials)
+    }
+
+    /// Sends a request to a target API and gives its answer, whatever the status.
+    ///
+    /// Waits for a token where there is none. After a 401 the request is sent once more with
+    /// a newer one.
+    pub fn send<B: Body>(&self, request: Request<B>) -> Result<Response<ureq::Body>, Error> {
+        let (mut parts, mut body) = request.into_parts();
+        let mut permit = self.driver.permit();
+        loop {
+            let origin = Origin::of(&parts.uri);
+            let ticket = self.driver.authorize(permit, origin, &mut parts.headers)?;
+            let body = body.to_send().map_err(ureq::Error::from)?;
+            let request = Request::from_parts(parts.clone(), body);
+            let mut response = self.run(request)?;
+            match self.review(ticket, &response) {
+                Verdict::Deliver => return Ok(response),
+                Verdict::Retry(next) => permit = next,
+            }
+            // Read to its end the answer lets the connection go back to the pool.
+            let rest = &mut response.body_mut().as_reader().take(64 << 10);
+            let _ = io::copy(rest, &mut io::sink());
+        }
+    }
+
+    /// Sends a request whose body can be read once only, such as
+    /// [`SendBody::from_reader`](ureq::SendBody::from_reader).
+    ///
+    /// A 401 is delivered. It has ended the token all the same, so the next request
+    /// brings a new one.
+    pub fn send_once<B: AsSendBody>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Response<ureq::Body>, Error> {
+        let (mut parts, body) = request.into_parts();
+        let permit: Permit = self.driver.permit();
+        let origin = Origin::of(&parts.uri);
+        let ticket = self.driver.authorize(permit, origin, &mut parts.headers)?;
+        let response = self.run(Request::from_parts(parts, body))?;
+        drop(self.review(ticket, &response));
+        Ok(response)
+    }
+
+    /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).
+    pub fn set_credentials(&self, credentials: Credentials) {
+        self.driver.set_credentials(credentials);
+    }
+
+    /// What the session is doing.
+    pub fn status(&self) -> Status {
+        self.driver.status()
+    }
+
+    /// Refreshes whenever it is time, until all clones of this client are gone. For a thread of
+    /// yours, with [`Builder::keep_alive`].
+    ///
+    /// ```no_run
+    /// # use simacan_auth_ureq::{Client, Credentials, Provider};
+    /// # let credentials = Credentials::new("u", "p");
+    /// let client = Client::builder(Provider::simacan(), credentials).keep_alive().build();
+    /// let keep_alive = client.keep_alive();
+    /// std::thread::spawn(keep_alive);
+    /// ```
+    pub fn keep_alive(&self) -> impl FnOnce() + Send + 'static {
+        Driver::keep_alive(Arc::downgrade(&self.driver))
+    }
+
+    /// Runs a request that carries the token: no redirect takes it elsewhere (I8), and its status is
+    /// an answer.
+    fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, Error> {
+        let request = self
+            .agent
+            .configure_request(request)
+            .http_status_as_error(false)
+            .redirect_auth_headers(RedirectAuthHeaders::Never)
+            .save_redirect_history(true)
+            .build();
+        Ok(self.agent.run(request)?)
+    }
+
+    fn review(&self, ticket: Ticket, response: &Response<ureq::Body>) -> Verdict {
+        let hops = response.get_redirect_history().map_or(1, <[_]>::len);
+        if response.status() == StatusCode::UNAUTHORIZED && hops > 1 {
+            return Verdict::Deliver; // from a second place, which did not get the token
+        }
+        self.driver.review(ticket, response.status())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("driver", &self.driver)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,272 @@
+//! The machine behind a lock, and the threads that carry its exchanges. All decisions are the
+//! machine's (DESIGN 9).
+
+use std::io::Read;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use std::{fmt, mem};
+
+use http::{HeaderMap, Request, Response, StatusCode};
+use simacan_auth::{
+    Clearance, Credentials, Event, ExchangeId, Machine, Origin, Output, Permit, RequestBody,
+    ResponseBody, Status, Ticket, Timestamp, Transmit, TransportFailure, Verdict,
+};
+use ureq::Agent;
+
+use crate::Error;
+
+pub(crate) struct Driver {
+    machine: Mutex<Machine>,
+    /// Whoever has drained an event wakes everyone.
+    woken: Condvar,
+    exchange_agent: Agent,
+    exchange_timeout: Duration,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    on_event: Box<dyn Fn(&Event) + Send + Sync>,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        machine: Machine,
+        exchange_agent: Agent,
+        exchange_timeout: Duration,
+        clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+        on_event: Box<dyn Fn(&Event) + Send + Sync>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            machine: Mutex::new(machine),
+            woken: Condvar::new(),
+            exchange_agent,
+            exchange_timeout,
+            clock,
+            on_event,
+        })
+    }
+
+    pub(crate) fn permit(&self) -> Permit {
+        self.lock().permit()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.lock().status()
+    }
+
+    pub(crate) fn set_credentials(&self, credentials: Credentials) {
+        let now = (self.clock)();
+        let mut machine = self.lock();
+        machine.handle_credentials(now, credentials);
+        match self.step(machine, now) {
+            // A login that others wait for already.
+            Step::Carry(transmit) => self.carry(transmit),
+            Step::Told | Step::Wait(..) => {}
+        }
+    }
+
+    pub(crate) fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
+        let now = (self.clock)();
+        self.lock().review(now, ticket, status)
+    }
+
+    /// Waits until the bearer token is among the headers, or until it is certain that there is none.
+    pub(crate) fn authorize(
+        &self,
+        mut permit: Permit,
+        origin: Option<Origin<'_>>,
+        headers: &mut HeaderMap,
+    ) -> Result<Ticket, Error> {
+        let mut watch = Watch::default();
+        loop {
+            let now = (self.clock)();
+            let mut machine = self.lock();
+            let clearance = machine.authorize_headers(now, permit, origin, headers);
+            permit = match clearance {
+                Clearance::Go(ticket) => {
+                    if let Step::Carry(transmit) = self.step(machine, now) {
+                        self.carry(transmit); // an early refresh, for which no other waits
+                    }
+                    return Ok(ticket);
+                }
+                Clearance::Wait(permit) => permit,
+                Clearance::Denied(denied) => return Err(denied.into()),
+                Clearance::Foreign(foreign) => return Err(foreign.into()),
+            };
+            match self.step(machine, now) {
+                Step::Carry(transmit) => self.carry(transmit),
+                Step::Told => {}
+                Step::Wait(machine, until) => {
+                    let until = until.map(|until| until.saturating_since(now));
+                    self.wait(machine, until, &mut watch);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn keep_alive(driver: Weak<Self>) -> impl FnOnce() + Send + 'static {
+        /// How long a thread that keeps a session alive may outlive it.
+        const BREATH: Duration = Duration::from_secs(1);
+        move || {
+            while let Some(driver) = driver.upgrade() {
+                let now = (driver.clock)();
+                match driver.step(driver.lock(), now) {
+                    Step::Carry(transmit) => driver.carry(transmit),
+                    Step::Told => {}
+                    Step::Wait(machine, until) => {
+                        let wait = until.map_or(BREATH, |until| until.saturating_since(now));
+                        drop(driver.sleep(machine, wait.min(BREATH)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Drains the machine's outputs up to the first that takes time.
+    fn step<'a>(&'a self, mut machine: MutexGuard<'a, Machine>, now: Timestamp) -> Step<'a> {
+        let mut events = Vec::new();
+        let output = loop {
+            match machine.poll(now) {
+                Output::Event(event) => events.push(event),
+                Output::Transmit(transmit) => break Some(transmit),
+                Output::Wait(until) if events.is_empty() => return Step::Wait(machine, until),
+                Output::Wait(_) => break None,
+            }
+        };
+        drop(machine);
+        self.announce(&events);
+        output.map_or(Step::Told, Step::Carry)
+    }
+
+    fn announce(&self, events: &[Event]) {
+        if !events.is_empty() {
+            self.woken.notify_all();
+        }
+        for event in events {
+            (self.on_event)(event);
+        }
+    }
+
+    /// Until something happens, or it is time to poll, or the exchange in flight has taken longer
+    /// than any can: then whoever carries it is gone or stuck, and it is reported for them.
+    fn wait(
+        &self,
+        mut machine: MutexGuard<'_, Machine>,
+        until: Option<Duration>,
+        watch: &mut Watch,
+    ) {
+        /// What a carrier may need beyond the time-out of its exchange.
+        const GRACE: Duration = Duration::from_secs(5);
+        let Some(exchange) = machine.in_flight() else {
+            drop(self.sleep(machine, until.unwrap_or(GRACE)));
+            return;
+        };
+        let limit = self.exchange_timeout.saturating_add(GRACE);
+        let left = limit.saturating_sub(watch.watched(exchange));
+        if !left.is_zero() {
+            drop(self.sleep(machine, until.map_or(left, |until| until.min(left))));
+            return;
+        }
+        let now = (self.clock)();
+        machine.handle_failure(now, exchange, TransportFailure::timed_out());
+    }
+
+    fn sleep<'a>(
+        &self,
+        machine: MutexGuard<'a, Machine>,
+        duration: Duration,
+    ) -> MutexGuard<'a, Machine> {
+        let woken = self.woken.wait_timeout(machine, duration);
+        woken.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Makes an exchange, in this thread and with no lock held, and reports how it ended.
+    fn carry(&self, transmit: Transmit) {
+        let mut carrier = Carrier {
+            driver: self,
+            exchange: transmit.exchange,
+            result: Err(TransportFailure::abandoned()),
+        };
+        carrier.result = self
+            .exchange(transmit.request)
+            .map_err(TransportFailure::new);
+    }
+
+    fn exchange(
+        &self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, ureq::Error> {
+        let (parts, body) = request.into_parts();
+        let response = self
+            .exchange_agent
+            .run(Request::from_parts(parts, &body[..]))?;
+        let (parts, body) = response.into_parts();
+        let mut reader = body.into_reader();
+        let mut collected = ResponseBody::new();
+        let mut chunk = zeroize::Zeroizing::new([0; 4096]);
+        loop {
+            let length = reader.read(&mut *chunk)?;
+            if length == 0 || collected.push(&chunk[..length]).is_break() {
+                return Ok(Response::from_parts(parts, collected));
+            }
+        }
+    }
+
+    /// A panic under the lock leaves the machine in a state that it knows itself.
+    fn lock(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+/// What is next, after the machine has said all that it has to say.
+enum Step<'a> {
+    /// An exchange is to be made, by this thread.
+    Carry(Transmit),
+    /// Events have been told: things have changed.
+    Told,
+    /// Nothing has happened. Still under the same lock, so that no event is missed.
+    Wait(MutexGuard<'a, Machine>, Option<Timestamp>),
+}
+
+/// Reports the end of an exchange when it is dropped, which happens in a panic, too.
+struct Carrier<'a> {
+    driver: &'a Driver,
+    exchange: ExchangeId,
+    result: Result<Response<ResponseBody>, TransportFailure>,
+}
+
+impl Drop for Carrier<'_> {
+    fn drop(&mut self) {
+        let result = mem::replace(&mut self.result, Err(TransportFailure::abandoned()));
+        let now = (self.driver.clock)();
+        let mut machine = self.driver.lock();
+        match result {
+            Ok(response) => machine.handle_response(now, self.exchange, response),
+            Err(failure) => machine.handle_failure(now, self.exchange, failure),
+        }
+        drop(machine);
+        self.driver.woken.notify_all();
+    }
+}
+
+/// How long a waiter has seen the same exchange in flight, by a clock that does not jump.
+#[derive(Default)]
+struct Watch(Option<(ExchangeId, Instant)>);
+
+impl Watch {
+    fn watched(&mut self, exchange: ExchangeId) -> Duration {
+        match self.0 {
+            Some((watched, since)) if watched == exchange => since.elapsed(),
+            _ => {
+                self.0 = Some((exchange, Instant::now()));
+                Duration::ZERO
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
