@@ -1,0 +1,286 @@
+//! The emulator as a value.
+
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::header::CONTENT_LENGTH;
+use http::{Method, Request, Response, StatusCode};
+
+use crate::accounts::Accounts;
+use crate::auth::{bare, reject};
+use crate::body::Body;
+use crate::entry::{Entry, What};
+use crate::fault::{Endpoint, Fault};
+use crate::ledger::Ledger;
+use crate::mix::mix;
+use crate::route::{Head, Route};
+use crate::sessions::{Sessions, millis};
+use crate::settings::Settings;
+use crate::target::Decree;
+use crate::token::{Kind, Token};
+
+/// The Simacan Auth API, an RFC 6749 token endpoint and target APIs, as one deterministic value.
+///
+/// It is cheap to copy, to compare and to hash, so that a model checker can do so at every step:
+/// its state is a few numbers for each live login. The [`Ledger`] is part of it and grows; switch
+/// that off with [`Detail::Nothing`](crate::Detail::Nothing).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emulator {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) accounts: Accounts,
+    pub(crate) sessions: Sessions,
+    pub(crate) decrees: Vec<Decree>,
+    script: [VecDeque<Fault>; Endpoint::COUNT],
+    /// How many faults have been drawn by seed.
+    draws: u64,
+    ledger: Ledger,
+}
+
+impl Emulator {
+    /// An emulator that has not received anything yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            accounts: Accounts::new(&settings),
+            sessions: Sessions::new(),
+            decrees: Vec::new(),
+            script: Default::default(),
+            draws: 0,
+            ledger: Ledger::new(settings.detail),
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// Handles a request that is received at `now`.
+    ///
+    /// The model reads `now` as a number of milliseconds and minds neither gaps nor steps back.
+    pub fn handle<B: AsRef<[u8]>>(&mut self, now: SystemTime, request: &Request<B>) -> Reply {
+        let head = Head {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+        };
+        self.receive(now, &head, &Body::whole_of(request.body().as_ref()))
+            .0
+    }
+
+    /// [`handle`](Self::handle) for callers who set no faults: the answer without its delay, or
+    /// `None` if it was lost.
+    pub fn respond<B: AsRef<[u8]>>(
+        &mut self,
+        now: SystemTime,
+        request: &Request<B>,
+    ) -> Option<Response<Vec<u8>>> {
+        match self.handle(now, request).outcome {
+            Outcome::Answer(answer) => Some(answer),
+            Outcome::Lost => None,
+        }
+    }
+
+    /// What was received so far.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The ledger, to [`clear`](Ledger::clear) it.
+    pub fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// Lets this fault strike the next request to an endpoint that none is in store for yet.
+    pub fn script(&mut self, endpoint: Endpoint, fault: Fault) {
+        self.script_n(endpoint, fault, 1);
+    }
+
+    /// Lets this fault strike `n` requests: [`script`](Self::script), `n` times.
+    pub fn script_n(&mut self, endpoint: Endpoint, fault: Fault, n: usize) {
+        self.script[endpoint as usize].extend(std::iter::repeat_n(fault, n));
+    }
+
+    /// How many scripted faults have not struck yet.
+    pub fn faults_in_store(&self) -> usize {
+        self.script.iter().map(VecDeque::len).sum()
+    }
+
+    /// Ends the life of all access tokens, before the time that their `expires_in` named.
+    pub fn revoke_access_tokens(&mut self) {
+        self.sessions.revoke_access_tokens();
+    }
+
+    /// Ends the life of all refresh tokens: only a password gets new ones.
+    pub fn revoke_refresh_tokens(&mut self) {
+        self.sessions.revoke_refresh_tokens();
+    }
+
+    /// Changes a password. Tokens and the lock-out stay as they are.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such user.
+    pub fn set_password(&mut self, user: &str, password: &str) {
+        self.accounts.set_password(user, password);
+    }
+
+    /// Ends the lock-out of a user, and forgets the wrong passwords so far.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such user.
+    pub fn unlock(&mut self, user: &str) {
+        self.accounts.unlock(user);
+    }
+
+    /// The serial number of a token, by which the ledger knows it, if it is one of the emulator's
+    /// own, dead or alive.
+    pub fn serial_of(&self, token: &str) -> Option<u64> {
+        let read = |kind| Token::read(self.settings.seed, kind, token);
+        read(Kind::Access)
+            .or_else(|| read(Kind::Refresh))
+            .map(|token| token.serial)
+    }
+
+    /// [`handle`](Self::handle) for the server: a body too big to keep, and the entry for the log.
+    pub(crate) fn receive(
+        &mut self,
+        now: SystemTime,
+        head: &Head<'_>,
+        body: &Body,
+    ) -> (Reply, Entry) {
+        let route = Route::of(head, body);
+        let endpoint = route.endpoint();
+        let fault = self.next_fault(endpoint);
+        let instead = fault.as_ref().and_then(Fault::instead);
+        let (mut reply, what) = if let Some(reply) = instead {
+            (reply, What::Unhandled)
+        } else {
+            let (answer, what) = self.answer(since_1970(now), route, head, body);
+            match &fault {
+                Some(fault) => (fault.spoil(answer), what),
+                None => (answer.into(), what),
+            }
+        };
+        let mut answered = None;
+        if let Outcome::Answer(answer) = &mut reply.outcome {
+            answered = Some(answer.status());
+            if *head.method == Method::HEAD {
+                let length = answer.body().len();
+                answer
+                    .headers_mut()
+                    .entry(CONTENT_LENGTH)
+                    .or_insert(length.into());
+                answer.body_mut().clear();
+            }
+        }
+        let entry = Entry {
+            at: now,
+            endpoint,
+            what,
+            fault,
+            answered,
+        };
+        self.ledger.record(&entry, body);
+        (reply, entry)
+    }
+
+    fn answer(&mut self, now: u64, route: Route, head: &Head<'_>, body: &Body) -> (Answer, What) {
+        match route {
+            Route::Password(Ok(form)) => self.auth_password(now, &form),
+            Route::Refresh(Ok(form)) => self.auth_refresh(now, &form),
+            Route::Password(Err(malformed)) | Route::Refresh(Err(malformed)) => reject(malformed),
+            Route::OAuth2(form) => self.oauth2(now, head.headers, form),
+            Route::Target => self.target(now, head, body),
+            Route::Nowhere => (
+                bare(StatusCode::NOT_FOUND),
+                What::Rejected {
+                    why: "unknown path",
+                },
+            ),
+        }
+    }
+
+    fn next_fault(&mut self, endpoint: Endpoint) -> Option<Fault> {
+        if let Some(fault) = self.script[endpoint as usize].pop_front() {
+            return Some(fault);
+        }
+        let rates = &self.settings.fault_rates[endpoint as usize];
+        if rates.are_zero() {
+            // Drawing nothing leaves the state as it is: one state fewer for a model checker.
+            return None;
+        }
+        self.draws += 1;
+        rates.pick(mix(self.settings.seed ^ mix(self.draws)))
+    }
+}
+
+impl Hash for Emulator {
+    /// Leaves out the settings: emulators that are compared tend to share them.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.accounts.hash(state);
+        self.sessions.hash(state);
+        self.decrees.hash(state);
+        self.script.hash(state);
+        self.draws.hash(state);
+        self.ledger.hash(state);
+    }
+}
+
+/// What a client gets for a request.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// How long it takes to arrive.
+    pub delay: Duration,
+    /// What arrives.
+    pub outcome: Outcome,
+}
+
+impl Reply {
+    pub(crate) fn lost() -> Self {
+        Self {
+            delay: Duration::ZERO,
+            outcome: Outcome::Lost,
+        }
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self {
+            delay: Duration::ZERO,
+            outcome: Outcome::Answer(answer),
+        }
+    }
+}
+
+/// What arrives at a client.
+#[derive(Clone)]
+pub enum Outcome {
+    /// An answer.
+    Answer(Response<Vec<u8>>),
+    /// Nothing: the connection is dropped without an answer.
+    Lost,
+}
+
+impl std::fmt::Debug for Outcome {
+    /// Without the body, which may hold tokens.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Answer(answer) => {
+                write!(
+                    f,
+                    "Answer({}, {} bytes)",
+                    answer.status(),
+                    answer.body().len()
+                )
+            }
+            Self::Lost => f.write_str("Lost"),
+        }
+    }
+}
+
+pub(crate) type Answer = Response<Vec<u8>>;
+
+/// Milliseconds since 1970; 0 for all times before.
+fn since_1970(now: SystemTime) -> u64 {
+    now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, millis)
+}

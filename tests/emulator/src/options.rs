@@ -1,0 +1,89 @@
+//! What a server is told before it starts.
+
+use std::fmt;
+use std::io;
+use std::time::SystemTime;
+
+use crate::entry::Entry;
+use crate::model::Emulator;
+use crate::server::Server;
+
+/// What a [`Server`] can be told before it starts.
+#[must_use = "`start` starts the server"]
+pub struct Options {
+    pub(crate) port: u16,
+    pub(crate) clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    pub(crate) log: Box<dyn Fn(&Entry) + Send + Sync>,
+    pub(crate) close_after_answer: bool,
+    pub(crate) keep_of_body: usize,
+    pub(crate) max_connections: usize,
+}
+
+impl Options {
+    pub(crate) fn new() -> Self {
+        Self {
+            port: 0,
+            clock: Box::new(SystemTime::now),
+            log: Box::new(|_| ()),
+            close_after_answer: false,
+            keep_of_body: 1 << 20,
+            max_connections: 2048,
+        }
+    }
+
+    /// Listens on this port. 0, the default, is any free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Reads the time from this, rather than from the clock of the system.
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Calls this for each request that was decided on, before it is answered.
+    pub fn log(mut self, log: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
+        self.log = Box::new(log);
+        self
+    }
+
+    /// Closes the connection after each answer without announcing it, as servers and the boxes
+    /// between do with connections that have been idle: a client that pools them finds a dead one.
+    pub fn close_after_answer(mut self, close: bool) -> Self {
+        self.close_after_answer = close;
+        self
+    }
+
+    /// Keeps at most so many bytes of each request body in memory: 1 MiB, unless told otherwise.
+    ///
+    /// The ledger has the true length of a longer body and counts its repeats, but not its bytes;
+    /// a longer form gets a 413.
+    pub fn keep_of_body(mut self, bytes: usize) -> Self {
+        self.keep_of_body = bytes;
+        self
+    }
+
+    /// Serves at most so many connections at a time: 2048, unless told otherwise. More wait.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// Starts the server.
+    pub fn start(self, emulator: Emulator) -> io::Result<Server> {
+        Server::launch(self, emulator)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("port", &self.port)
+            .field("close_after_answer", &self.close_after_answer)
+            .field("keep_of_body", &self.keep_of_body)
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! The command line, and the lines to paste that it prints.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_simacan-auth-emulator");
+
+#[test]
+fn help_lists_every_flag() {
+    let output = run(&["--help"]);
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for flag in [
+        "port",
+        "username",
+        "password",
+        "seed",
+        "access-token-life",
+        "refresh-token-life",
+        "grace",
+        "rotation",
+        "reuse",
+        "lock-out-after",
+        "client-id",
+        "client-secret",
+        "request-lost",
+        "answer-lost",
+        "server-error",
+        "too-many-requests",
+        "garbage",
+        "truncated",
+        "delayed",
+        "delay",
+    ] {
+        assert!(help.contains(&format!("--{flag} ")), "{flag}");
+        // And each of them is one.
+        let output = run(&[&format!("--{flag}")]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            error,
+            format!("simacan-auth-emulator: --{flag}: a value is missing\n")
+        );
+    }
+}
+
+#[test]
+fn errors_name_the_flag() {
+    for (arguments, error) in [
+        (
+            &["--prot", "1"][..],
+            "--prot: no such flag; --help lists them",
+        ),
+        (
+            &["--port", "65536"],
+            "--port: '65536' is not a number from 0 to 65535",
+        ),
+        (
+            &["--garbage=1001"],
+            "--garbage: '1001' is not a number from 0 to 1000",
+        ),
+        (
+            &["--grace", "1d"],
+            "--grace: '1d' is not a time like 90, 90s, 15m or 24h",
+        ),
+        (
+            &["--grace", ""],
+            "--grace: '' is not a time like 90, 90s, 15m or 24h",
+        ),
+        (
+            &["--reuse", "x"],
+            "--reuse: 'x' is none of refuse, revoke-family",
+        ),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text, format!("simacan-auth-emulator: {error}\n"));
+    }
+}
+
+#[test]
+fn the_printed_lines_work_when_pasted_into_a_shell() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no curl here");
+        return;
+    }
+    let mut emulator = Running::start(&[
+        "--password=it's 100% a&b=c+d \"é\" $HOME `x`",
+        "--access-token-life",
+        "15m",
+    ]);
+    let welcome = emulator.read_until(|line| line.starts_with("Ctrl-C"));
+    let script: Vec<&str> = welcome
+        .iter()
+        .map(String::as_str)
+        .skip_while(|line| !line.starts_with('#'))
+        .collect();
+    let script = script
+        .join("\n")
+        .replace("curl ", "curl -sS --noproxy '*' ");
+    let script = script.split("\nCtrl-C").next().unwrap().to_owned();
+    let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(stdout.matches(r#""expires_in":900"#).count(), 2, "{stdout}");
+    assert!(stdout.contains("HTTP/1.1 204 No Content"), "{stdout}");
+
+    let log = emulator.read_until(|line| line.contains("refresh"));
+    let events: Vec<&str> = log
+        .iter()
+        .map(|line| line.split_once(' ').unwrap().1)
+        .collect();
+    assert_eq!(
+        events,
+        [
+            "password: foo@bar.com, accepted, tokens #1 -> 200",
+            "password: foo@bar.com, accepted, tokens #2 -> 200",
+            "target: POST /api/v1/realisation, 14 bytes, token #2 -> 204",
+            "refresh: token #2, replaced by #3 -> 200",
+        ]
+    );
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(BINARY).args(arguments).output().unwrap()
+}
+
+/// A running emulator, stopped when this is dropped.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(BINARY)
+            .args(["--port", "0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    /// The lines up to and including the one that is looked for.
+    fn read_until(&mut self, is_last: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        while !lines.last().is_some_and(|line: &String| is_last(line)) {
+            let mut line = String::new();
+            assert_ne!(
+                self.stdout.read_line(&mut line).unwrap(),
+                0,
+                "it stopped: {lines:?}"
+            );
+            lines.push(line.trim_end().to_owned());
+        }
+        lines
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

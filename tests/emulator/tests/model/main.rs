@@ -1,0 +1,11 @@
+//! The rules of the model, one file for each group of them.
+
+mod client;
+mod faults;
+mod lives;
+mod logins;
+mod oauth2;
+mod records;
+mod rotation;
+mod seeds;
+mod targets;
