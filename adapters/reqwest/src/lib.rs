@@ -1,1 +1,59 @@
-//! Under construction.
+//! Sends requests with [reqwest](reqwest) and keeps them logged in: the async driver of
+//! [`simacan_auth`], on tokio.
+//!
+//! A [`Client`] takes a username, a password and the requests to send. It logs in at the first,
+//! refreshes before tokens expire and when a target API answers 401, sends such a request once
+//! more, and falls back to the password only when the refresh is refused. Clones share one
+//! session: a thousand tasks at the moment of expiry cost one refresh.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use simacan_auth_reqwest::{Client, Credentials, Provider};
+//!
+//! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
+//! let client = Client::builder(Provider::simacan(), credentials).build()?;
+//!
+//! let position = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
+//! let request = client
+//!     .post("https://sct-tracking-data-api.services.simacan.com/api/v1/realisation")
+//!     .header("content-type", "application/xml")
+//!     .body(position);
+//! let response = client.send(request).await?;
+//! println!("{}", response.status());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What the adapter decides, and what it leaves to you
+//!
+//! - **Your client configuration serves your requests**: proxy, roots, time-outs, pool. Give
+//!   it to [`Builder::http`]. Give it a time-out: reqwest has none by default.
+//! - **A status is an answer.** Only a 401 is looked at; a 403 is yours, as is all else.
+//! - **The exchanges run on a client of their own**, from the same configuration: no
+//!   redirects, no pool, no retries, a total time-out and a bounded body.
+//! - **A redirect is followed within the origins that the provider allows**, ten times at most.
+//!   Any other is delivered, not followed. A 401 from another origin than the request's
+//!   says nothing about the token and is delivered.
+//! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. A stream
+//!   can't: its 401 is delivered. It has ended the token all the same, so the
+//!   next request brings a new one.
+//! - **Dropping a future cancels a request and nothing else.** The exchange belongs to a task of its own.
+//!
+//! # TLS
+//!
+//! The default feature `rustls` is reqwest's. Without it, choose among reqwest's own features in
+//! your `Cargo.toml`.
+
+mod builder;
+mod client;
+mod driver;
+mod error;
+
+pub use builder::Builder;
+pub use client::Client;
+pub use error::Error;
+pub use reqwest;
+pub use simacan_auth::{
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider, Status,
+    Timestamp,
+};

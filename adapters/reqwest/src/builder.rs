@@ -1,0 +1,164 @@
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, SystemTime};
+
+use reqwest::{ClientBuilder, redirect, retry};
+use simacan_auth::{Config, Credentials, Event, Machine, Origin, Provider, Timestamp};
+
+use crate::Client;
+use crate::driver::Driver;
+
+/// Builds a [`Client`].
+#[must_use]
+pub struct Builder {
+    provider: Provider,
+    credentials: Credentials,
+    http: Box<dyn Fn() -> ClientBuilder + Send + Sync>,
+    target_client: Option<reqwest::Client>,
+    config: Config,
+    exchange_timeout: Duration,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    on_event: Box<dyn Fn(&Event) + Send + Sync>,
+}
+
+impl Builder {
+    pub(crate) fn new(provider: Provider, credentials: Credentials) -> Self {
+        Self {
+            provider,
+            credentials,
+            http: Box::new(ClientBuilder::new),
+            target_client: None,
+            config: Config::default(),
+            exchange_timeout: Duration::from_secs(30),
+            clock: Box::new(|| SystemTime::now().into()),
+            on_event: Box::new(|_| {}),
+        }
+    }
+
+    /// The configuration of the HTTP clients: proxy, roots, time-outs, pool. Default: reqwest's.
+    ///
+    /// A function, since it is called twice: for the client that sends the requests to target
+    /// APIs, whose redirect policy is then replaced by one that keeps to the provider's
+    /// origins; and for the one that makes the exchanges, which follows no redirect, keeps no
+    /// connection and never retries.
+    ///
+    /// ```
+    /// # use simacan_auth_reqwest::{Client, Credentials, Provider, reqwest};
+    /// # use std::time::Duration;
+    /// # let credentials = Credentials::new("u", "p");
+    /// let client = Client::builder(Provider::simacan(), credentials)
+    ///     .http(|| reqwest::Client::builder().timeout(Duration::from_secs(20)))
+    ///     .build()?;
+    /// # Ok::<(), reqwest::Error>(())
+    /// ```
+    pub fn http(mut self, http: impl Fn() -> ClientBuilder + Send + Sync + 'static) -> Self {
+        self.http = Box::new(http);
+        self
+    }
+
+    /// A client that exists already, for the requests to target APIs. Its redirect policy can't be
+    /// changed any more, so here only the first hop is checked: reqwest may send the
+    /// token to a second place, and on 307 and 308 the body, too. Prefer
+    /// [`http`](Self::http), or build it with [`redirect::Policy::none`].
+    pub fn target_client(mut self, client: reqwest::Client) -> Self {
+        self.target_client = Some(client);
+        self
+    }
+
+    /// How the session is paced. A `seed` of 0 is replaced by a random one.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Refresh when a token is due, without waiting for a request. Takes a task of yours that
+    /// runs [`Client::keep_alive`].
+    pub fn keep_alive(mut self) -> Self {
+        self.config.keep_alive = true;
+        self
+    }
+
+    /// What one exchange with the auth endpoint may take in all. Default: 30 s.
+    ///
+    /// Rather long than short: an answer that is given up after the server has replaced
+    /// the refresh token costs the session, and a password.
+    pub fn exchange_timeout(mut self, timeout: Duration) -> Self {
+        self.exchange_timeout = timeout;
+        self
+    }
+
+    /// The clock, for tests. Default: the system's.
+    ///
+    /// It may jump, but waiting takes tokio's time: a wait of a second ends after one of its seconds.
+    pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Is told what happens, to log it. Called with no lock held; no event holds a secret.
+    pub fn on_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.on_event = Box::new(on_event);
+        self
+    }
+
+    /// The client. Nothing is sent before its first request.
+    pub fn build(mut self) -> reqwest::Result<Client> {
+        if self.config.seed == 0 {
+            self.config.seed = RandomState::new().hash_one(0);
+        }
+        let client = match self.target_client {
+            Some(client) => client,
+            None => (self.http)()
+                .redirect(within(self.provider.clone()))
+                .build()?,
+        };
+        // It does what an exchange needs and nothing else (DESIGN 9).
+        let exchange_client = (self.http)()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            // A stale pooled connection fails like a lost answer, and there is an exchange an hour.
+            .pool_max_idle_per_host(0)
+            .timeout(self.exchange_timeout)
+            .build()?;
+        Ok(Client {
+            client,
+            driver: Driver::new(
+                Machine::new(self.provider, self.credentials, self.config),
+                exchange_client,
+                self.exchange_timeout,
+                self.clock,
+                self.on_event,
+            ),
+        })
+    }
+}
+
+/// Follows redirects within the origins that may see the token. reqwest's own stripping of headers is
+/// not enough: it forgets on the second hop.
+fn within(provider: Provider) -> redirect::Policy {
+    const MOST: usize = 10;
+    redirect::Policy::custom(move |attempt| {
+        let url = attempt.url();
+        let origin = url
+            .host_str()
+            .and_then(|host| Origin::new(url.scheme(), host, url.port()));
+        if attempt.previous().len() > MOST {
+            attempt.error("too many redirects")
+        } else if origin.is_some_and(|origin| provider.allows_origin(&origin)) {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
+    })
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("provider", &self.provider)
+            .field("credentials", &self.credentials)
+            .field("config", &self.config)
+            .field("exchange_timeout", &self.exchange_timeout)
+            .finish_non_exhaustive()
+    }
+}

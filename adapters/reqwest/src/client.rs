@@ -1,0 +1,142 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use reqwest::{IntoUrl, Request, RequestBuilder, Response, Url};
+use simacan_auth::{Credentials, Origin, Provider, Status, Verdict};
+
+use crate::driver::Driver;
+use crate::{Builder, Error};
+
+/// Sends requests to target APIs with a bearer token, and keeps it good.
+///
+/// Clones are cheap and share one session.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) client: reqwest::Client,
+    pub(crate) driver: Arc<Driver>,
+}
+
+impl Client {
+    /// Starts with where to log in and as whom.
+    pub fn builder(provider: Provider, credentials: Credentials) -> Builder {
+        Builder::new(provider, credentials)
+    }
+
+    /// Sends a request to a target API and gives its answer, whatever the status.
+    ///
+    /// Waits for a token where there is none. After a 401 the request is sent once more with
+    /// a newer one, if its body can be sent twice.
+    ///
+    /// The request is made with [`post`](Self::post) and the like. One that was made with another
+    /// `reqwest::Client` is sent with this one's all the same.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let (_, request) = request.build_split();
+        self.execute(request?).await
+    }
+
+    /// As [`send`](Self::send), for a request that has been built.
+    pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
+        let mut permit = self.driver.permit();
+        loop {
+            let url = request.url().clone();
+            let origin = origin(&url);
+            let ticket = self
+                .driver
+                .authorize(permit, origin, request.headers_mut())
+                .await?;
+            let again = request.try_clone();
+            let mut response = self.client.execute(request).await?;
+            if response.status() == StatusCode::UNAUTHORIZED
+                && response.url().origin() != url.origin()
+            {
+                return Ok(response); // from a second place: it says nothing about the token
+            }
+            match (self.driver.review(ticket, response.status()), again) {
+                (Verdict::Retry(next), Some(again)) => (permit, request) = (next, again),
+                _ => return Ok(response),
+            }
+            // Read to its end the answer lets the connection go back to the pool.
+            let mut left = 64 << 10;
+            while let Ok(Some(chunk)) = response.chunk().await {
+                left -= chunk.len().min(left);
+                if left == 0 {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).
+    pub fn set_credentials(&self, credentials: Credentials) {
+        self.driver.set_credentials(credentials);
+    }
+
+    /// What the session is doing.
+    pub fn status(&self) -> Status {
+        self.driver.status()
+    }
+
+    /// Refreshes whenever it is time, until all clones of this client are gone. For a task of
+    /// yours, with [`Builder::keep_alive`].
+    ///
+    /// ```no_run
+    /// # use simacan_auth_reqwest::{Client, Credentials, Provider};
+    /// # let credentials = Credentials::new("u", "p");
+    /// let client = Client::builder(Provider::simacan(), credentials).keep_alive().build()?;
+    /// tokio::spawn(client.keep_alive());
+    /// # Ok::<(), simacan_auth_reqwest::reqwest::Error>(())
+    /// ```
+    pub fn keep_alive(&self) -> impl Future<Output = ()> + Send + 'static {
+        Driver::keep_alive(Arc::downgrade(&self.driver))
+    }
+
+    /// Starts a request; [`send`](Self::send) sends it.
+    pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Starts a `GET`.
+    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.client.get(url)
+    }
+
+    /// Starts a `POST`.
+    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.client.post(url)
+    }
+
+    /// Starts a `PUT`.
+    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.client.put(url)
+    }
+
+    /// Starts a `PATCH`.
+    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.client.patch(url)
+    }
+
+    /// Starts a `DELETE`.
+    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.client.delete(url)
+    }
+
+    /// Starts a `HEAD`.
+    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.client.head(url)
+    }
+}
+
+/// `Url` has one reading of every text, the one that the request is sent by.
+pub(crate) fn origin(url: &Url) -> Option<Origin<'_>> {
+    Origin::new(url.scheme(), url.host_str()?, url.port())
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("driver", &self.driver)
+            .finish_non_exhaustive()
+    }
+}
