@@ -1,4 +1,147 @@
-//! Under construction.
+//! Keeps a program logged in, without doing any I/O.
+//!
+//! You have a username, a password and requests for target APIs that want a bearer token. This
+//! crate gets the tokens, refreshes them when they are about to expire or when a target answers
+//! 401, and falls back to the password when the refresh token itself is refused, as the Simacan
+//! platform asks its clients to. It speaks plain RFC 6749 as well.
+//!
+//! It opens no socket, reads no clock, draws no random number and starts no thread: it emits
+//! [`http::Request`] values, consumes [`http::Response`] values, and is told the time. To have the
+//! I/O done, take one of the adapters, `simacan-auth-ureq` (blocking) or `simacan-auth-reqwest`
+//! (async). To do it yourself, read on.
+//!
+//! # The states
+//!
+//! ```text
+//!                         401 refused: over, until there are other credentials
+//!                                 ▲
+//!    ┌─────────────────┐ password │   tokens   ┌───────────────┐
+//!    │ Unauthenticated ├──────────┴───────────▶│ Authenticated │◀───────┐
+//!    └─────────────────┘                       └───────┬───────┘        │
+//!                                 it is time, or a 401 │                │
+//!                                                      ▼                │
+//!    ┌─────────┐     401: the refresh is refused ┌────────────┐ tokens  │
+//!    │ ReLogin │◀────────────────────────────────┤ Refreshing ├─────────┤
+//!    └────┬────┘                                 └────────────┘         │
+//!         │ password                                             tokens │
+//!         └─────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Anything else that the auth endpoint may answer, or no answer at all, decides nothing: the session
+//! stays where it is and tries again later. While a token is good it can be used in every state.
+//!
+//! [`Session`] is these four states as types. What must not happen does not compile: no request
+//! is authorized before a login, no spent refresh token is sent again, no password leaves while a
+//! refresh token is alive.
+//!
+//! # The machine
+//!
+//! [`Machine`] is one such session for a whole program: one value, many callers, behind whatever
+//! lock the runtime likes. It decides when to send what, and drivers only carry:
+//!
+//! 1. For each target request take a [`permit`](Machine::permit) and call
+//!    [`authorize`](Machine::authorize). [`Go`](Clearance::Go): the token is on the request; send it.
+//! 2. Then call [`poll`](Machine::poll) until it says [`Wait`](Output::Wait), whatever `authorize`
+//!    has said.
+//! 3. On [`Transmit`](Output::Transmit) release the lock, send the request, and hand the end back:
+//!    [`handle_response`](Machine::handle_response) or [`handle_failure`](Machine::handle_failure). Then
+//!    poll again.
+//! 4. On [`Event`](Output::Event) log it, and wake everyone to whom `authorize` said
+//!    [`Wait`](Clearance::Wait): they ask again, with the permit that they got back.
+//! 5. On [`Wait`](Output::Wait) with a time, poll again when it has come, or after any other call.
+//! 6. When the target has answered, call [`review`](Machine::review) with the ticket and the status.
+//!    [`Retry`](Verdict::Retry): go to step 1 with the new permit and the same request.
+//!
+//! The example `custom_runtime` is that loop over a bare `TcpStream`.
+//!
+//! # A whole life
+//!
+//! The emulator of the tests plays the platform here, also without I/O.
+//!
+//! ```
+//! use http::{Request, StatusCode};
+//! use simacan_auth::*;
+//! use simacan_auth_emulator::{Emulator, Settings};
+//! use std::time::{Duration, SystemTime};
+//!
+//! let mut platform = Emulator::new(Settings::new().with_user("foo@bar.com", "open sesame"));
+//! let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+//! let now = Timestamp::from(time);
+//!
+//! let credentials = Credentials::new("foo@bar.com", "open sesame");
+//! let mut machine = Machine::new(Provider::simacan(), credentials, Config::default());
+//!
+//! // Sends one target request as a driver would; gives the paths of all that was sent.
+//! let mut push = |platform: &mut Emulator| {
+//!     let uri = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
+//!     let mut request = Request::post(uri).body("<realisation/>").unwrap();
+//!     let mut permit = machine.permit();
+//!     let mut sent = Vec::new();
+//!     loop {
+//!         permit = match machine.authorize(now, permit, &mut request) {
+//!             Clearance::Go(ticket) => {
+//!                 let response = platform.respond(time, &request).unwrap();
+//!                 sent.push(request.uri().path().to_owned());
+//!                 match machine.review(now, ticket, response.status()) {
+//!                     Verdict::Deliver => {
+//!                         assert_eq!(response.status(), StatusCode::NO_CONTENT);
+//!                         return sent;
+//!                     }
+//!                     Verdict::Retry(permit) => permit,
+//!                 }
+//!             }
+//!             Clearance::Wait(permit) => permit,
+//!             Clearance::Denied(error) => panic!("{error}"),
+//!             Clearance::Foreign(error) => panic!("{error}"),
+//!         };
+//!         loop {
+//!             match machine.poll(now) {
+//!                 Output::Transmit(Transmit { exchange, request }) => {
+//!                     let response = platform.respond(time, &request).unwrap();
+//!                     sent.push(request.uri().path().to_owned());
+//!                     machine.handle_response(now, exchange, response);
+//!                 }
+//!                 Output::Event(event) => println!("{event}"),
+//!                 Output::Wait(_) => break,
+//!             }
+//!         }
+//!     }
+//! };
+//!
+//! const LOGIN: &str = "/api/v1/auth/password";
+//! const REFRESH: &str = "/api/v1/auth/refresh";
+//! const TARGET: &str = "/api/v1/realisation";
+//!
+//! // The first request causes the login; the next ones use its token.
+//! assert_eq!(push(&mut platform), [LOGIN, TARGET]);
+//! assert_eq!(push(&mut platform), [TARGET]);
+//!
+//! // The token dies early: the target says 401, and a refresh cures it.
+//! platform.revoke_access_tokens();
+//! assert_eq!(push(&mut platform), [TARGET, REFRESH, TARGET]);
+//!
+//! // The refresh token dies, too: the refresh is refused, and only then the password goes out again.
+//! platform.revoke_access_tokens();
+//! platform.revoke_refresh_tokens();
+//! assert_eq!(push(&mut platform), [TARGET, REFRESH, LOGIN, TARGET]);
+//! ```
+//!
+//! # Time
+//!
+//! A [`Timestamp`] is milliseconds since the Unix epoch, and the driver supplies it. The clock may
+//! jump. One that has been set back by more than a minute makes refreshes and expiries count as due,
+//! and delays start again: it can neither freeze the machine nor let a password out early. A jump
+//! forward may end one delay early.
+//!
+//! # Secrets
+//!
+//! Passwords, tokens and bodies are wiped from memory when they are dropped, print as `[redacted]`,
+//! and stand in no error and no event, whatever the server has sent. Header values that hold
+//! one are marked sensitive. What an HTTP client copies into its own buffers is out of reach. The
+//! token goes to the origins that the [`Provider`] allows and over https only.
+//!
+//! Sources of the rules: the platform's documentation of its Auth API; RFC 6749 (OAuth 2.0), RFC
+//! 6750 (bearer tokens), RFC 9700 (their security), RFC 9110 (HTTP).
 
 mod config;
 mod credentials;

@@ -116,6 +116,11 @@ impl fmt::Display for Origin<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct OriginId(u64);
 
+impl OriginId {
+    /// Of no request.
+    pub(crate) const NONE: Self = Self(0);
+}
+
 /// The request's target is none that the provider allows, so the bearer token
 /// was not put on it (I8). Nothing has been sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,6 +24,12 @@ impl Client {
         Builder::new(provider, credentials)
     }
 
+    /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
+    /// password is wrong. There is no need to; the first request does the same.
+    pub async fn log_in(&self) -> Result<Status, Error> {
+        self.driver.log_in().await
+    }
+
     /// Sends a request to a target API and gives its answer, whatever the status.
     ///
     /// Waits for a token where there is none. After a 401 the request is sent once more with

@@ -69,15 +69,33 @@ impl Driver {
     /// Waits until the bearer token is among the headers, or until it is certain that there is none.
     pub(crate) async fn authorize(
         self: &Arc<Self>,
-        mut permit: Permit,
+        permit: Permit,
         origin: Option<Origin<'_>>,
         headers: &mut HeaderMap,
+    ) -> Result<Ticket, Error> {
+        self.ask(permit, |machine, now, permit| {
+            machine.authorize_headers(now, permit, origin, headers)
+        })
+        .await
+    }
+
+    pub(crate) async fn log_in(self: &Arc<Self>) -> Result<Status, Error> {
+        let permit = self.permit();
+        let ticket = self.ask(permit, Machine::log_in).await?;
+        drop(ticket);
+        Ok(self.status())
+    }
+
+    async fn ask(
+        self: &Arc<Self>,
+        mut permit: Permit,
+        mut question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Ticket, Error> {
         let mut watch = Watch::default();
         loop {
             // Before the machine is asked, so that nothing is missed in between.
             let woken = self.woken.notified();
-            match self.try_authorize(permit, origin, headers, &mut watch)? {
+            match self.ask_now(permit, &mut question, &mut watch)? {
                 Attempt::Go(ticket) => return Ok(ticket),
                 Attempt::Wait(given_back, duration) => {
                     permit = given_back;
@@ -87,16 +105,15 @@ impl Driver {
         }
     }
 
-    fn try_authorize(
+    fn ask_now(
         self: &Arc<Self>,
         permit: Permit,
-        origin: Option<Origin<'_>>,
-        headers: &mut HeaderMap,
+        question: impl FnOnce(&mut Machine, Timestamp, Permit) -> Clearance,
         watch: &mut Watch,
     ) -> Result<Attempt, Error> {
         let now = (self.clock)();
         let mut machine = self.lock();
-        match machine.authorize_headers(now, permit, origin, headers) {
+        match question(&mut machine, now, permit) {
             Clearance::Go(ticket) => {
                 self.step(machine, now);
                 Ok(Attempt::Go(ticket))
@@ -217,7 +234,7 @@ impl Driver {
     }
 }
 
-/// What [`Driver::authorize`] got from the machine.
+/// What [`Driver::ask`] got from the machine.
 enum Attempt {
     Go(Ticket),
     /// For so long, or until woken.

@@ -70,15 +70,32 @@ impl Driver {
     /// Waits until the bearer token is among the headers, or until it is certain that there is none.
     pub(crate) fn authorize(
         &self,
-        mut permit: Permit,
+        permit: Permit,
         origin: Option<Origin<'_>>,
         headers: &mut HeaderMap,
+    ) -> Result<Ticket, Error> {
+        self.ask(permit, |machine, now, permit| {
+            machine.authorize_headers(now, permit, origin, headers)
+        })
+    }
+
+    pub(crate) fn log_in(&self) -> Result<Status, Error> {
+        let permit = self.permit();
+        let ticket = self.ask(permit, Machine::log_in)?;
+        drop(ticket);
+        Ok(self.status())
+    }
+
+    fn ask(
+        &self,
+        mut permit: Permit,
+        mut question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Ticket, Error> {
         let mut watch = Watch::default();
         loop {
             let now = (self.clock)();
             let mut machine = self.lock();
-            let clearance = machine.authorize_headers(now, permit, origin, headers);
+            let clearance = question(&mut machine, now, permit);
             permit = match clearance {
                 Clearance::Go(ticket) => {
                     if let Step::Carry(transmit) = self.step(machine, now) {
@@ -119,20 +136,23 @@ impl Driver {
         }
     }
 
-    /// Drains the machine's outputs up to the first that takes time.
+    /// Drains the machine's outputs.
     fn step<'a>(&'a self, mut machine: MutexGuard<'a, Machine>, now: Timestamp) -> Step<'a> {
         let mut events = Vec::new();
-        let output = loop {
+        let mut transmit = None;
+        let until = loop {
             match machine.poll(now) {
                 Output::Event(event) => events.push(event),
-                Output::Transmit(transmit) => break Some(transmit),
-                Output::Wait(until) if events.is_empty() => return Step::Wait(machine, until),
-                Output::Wait(_) => break None,
+                Output::Transmit(one) => transmit = Some(one), // one is in flight at most (I4)
+                Output::Wait(until) => break until,
             }
         };
+        if transmit.is_none() && events.is_empty() {
+            return Step::Wait(machine, until);
+        }
         drop(machine);
         self.announce(&events);
-        output.map_or(Step::Told, Step::Carry)
+        transmit.map_or(Step::Told, Step::Carry)
     }
 
     fn announce(&self, events: &[Event]) {

@@ -7,10 +7,10 @@ use super::{Clearance, Machine, Permit, Ticket, Verdict};
 use crate::Timestamp;
 use crate::error::Denied;
 use crate::event::Event;
-use crate::origin::{ForeignOrigin, Origin};
+use crate::origin::{ForeignOrigin, Origin, OriginId};
 use crate::pacing::Admission;
 use crate::session::insert_bearer;
-use crate::token::Generation;
+use crate::token::{AccessToken, Generation};
 
 impl Machine {
     /// Takes a permit: one for each target request.
@@ -57,15 +57,33 @@ impl Machine {
         let Some(origin) = origin.filter(|origin| provider.allows_origin(origin)) else {
             return Clearance::Foreign(ForeignOrigin::new(origin));
         };
+        self.clear(now, permit, origin.id(), |token| {
+            insert_bearer(token, headers);
+        })
+    }
+
+    /// As [`authorize`](Self::authorize), without a request: for a program that wants to know at its
+    /// start whether its password is good. Drop the ticket.
+    pub fn log_in(&mut self, now: Timestamp, permit: Permit) -> Clearance {
+        self.clear(now, permit, OriginId::NONE, |_| {})
+    }
+
+    fn clear(
+        &mut self,
+        now: Timestamp,
+        permit: Permit,
+        origin: OriginId,
+        hand_out: impl FnOnce(&AccessToken),
+    ) -> Clearance {
         let permit = self.adopt(permit);
         let is_new_enough = permit.after.is_none_or(|after| after < self.generation);
         match self.state.token() {
             Some(token) if is_new_enough && token.is_usable(now) => {
-                insert_bearer(token, headers);
+                hand_out(token);
                 let ticket = Ticket {
                     machine: self.id,
                     generation: self.generation,
-                    origin: origin.id(),
+                    origin,
                     is_retry: permit.after.is_some(),
                 };
                 self.refresh_if_due(now);
