@@ -378,7 +378,7 @@ mod tests {
                 BodyDefect::WrongType("expires_in"),
             ),
         ] {
-            assert_eq!(defect(body), expected, "{:.80}", body);
+            assert_eq!(defect(body), expected, "{body:.80}");
             assert!(!expected.to_string().contains("secr"));
         }
     }

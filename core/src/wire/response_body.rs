@@ -19,7 +19,7 @@ pub(super) const MAX_BODY: usize = 1 << 20;
 ///         break; // larger than anything that is read: the machine says so
 ///     }
 /// }
-/// assert_eq!(format!("{body:?}"), "ResponseBody([redacted], 23 bytes)");
+/// assert_eq!(format!("{body:?}"), "ResponseBody([redacted], 20 bytes)");
 /// ```
 pub struct ResponseBody(Zeroizing<Vec<u8>>);
 
