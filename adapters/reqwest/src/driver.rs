@@ -113,14 +113,16 @@ impl Driver {
     ) -> Result<Attempt, Error> {
         let now = (self.clock)();
         let mut machine = self.lock();
-        match question(&mut machine, now, permit) {
-            Clearance::Go(ticket) => {
-                self.step(machine, now);
-                Ok(Attempt::Go(ticket))
-            }
+        let clearance = question(&mut machine, now, permit);
+        let limit = match &clearance {
+            Clearance::Wait(_) => self.watch(&mut machine, now, watch),
+            _ => Duration::ZERO,
+        };
+        // Whatever is said to this caller, what is due is done.
+        let until = self.step(machine, now);
+        match clearance {
+            Clearance::Go(ticket) => Ok(Attempt::Go(ticket)),
             Clearance::Wait(permit) => {
-                let limit = self.watch(&mut machine, now, watch);
-                let until = self.step(machine, now);
                 let until = until.map_or(limit, |until| until.min(limit));
                 Ok(Attempt::Wait(permit, until))
             }

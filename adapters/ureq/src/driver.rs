@@ -96,24 +96,25 @@ impl Driver {
             let now = (self.clock)();
             let mut machine = self.lock();
             let clearance = question(&mut machine, now, permit);
-            permit = match clearance {
-                Clearance::Go(ticket) => {
-                    if let Step::Carry(transmit) = self.step(machine, now) {
-                        self.carry(transmit); // an early refresh, for which no other waits
-                    }
-                    return Ok(ticket);
+            // Whatever is said to this caller, what is due is done: an early refresh that no other
+            // waits for, or something that others do wait for.
+            let idle = match self.step(machine, now) {
+                Step::Carry(transmit) => {
+                    self.carry(transmit);
+                    None
                 }
+                Step::Told => None,
+                Step::Wait(machine, until) => Some((machine, until)),
+            };
+            permit = match clearance {
+                Clearance::Go(ticket) => return Ok(ticket),
                 Clearance::Wait(permit) => permit,
                 Clearance::Denied(denied) => return Err(denied.into()),
                 Clearance::Foreign(foreign) => return Err(foreign.into()),
             };
-            match self.step(machine, now) {
-                Step::Carry(transmit) => self.carry(transmit),
-                Step::Told => {}
-                Step::Wait(machine, until) => {
-                    let until = until.map(|until| until.saturating_since(now));
-                    self.wait(machine, until, &mut watch);
-                }
+            if let Some((machine, until)) = idle {
+                let until = until.map(|until| until.saturating_since(now));
+                self.wait(machine, until, &mut watch);
             }
         }
     }
