@@ -145,16 +145,15 @@ impl Machine {
         self.round.failure = Some(failure.clone());
         self.round.delay = Some(Delay::new(now, wait));
         let is_last = attempt >= self.config.attempts || !failure.is_transient();
-        match self.next_attempt(now) {
-            Some(retry_at) if !is_last && !self.is_out_of_patience(now, retry_at) => {
-                self.tell(Event::AttemptFailed {
-                    failure,
-                    attempt,
-                    retry_at,
-                });
-            }
-            _ => self.fail_round(now),
+        let retry_at = self.next_attempt(now).unwrap_or(now);
+        if is_last || self.is_out_of_patience(now, retry_at) {
+            return self.fail_round(now);
         }
+        self.tell(Event::AttemptFailed {
+            failure,
+            attempt,
+            retry_at,
+        });
     }
 
     pub(super) fn is_out_of_patience(&self, now: Timestamp, at: Timestamp) -> bool {
