@@ -168,7 +168,7 @@ impl TargetGuards {
             let length = config.target_guard.nth(guard.strikes);
             guard.strikes = guard.strikes.saturating_add(1);
             guard.closed = Some(Delay::new(now, length));
-            return Admission::NewlyGuarded(now.saturating_add(length));
+            return Admission::NewlyGuarded(now.plus(length));
         }
         match guard.window.end(now) {
             None => {

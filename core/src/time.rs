@@ -23,9 +23,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The time this many milliseconds after 1970-01-01 00:00:00 UTC.
+    /// The end of time, a hundred million years away. There is always a later moment inside the
+    /// library, so that a wait which starts here ends after it.
+    pub const MAX: Self = Self(1 << 62);
+
+    /// The time this many milliseconds after 1970-01-01 00:00:00 UTC, or [`MAX`](Self::MAX).
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        if millis < Self::MAX.0 {
+            Self(millis)
+        } else {
+            Self::MAX
+        }
     }
 
     /// Milliseconds since 1970-01-01 00:00:00 UTC.
@@ -33,9 +41,14 @@ impl Timestamp {
         self.0
     }
 
-    /// This time plus `duration`, or the last representable one.
+    /// This time plus `duration`, or [`MAX`](Self::MAX).
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
+        self.plus(duration).min(Self::MAX)
+    }
+
+    /// Later than any time that a driver can name, if need be.
+    pub(crate) fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
@@ -62,7 +75,7 @@ fn millis(duration: Duration) -> u64 {
 /// Times before the epoch become the epoch.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
-        Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+        Self::from_millis(time.duration_since(UNIX_EPOCH).map_or(0, millis))
     }
 }
 
@@ -99,7 +112,7 @@ impl Deadline {
     pub(crate) fn at(now: Timestamp, at: Timestamp) -> Self {
         Self {
             set_at: now,
-            at: Some(at).filter(|&at| at.0 < u64::MAX),
+            at: Some(at).filter(|&at| at < Timestamp::MAX),
         }
     }
 
@@ -129,12 +142,15 @@ impl Delay {
         }
     }
 
-    /// When it is over, always later than `now`; `None` once it is.
+    /// When it is over, always later than `now` and never by more than its length; `None` once it is.
     pub(crate) fn end(&mut self, now: Timestamp) -> Option<Timestamp> {
         if now.set_back_since(self.started) {
             self.started = now;
         }
-        Some(self.started.saturating_add(self.length)).filter(|&end| end > now)
+        // `min`: a clock that is a little behind makes no delay longer.
+        let started = self.started.min(now);
+        let is_over = self.started.plus(self.length) <= now;
+        (!is_over).then(|| started.plus(self.length))
     }
 }
 
@@ -167,7 +183,7 @@ mod tests {
     #[test]
     fn a_deadline_that_saturates_is_none() {
         let deadline = Deadline::at(NOON, NOON.saturating_add(Duration::MAX));
-        assert!(!deadline.passed(Timestamp(u64::MAX)));
+        assert!(!deadline.passed(Timestamp::MAX));
         assert_eq!(deadline.moment(), None);
     }
 
@@ -181,11 +197,24 @@ mod tests {
 
     #[test]
     fn i11_the_end_of_a_delay_is_later_than_now_or_it_is_over() {
-        let mut delay = Delay::new(Timestamp(u64::MAX - 1), DAY);
+        let mut delay = Delay::new(Timestamp::MAX, DAY);
+        assert!(delay.end(Timestamp::MAX) > Some(Timestamp::MAX));
+        let mut nothing = Delay::new(NOON, Duration::ZERO);
+        assert_eq!(nothing.end(NOON), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_a_little_behind_makes_no_delay_longer() {
+        let mut delay = Delay::new(NOON, DAY);
+        let minute = Duration::from_secs(60);
         assert_eq!(
-            delay.end(Timestamp(u64::MAX - 1)),
-            Some(Timestamp(u64::MAX))
+            delay.end(before(NOON, minute)),
+            Some(before(NOON, minute).plus(DAY))
         );
-        assert_eq!(delay.end(Timestamp(u64::MAX)), None);
+        assert_eq!(
+            delay.end(before(NOON, minute).plus(DAY)),
+            Some(NOON.plus(DAY))
+        );
+        assert_eq!(delay.end(NOON.plus(DAY)), None);
     }
 }

@@ -117,7 +117,7 @@ impl Machine {
     /// When a round can be opened, if not now: after the cool-down, and not if all that there is to
     /// send is a password that may not leave for long.
     pub(super) fn earliest_round(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let patience = now.saturating_add(self.config.patience);
+        let patience = now.plus(self.config.patience);
         let login = self.login_at(now).filter(|&at| at > patience);
         self.round.cooling_until(now).max(login)
     }
@@ -157,7 +157,7 @@ impl Machine {
     }
 
     pub(super) fn is_out_of_patience(&self, now: Timestamp, at: Timestamp) -> bool {
-        at > now.saturating_add(self.config.patience)
+        at > now.plus(self.config.patience)
     }
 
     /// Those who wait are told, and for a while nothing is attempted.
