@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::Timestamp;
 use crate::config::Config;
 use crate::origin::OriginId;
-use crate::time::{Deadline, Delay};
+use crate::time::{Deadline, Delay, Rest};
 use crate::token::{AccessToken, Generation};
 
 /// A small deterministic generator (splitmix64): jitter needs no more, and the core draws no
@@ -63,13 +63,13 @@ pub(crate) struct LoginGuard {
 }
 
 impl LoginGuard {
-    /// Until when no password may leave; `None` if one may.
-    pub(crate) fn closed_until(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let end = self.spacing.as_mut().and_then(|delay| delay.end(now));
-        if end.is_none() && self.reset.as_mut().is_some_and(|d| d.end(now).is_none()) {
+    /// How much longer no password may leave; `None` if one may.
+    pub(crate) fn rest(&mut self, now: Timestamp) -> Option<Rest> {
+        let rest = self.spacing.as_mut().and_then(|delay| delay.rest(now));
+        if rest.is_none() && self.reset.as_mut().is_some_and(|delay| delay.is_over(now)) {
             *self = Self::default();
         }
-        end
+        rest
     }
 
     /// A password leaves.
@@ -87,16 +87,6 @@ impl LoginGuard {
 /// without a cost to the other targets.
 #[derive(Debug, Default)]
 pub(crate) struct TargetGuards(BTreeMap<OriginId, TargetGuard>);
-
-/// May a 401 start a refresh?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
-    Admitted,
-    /// Not yet.
-    Guarded,
-    /// Not before then: the refresh that the last one started was no use.
-    NewlyGuarded(Timestamp),
-}
 
 #[derive(Debug)]
 struct TargetGuard {
@@ -134,18 +124,39 @@ impl TargetGuards {
         self.0.values_mut().for_each(TargetGuard::reset);
     }
 
-    /// Whether a 401 from `origin` on the token of `current` may start a refresh, which is
-    /// then counted. Further 401s on a token that this origin has ended already
-    /// belong to the same refresh.
+    /// Whether 401s from `origin` are delivered and start nothing.
+    pub(crate) fn is_guarded(
+        &mut self,
+        now: Timestamp,
+        config: &Config,
+        origin: OriginId,
+        current: Generation,
+    ) -> bool {
+        let Some(guard) = self.0.get_mut(&origin) else {
+            return false;
+        };
+        let is_closed = guard
+            .closed
+            .as_mut()
+            .is_some_and(|delay| !delay.is_over(now));
+        let is_used_up = guard.started >= config.target_refreshes && !guard.window.is_over(now);
+        is_closed || (is_used_up && guard.ended != Some(current))
+    }
+
+    /// A 401 from an `origin` that is not guarded ends the token of `current` and starts a refresh. If
+    /// the refresh that its last one started was no use, it starts a guard instead, until the time that
+    /// is given.
+    ///
+    /// Further 401s on a token that this origin has ended already belong to the same refresh.
     pub(crate) fn admit(
         &mut self,
         now: Timestamp,
         config: &Config,
         origin: OriginId,
         current: Generation,
-    ) -> Admission {
+    ) -> Result<(), Timestamp> {
         if self.0.len() >= Self::MANY {
-            self.0.retain(|_, guard| guard.window.end(now).is_some());
+            self.0.retain(|_, guard| !guard.window.is_over(now));
         }
         let guard = self.0.entry(origin).or_insert_with(|| TargetGuard {
             ended: None,
@@ -154,33 +165,22 @@ impl TargetGuards {
             started: 0,
             window: Delay::new(now, config.target_window),
         });
-        if guard
-            .closed
-            .as_mut()
-            .is_some_and(|delay| delay.end(now).is_some())
-        {
-            return Admission::Guarded;
-        }
         if guard.ended == Some(current) {
-            return Admission::Admitted;
+            return Ok(());
         }
         if guard.ended.is_some() && guard.closed.is_none() {
             let length = config.target_guard.nth(guard.strikes);
             guard.strikes = guard.strikes.saturating_add(1);
             guard.closed = Some(Delay::new(now, length));
-            return Admission::NewlyGuarded(now.plus(length));
+            return Err(now.plus(length));
         }
-        match guard.window.end(now) {
-            None => {
-                guard.started = 0;
-                guard.window = Delay::new(now, config.target_window);
-            }
-            Some(_) if guard.started >= config.target_refreshes => return Admission::Guarded,
-            Some(_) => {}
+        if guard.window.is_over(now) {
+            guard.started = 0;
+            guard.window = Delay::new(now, config.target_window);
         }
         guard.started += 1;
         guard.ended = Some(current);
         guard.closed = None;
-        Admission::Admitted
+        Ok(())
     }
 }

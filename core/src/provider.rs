@@ -202,7 +202,7 @@ impl fmt::Debug for ClientAuth {
 }
 
 /// Builds a [`Provider`] that is not the platform's own.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct ProviderBuilder {
     endpoint: String,
@@ -288,14 +288,24 @@ impl ProviderBuilder {
     }
 }
 
-/// The text for an error, without the user information that may hold a password (I9).
+impl fmt::Debug for ProviderBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origins: Vec<_> = self.origins.iter().map(|text| printable(text)).collect();
+        f.debug_struct("ProviderBuilder")
+            .field("endpoint", &printable(&self.endpoint))
+            .field("client", &self.client)
+            .field("scope", &self.scope)
+            .field("origins", &origins)
+            .field("loopback_http", &self.loopback_http)
+            .finish()
+    }
+}
+
+/// The text without what may be user information, which may hold a password (I9).
 fn printable(text: &str) -> String {
-    match (text.find("//"), text.rfind('@')) {
-        (Some(start), Some(end)) if start < end => {
-            format!("{}//[redacted]{}", &text[..start], &text[end..])
-        }
-        (None, Some(_)) => "[redacted]".to_owned(),
-        _ => text.to_owned(),
+    match text.rfind('@') {
+        Some(end) => format!("[redacted]{}", &text[end..]),
+        None => text.to_owned(),
     }
 }
 

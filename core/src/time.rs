@@ -142,16 +142,30 @@ impl Delay {
         }
     }
 
-    /// When it is over, always later than `now` and never by more than its length; `None` once it is.
-    pub(crate) fn end(&mut self, now: Timestamp) -> Option<Timestamp> {
+    /// What is left of it; `None` once it is over.
+    pub(crate) fn rest(&mut self, now: Timestamp) -> Option<Rest> {
         if now.set_back_since(self.started) {
             self.started = now;
         }
-        // `min`: a clock that is a little behind makes no delay longer.
-        let started = self.started.min(now);
-        let is_over = self.started.plus(self.length) <= now;
-        (!is_over).then(|| started.plus(self.length))
+        let end = self.started.plus(self.length);
+        (end > now).then(|| Rest {
+            end,
+            // `min`: for who reads a clock that is a little behind it is no longer than it is.
+            length: end.saturating_since(now).min(self.length),
+        })
     }
+
+    pub(crate) fn is_over(&mut self, now: Timestamp) -> bool {
+        self.rest(now).is_none()
+    }
+}
+
+/// The rest of a [`Delay`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rest {
+    /// Always later than the `now` that was given.
+    pub(crate) end: Timestamp,
+    pub(crate) length: Duration,
 }
 
 #[cfg(test)]
@@ -191,30 +205,25 @@ mod tests {
     fn i12_a_clock_set_back_starts_a_delay_again() {
         let mut delay = Delay::new(NOON, DAY);
         let yesterday = before(NOON, DAY);
-        assert_eq!(delay.end(yesterday), Some(yesterday.saturating_add(DAY)));
-        assert_eq!(delay.end(NOON), None);
-    }
-
-    #[test]
-    fn i11_the_end_of_a_delay_is_later_than_now_or_it_is_over() {
-        let mut delay = Delay::new(Timestamp::MAX, DAY);
-        assert!(delay.end(Timestamp::MAX) > Some(Timestamp::MAX));
-        let mut nothing = Delay::new(NOON, Duration::ZERO);
-        assert_eq!(nothing.end(NOON), None);
+        let rest = delay.rest(yesterday).unwrap();
+        assert_eq!((rest.end, rest.length), (yesterday.plus(DAY), DAY));
+        assert!(delay.is_over(NOON));
     }
 
     #[test]
     fn a_clock_that_is_a_little_behind_makes_no_delay_longer() {
         let mut delay = Delay::new(NOON, DAY);
-        let minute = Duration::from_secs(60);
-        assert_eq!(
-            delay.end(before(NOON, minute)),
-            Some(before(NOON, minute).plus(DAY))
-        );
-        assert_eq!(
-            delay.end(before(NOON, minute).plus(DAY)),
-            Some(NOON.plus(DAY))
-        );
-        assert_eq!(delay.end(NOON.plus(DAY)), None);
+        let behind = before(NOON, Duration::from_secs(60));
+        let rest = delay.rest(behind).unwrap();
+        assert_eq!((rest.end, rest.length), (NOON.plus(DAY), DAY));
+        assert!(delay.is_over(NOON.plus(DAY)));
+    }
+
+    #[test]
+    fn i11_the_end_of_a_delay_is_later_than_now_or_it_is_over() {
+        let mut delay = Delay::new(Timestamp::MAX, DAY);
+        assert!(delay.rest(Timestamp::MAX).unwrap().end > Timestamp::MAX);
+        let mut nothing = Delay::new(NOON, Duration::ZERO);
+        assert!(nothing.is_over(NOON));
     }
 }

@@ -2,13 +2,13 @@
 
 use http::{HeaderMap, Request, StatusCode};
 
+use super::round::Demand;
 use super::state::State;
 use super::{Clearance, Machine, Permit, Ticket, Verdict};
 use crate::Timestamp;
 use crate::error::Denied;
 use crate::event::Event;
 use crate::origin::{ForeignOrigin, Origin, OriginId};
-use crate::pacing::Admission;
 use crate::session::insert_bearer;
 use crate::token::{AccessToken, Generation};
 
@@ -111,52 +111,59 @@ impl Machine {
             self.targets.reset(ticket.origin);
             return Verdict::Deliver;
         }
-        if ticket.generation == self.generation && !self.condemn(now, &ticket) {
-            return Verdict::Deliver;
-        }
+        let round = if ticket.generation == self.generation {
+            match self.condemn(now, &ticket) {
+                Some(round) => Some(round),
+                None => return Verdict::Deliver,
+            }
+        } else {
+            None // any newer token will do, and there is one
+        };
         if ticket.is_retry {
             return Verdict::Deliver;
         }
         Verdict::Retry(Permit {
             machine: self.id,
             after: Some(ticket.generation),
-            round: self.round.open_number(),
+            round,
         })
     }
 
-    /// The current token got a 401. Whether asking for a token again makes sense: with another one, or
-    /// for the reason why there is none.
-    fn condemn(&mut self, now: Timestamp, ticket: &Ticket) -> bool {
-        if !self.state.has_usable_token(now) {
-            return true; // it has ended already
-        }
-        self.round.is_no_longer_early();
-        let is_over = matches!(self.state, State::Rejected(_));
-        if !is_over && !self.round.is_open() && self.earliest_round(now).is_some() {
-            return true; // nothing can be started, so the token is left to those who can use it
-        }
-        match self
+    /// The current token got a 401. Gives the round whose end tells whether there is a cure; `None`
+    /// if there is none.
+    fn condemn(&mut self, now: Timestamp, ticket: &Ticket) -> Option<u64> {
+        let (origin, generation) = (ticket.origin, self.generation);
+        if self
             .targets
-            .admit(now, &self.config, ticket.origin, self.generation)
+            .is_guarded(now, &self.config, origin, generation)
         {
-            Admission::Admitted => {}
-            Admission::Guarded => return false,
-            Admission::NewlyGuarded(until) => {
-                self.tell(Event::TargetGuarded { until });
-                return false;
-            }
+            return None;
         }
-        let generation = self.generation;
-        self.tell(Event::Unauthorized { generation });
+        let is_over = matches!(self.state, State::Rejected(_));
+        if self.state.has_usable_token(now) {
+            let is_blocked = !is_over
+                && !self.round.is_open()
+                && self.earliest_round(now, Demand::Urgent).is_some();
+            if is_blocked {
+                // Nothing can be started, so the token is left to those who can use it.
+                return Some(self.round.failed());
+            }
+            if let Err(until) = self.targets.admit(now, &self.config, origin, generation) {
+                self.tell(Event::TargetGuarded { until });
+                return None;
+            }
+            self.tell(Event::Unauthorized { generation });
+        }
+        // One that has expired, too: the next thread's clock may be a little behind.
         if let Some(token) = self.state.token_mut() {
             token.condemn();
         }
-        if !is_over {
-            self.leave_authenticated(now);
-            // It can be opened: that was asked above.
-            let _ = self.join_round(now);
+        if is_over {
+            return Some(self.round.number());
         }
-        true
+        self.leave_authenticated(now);
+        let round = self.join_round(now, Demand::Urgent);
+        Some(round.unwrap_or(self.round.failed()))
     }
 
     /// Demand, while the token is still good: nobody waits, and nobody is told if it can't be.
@@ -167,7 +174,7 @@ impl Machine {
             }
             state => state.is_due() && !self.round.is_open(),
         };
-        if is_due && self.join_round(now).is_ok() {
+        if is_due && self.join_round(now, Demand::Early).is_ok() {
             self.leave_authenticated(now);
         }
     }
@@ -189,12 +196,11 @@ impl Machine {
             .round
             .is_some_and(|round| self.round.has_failed(round))
         {
-            let until = self.round.cooling_until(now).unwrap_or(now);
+            let until = self.earliest_round(now, Demand::Urgent).unwrap_or(now);
             return Clearance::Denied(self.unavailable(until));
         }
         self.leave_authenticated(now);
-        self.round.is_no_longer_early();
-        match self.join_round(now) {
+        match self.join_round(now, Demand::Urgent) {
             Ok(round) => {
                 permit.round = Some(round);
                 Clearance::Wait(permit)

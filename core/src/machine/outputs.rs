@@ -3,6 +3,7 @@
 use http::Request;
 
 use super::Machine;
+use super::round::Demand;
 use super::state::{Phase, State};
 use crate::event::{Event, Purpose};
 use crate::{RequestBody, Timestamp};
@@ -53,12 +54,12 @@ impl Machine {
             self.keep_alive(now);
         }
         if self.round.is_open() && self.state.is_due() {
-            return match self.next_attempt(now) {
-                Some(at) if self.is_out_of_patience(now, at) => {
+            return match self.until_attempt(now) {
+                rest if self.is_out_of_patience(rest) => {
                     self.fail_round(now);
                     self.poll(now)
                 }
-                Some(at) => Output::Wait(Some(at)),
+                Some(rest) => Output::Wait(Some(rest.end)),
                 None => self.begin(now),
             };
         }
@@ -108,7 +109,7 @@ impl Machine {
             State::Refreshing(_) | State::ReLogin(_) if self.state.is_due() => {}
             _ => return,
         }
-        if self.join_round(now).is_ok() {
+        if self.join_round(now, Demand::Early).is_ok() {
             self.leave_authenticated(now);
         }
     }
@@ -119,11 +120,10 @@ impl Machine {
         let at = match &self.state {
             _ if !self.config.keep_alive => None,
             State::Authenticated(session) if session.has_refresh_token() => {
-                let due = self.refresh_due.moment();
-                due.max(self.round.cooling_until(now))
+                self.refresh_due.moment()
             }
             State::Refreshing(_) | State::ReLogin(_) if self.state.is_due() => {
-                self.earliest_round(now)
+                self.earliest_round(now, Demand::Early)
             }
             _ => None,
         };

@@ -7,20 +7,20 @@ use crate::error::{Denied, Failure};
 use crate::event::Event;
 use crate::pacing;
 use crate::session::{Cause, Refresh};
-use crate::time::Delay;
+use crate::time::{Delay, Rest};
 
 #[derive(Debug, Default)]
 pub(super) struct Round {
-    /// Counts the rounds, so that a caller can wait for one of them.
+    /// Counts the rounds from 1, so that a caller can wait for one of them.
     number: u64,
     open: bool,
-    /// It was opened by a refresh that was merely due, and no caller waits for it.
+    /// Its refresh was merely due: no caller needs it.
     early: bool,
     /// The failed attempts of this round, and how the last one failed.
     failures: u32,
     failure: Option<Failure>,
-    /// The last round that has failed.
-    failed: Option<u64>,
+    /// The last round that has failed; 0: none.
+    failed: u64,
     /// How many have failed in a row.
     failed_in_a_row: u32,
     /// The backoff in an open round, the cool-down after a failed one.
@@ -32,8 +32,8 @@ impl Round {
         self.open
     }
 
-    pub(super) fn open_number(&self) -> Option<u64> {
-        self.open.then_some(self.number)
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The number of the attempt that comes next, from 1.
@@ -43,20 +43,20 @@ impl Round {
 
     /// Whether `round`, or a later one, has failed.
     pub(super) fn has_failed(&self, round: u64) -> bool {
-        self.failed.is_some_and(|failed| failed >= round)
+        self.failed >= round
     }
 
-    /// The token that made it early has ended, and with it the cool-down.
-    pub(super) fn is_no_longer_early(&mut self) {
-        if self.early && !self.open {
-            self.delay = None;
-        }
-        self.early = false;
+    /// The last round that has failed.
+    pub(super) fn failed(&self) -> u64 {
+        self.failed
     }
 
-    pub(super) fn cooling_until(&mut self, now: Timestamp) -> Option<Timestamp> {
+    /// What is left of the cool-down. That of an early refresh does not hold up those who
+    /// need a token.
+    fn cooling(&mut self, now: Timestamp, demand: Demand) -> Option<Rest> {
+        let is_ended = self.early && demand == Demand::Urgent;
         match &mut self.delay {
-            Some(delay) if !self.open => delay.end(now),
+            Some(delay) if !self.open && !is_ended => delay.rest(now),
             _ => None,
         }
     }
@@ -89,11 +89,11 @@ impl Round {
         }
     }
 
-    fn open(&mut self, early: bool) {
+    fn open(&mut self) {
         *self = Self {
             number: self.number + 1,
             open: true,
-            early,
+            early: true,
             failures: 0,
             failure: None,
             delay: None,
@@ -102,35 +102,46 @@ impl Round {
     }
 }
 
+/// Why a round is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// The token is good, but not for much longer. Nobody waits.
+    Early,
+    /// There is no token that can be used.
+    Urgent,
+}
+
 impl Machine {
     /// Joins the open round or opens one; or says why nobody is to wait now.
-    pub(super) fn join_round(&mut self, now: Timestamp) -> Result<u64, Denied> {
+    pub(super) fn join_round(&mut self, now: Timestamp, demand: Demand) -> Result<u64, Denied> {
         if !self.round.open {
-            if let Some(until) = self.earliest_round(now) {
+            if let Some(until) = self.earliest_round(now, demand) {
                 return Err(self.unavailable(until));
             }
-            self.round.open(self.state.has_usable_token(now));
+            self.round.open();
         }
+        self.round.early &= demand == Demand::Early;
         Ok(self.round.number)
     }
 
     /// When a round can be opened, if not now: after the cool-down, and not if all that there is to
     /// send is a password that may not leave for long.
-    pub(super) fn earliest_round(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let patience = now.plus(self.config.patience);
-        let login = self.login_at(now).filter(|&at| at > patience);
-        self.round.cooling_until(now).max(login)
+    pub(super) fn earliest_round(&mut self, now: Timestamp, demand: Demand) -> Option<Timestamp> {
+        let login = self.until_login(now);
+        let login = login.filter(|rest| rest.length > self.config.patience);
+        let rest = self.round.cooling(now, demand).max(login);
+        rest.map(|rest| rest.end)
     }
 
-    /// When the open round's next attempt can start, if not now.
-    pub(super) fn next_attempt(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let backoff = self.round.delay.as_mut().and_then(|delay| delay.end(now));
-        backoff.max(self.login_at(now))
+    /// How long until the open round's next attempt can start; `None` if it can now.
+    pub(super) fn until_attempt(&mut self, now: Timestamp) -> Option<Rest> {
+        let backoff = self.round.delay.as_mut().and_then(|delay| delay.rest(now));
+        backoff.max(self.until_login(now))
     }
 
-    fn login_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+    fn until_login(&mut self, now: Timestamp) -> Option<Rest> {
         if self.state.sends_password() {
-            self.logins.closed_until(now)
+            self.logins.rest(now)
         } else {
             None
         }
@@ -145,19 +156,19 @@ impl Machine {
         self.round.failure = Some(failure.clone());
         self.round.delay = Some(Delay::new(now, wait));
         let is_last = attempt >= self.config.attempts || !failure.is_transient();
-        let retry_at = self.next_attempt(now).unwrap_or(now);
-        if is_last || self.is_out_of_patience(now, retry_at) {
+        let rest = self.until_attempt(now);
+        if is_last || self.is_out_of_patience(rest) {
             return self.fail_round(now);
         }
         self.tell(Event::AttemptFailed {
             failure,
             attempt,
-            retry_at,
+            retry_at: rest.map_or(now, |rest| rest.end),
         });
     }
 
-    pub(super) fn is_out_of_patience(&self, now: Timestamp, at: Timestamp) -> bool {
-        at > now.plus(self.config.patience)
+    pub(super) fn is_out_of_patience(&self, rest: Option<Rest>) -> bool {
+        rest.is_some_and(|rest| rest.length > self.config.patience)
     }
 
     /// Those who wait are told, and for a while nothing is attempted.
@@ -166,14 +177,14 @@ impl Machine {
         let cool_down = self.config.cool_down.nth(self.round.failed_in_a_row);
         let cool_down = cool_down.max(asked.unwrap_or_default());
         self.round.failed_in_a_row = self.round.failed_in_a_row.saturating_add(1);
-        self.round.failed = Some(self.round.number);
+        self.round.failed = self.round.number;
         self.round.open = false;
         self.round.delay = Some(Delay::new(now, cool_down));
         // One target's 401 during an outage must not cost the others a token that they could use.
         if let Some(token) = self.state.token_mut() {
             token.reinstate();
         }
-        let until = self.earliest_round(now).unwrap_or(now);
+        let until = self.earliest_round(now, Demand::Early).unwrap_or(now);
         let (failure, attempts) = self.why_unavailable();
         self.tell(Event::RoundFailed {
             failure,
