@@ -1,8 +1,11 @@
 //! Who logs in, and with what password.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
+
+use crate::fork::Fork;
 
 /// A username and a password: the resource owner password credentials of RFC 6749, section 4.3.
 ///
@@ -56,5 +59,18 @@ impl fmt::Debug for Credentials {
             .field("username", &self.username)
             .field("password", &crate::Redacted)
             .finish()
+    }
+}
+
+impl Fork for Credentials {
+    fn fork(&self) -> Self {
+        Self {
+            username: self.username.clone(),
+            password: self.password.clone(),
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        (&self.username, self.password()).hash(&mut hasher);
     }
 }

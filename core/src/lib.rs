@@ -147,6 +147,7 @@ mod config;
 mod credentials;
 mod error;
 mod event;
+mod fork;
 mod machine;
 mod origin;
 mod pacing;

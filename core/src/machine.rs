@@ -9,10 +9,12 @@ mod state;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Config;
 use crate::event::Event;
+use crate::fork::Fork;
 use crate::pacing::{Jitter, LoginGuard, TargetGuards};
 use crate::time::Deadline;
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
@@ -43,6 +45,7 @@ use state::State;
 /// or malformed, panics or does more than its documentation says.
 ///
 /// The crate's documentation has the loop that drives it.
+#[must_use]
 pub struct Machine {
     /// Tells permits, tickets and exchanges of this machine from those of another. Never repeated in a
     /// process and of no other consequence.
@@ -122,5 +125,33 @@ impl fmt::Debug for Machine {
             .field("generation", &self.generation)
             .field("round", &self.round)
             .finish_non_exhaustive()
+    }
+}
+
+impl Fork for Machine {
+    fn fork(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            state: self.state.fork(),
+            round: self.round.clone(),
+            logins: self.logins.clone(),
+            targets: self.targets.clone(),
+            jitter: self.jitter.clone(),
+            refused: self.refused.iter().map(Fork::fork).collect(),
+            events: self.events.clone(),
+            ..*self
+        }
+    }
+
+    /// The events only by their number: what they say follows from the rest.
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        self.state.fingerprint(hasher);
+        for refused in &self.refused {
+            refused.fingerprint(hasher);
+        }
+        self.round.fingerprint(hasher);
+        (self.generation, self.first_generation, self.refresh_due).hash(&mut hasher);
+        (&self.logins, &self.targets, &self.jitter).hash(&mut hasher);
+        (self.exchanges, self.events.len()).hash(&mut hasher);
     }
 }

@@ -113,7 +113,7 @@ impl fmt::Display for Origin<'_> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct OriginId(u64);
 
 impl OriginId {

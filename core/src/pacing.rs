@@ -11,7 +11,7 @@ use crate::token::{AccessToken, Generation};
 
 /// A small deterministic generator (splitmix64): jitter needs no more, and the core draws no
 /// randomness of its own.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Jitter(u64);
 
 impl Jitter {
@@ -55,7 +55,7 @@ pub(crate) fn backoff(config: &Config, jitter: &mut Jitter, failures: u32) -> Du
 }
 
 /// Counts every password that leaves, whoever asked and whatever came of it (I13).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct LoginGuard {
     count: u32,
     reset: Option<Delay>,
@@ -85,10 +85,10 @@ impl LoginGuard {
 
 /// Keeps a target that refuses every token from turning each request into a refresh (I15),
 /// without a cost to the other targets.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct TargetGuards(BTreeMap<OriginId, TargetGuard>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct TargetGuard {
     /// The generation that this origin's last 401 ended; `None` after any other answer.
     ended: Option<Generation>,

@@ -7,10 +7,12 @@ mod relogin;
 mod unauthenticated;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use http::{HeaderMap, Request, Response, header};
 
 use crate::error::AuthorizeError;
+use crate::fork::Fork;
 use crate::token::AccessToken;
 use crate::wire::{self, Answer, Grant};
 use crate::{Credentials, ForeignOrigin, Origin, Provider, RequestBody, Timestamp};
@@ -179,5 +181,47 @@ impl<S: State> fmt::Debug for Exchange<S> {
             .field("session", &self.session)
             .field("emitted_at", &self.emitted_at)
             .finish()
+    }
+}
+
+impl<S: State + Fork> Fork for Session<S> {
+    fn fork(&self) -> Self {
+        Self {
+            context: self.context.fork(),
+            state: self.state.fork(),
+        }
+    }
+
+    fn fingerprint(&self, hasher: &mut dyn Hasher) {
+        self.context.fingerprint(hasher);
+        self.state.fingerprint(hasher);
+    }
+}
+
+impl<S: State + Fork> Fork for Exchange<S> {
+    fn fork(&self) -> Self {
+        Self {
+            session: self.session.fork(),
+            emitted_at: self.emitted_at,
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        self.session.fingerprint(hasher);
+        self.emitted_at.hash(&mut hasher);
+    }
+}
+
+/// The provider never changes.
+impl Fork for Box<Context> {
+    fn fork(&self) -> Self {
+        Self::new(Context {
+            provider: self.provider.clone(),
+            credentials: self.credentials.fork(),
+        })
+    }
+
+    fn fingerprint(&self, hasher: &mut dyn Hasher) {
+        self.credentials.fingerprint(hasher);
     }
 }

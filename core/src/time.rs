@@ -93,7 +93,7 @@ impl fmt::Display for Timestamp {
 
 /// A moment after which something holds. Once set it stays, and a clock that has
 /// been set back counts as past it: what a frozen deadline would cost is worse.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Deadline {
     set_at: Timestamp,
     /// `None`: never.
@@ -128,7 +128,7 @@ impl Deadline {
 
 /// A length of time that must go by. A clock that has been set back starts it
 /// again: nothing that it holds back gets out early (I12).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Delay {
     started: Timestamp,
     length: Duration,

@@ -1,6 +1,7 @@
 //! The tokens, wiped when dropped, and the number that tells them apart.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use http::HeaderValue;
 use zeroize::Zeroizing;
 
 use crate::Timestamp;
+use crate::fork::Fork;
 use crate::time::Deadline;
 
 /// Counts the token sets that a [`Machine`](crate::Machine) has held.
@@ -141,5 +143,34 @@ impl RefreshToken {
 impl fmt::Debug for RefreshToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RefreshToken([redacted])")
+    }
+}
+
+impl Fork for AccessToken {
+    fn fork(&self) -> Self {
+        Self {
+            bearer: Bearer(self.header()),
+            ..*self
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        let Self {
+            bearer,
+            expiry,
+            received_at,
+            condemned,
+        } = self;
+        (bearer.0.as_bytes(), expiry, received_at, condemned).hash(&mut hasher);
+    }
+}
+
+impl Fork for RefreshToken {
+    fn fork(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        self.expose().hash(&mut hasher);
     }
 }

@@ -1,6 +1,9 @@
 //! What a caller holds: at most two sends for each target request, by construction (I7).
 
+use std::hash::{Hash, Hasher};
+
 use crate::error::Denied;
+use crate::fork::Fork;
 use crate::origin::{ForeignOrigin, OriginId};
 use crate::token::Generation;
 
@@ -62,4 +65,24 @@ pub enum Verdict {
     /// and send it a second time. If it can't be sent again, drop the
     /// permit and give the 401 to the caller.
     Retry(Permit),
+}
+
+impl Fork for Permit {
+    fn fork(&self) -> Self {
+        Self { ..*self }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        (self.after, self.round).hash(&mut hasher);
+    }
+}
+
+impl Fork for Ticket {
+    fn fork(&self) -> Self {
+        Self { ..*self }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        (self.generation, self.origin, self.is_retry).hash(&mut hasher);
+    }
 }

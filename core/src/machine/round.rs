@@ -1,5 +1,7 @@
 //! A round: the attempts that one demand causes, and the cool-down if they fail (DESIGN 4).
 
+use std::hash::{Hash, Hasher};
+
 use super::Machine;
 use super::state::State;
 use crate::Timestamp;
@@ -9,7 +11,7 @@ use crate::pacing;
 use crate::session::{Cause, Refresh};
 use crate::time::{Delay, Rest};
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Round {
     /// Counts the rounds from 1, so that a caller can wait for one of them.
     number: u64,
@@ -99,6 +101,22 @@ impl Round {
             delay: None,
             ..*self
         };
+    }
+}
+
+impl Round {
+    /// The failure only by what it makes of the cool-down.
+    pub(super) fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        let retry_after = self.failure.as_ref().map(Failure::retry_after);
+        (
+            self.number,
+            self.open,
+            self.early,
+            self.failures,
+            self.failed,
+        )
+            .hash(&mut hasher);
+        (self.failed_in_a_row, &self.delay, retry_after).hash(&mut hasher);
     }
 }
 

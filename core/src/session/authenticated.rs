@@ -1,8 +1,11 @@
+use std::hash::{Hash, Hasher};
+
 use http::Request;
 
 use super::{ReLogin, Refreshing, Session, authorize};
 use crate::Timestamp;
 use crate::error::AuthorizeError;
+use crate::fork::Fork;
 use crate::token::{AccessToken, RefreshToken};
 
 /// Logged in: any number of requests can be authorized.
@@ -117,5 +120,22 @@ impl Session<Authenticated> {
 
     pub(crate) fn has_refresh_token(&self) -> bool {
         self.state.refresh_token.is_some()
+    }
+}
+
+impl Fork for Authenticated {
+    fn fork(&self) -> Self {
+        Self {
+            token: self.token.fork(),
+            refresh_token: self.refresh_token.as_ref().map(Fork::fork),
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        self.token.fingerprint(hasher);
+        self.refresh_token.is_some().hash(&mut hasher);
+        if let Some(refresh_token) = &self.refresh_token {
+            refresh_token.fingerprint(hasher);
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! How an exchange can end.
 
+use std::hash::{Hash, Hasher};
+
 use crate::error::Failure;
+use crate::fork::Fork;
 use crate::token::AccessToken;
 use crate::wire::{Answer, TokenResponse};
 use crate::{Credentials, Provider, Timestamp};
@@ -136,5 +139,22 @@ impl<S: State> Exchange<S> {
             token: AccessToken::received(tokens.access, tokens.expires_in, emitted_at, now),
             refresh_token: tokens.refresh,
         })
+    }
+}
+
+impl Fork for Rejected {
+    fn fork(&self) -> Self {
+        Self {
+            context: self.context.fork(),
+            token: self.token.as_ref().map(Fork::fork),
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        self.context.fingerprint(hasher);
+        self.token.is_some().hash(&mut hasher);
+        if let Some(token) = &self.token {
+            token.fingerprint(hasher);
+        }
     }
 }

@@ -1,7 +1,10 @@
+use std::hash::Hasher;
+
 use http::{Request, Response};
 
 use super::{Authenticated, Exchange, ReLogin, RefreshOutcome, Session, authorize};
 use crate::error::AuthorizeError;
+use crate::fork::Fork;
 use crate::token::{AccessToken, RefreshToken};
 use crate::wire::{Answer, Grant};
 use crate::{RequestBody, Timestamp};
@@ -84,5 +87,19 @@ impl Exchange<Refreshing> {
                 }))
             }
         }
+    }
+}
+
+impl Fork for Refreshing {
+    fn fork(&self) -> Self {
+        Self {
+            token: self.token.fork(),
+            refresh_token: self.refresh_token.fork(),
+        }
+    }
+
+    fn fingerprint(&self, hasher: &mut dyn Hasher) {
+        self.token.fingerprint(hasher);
+        self.refresh_token.fingerprint(hasher);
     }
 }

@@ -1,7 +1,10 @@
+use std::hash::Hasher;
+
 use http::{Request, Response};
 
 use super::{Exchange, LoginOutcome, Session, Unauthenticated, authorize};
 use crate::error::AuthorizeError;
+use crate::fork::Fork;
 use crate::token::AccessToken;
 use crate::wire::{Answer, Grant};
 use crate::{RequestBody, Timestamp};
@@ -96,5 +99,17 @@ impl Session<Unauthenticated> {
     /// that led to the rejected login still opens the way to the password.
     pub(crate) fn with_token(self, token: AccessToken) -> Session<ReLogin> {
         self.with_state(|_| ReLogin { token })
+    }
+}
+
+impl Fork for ReLogin {
+    fn fork(&self) -> Self {
+        Self {
+            token: self.token.fork(),
+        }
+    }
+
+    fn fingerprint(&self, hasher: &mut dyn Hasher) {
+        self.token.fingerprint(hasher);
     }
 }

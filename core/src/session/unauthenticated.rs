@@ -1,6 +1,9 @@
+use std::hash::Hasher;
+
 use http::{Request, Response};
 
 use super::{Context, Exchange, LoginOutcome, Session};
+use crate::fork::Fork;
 use crate::wire::{Answer, Grant};
 use crate::{Credentials, Provider, RequestBody, Timestamp};
 
@@ -62,4 +65,12 @@ impl Exchange<Unauthenticated> {
     pub(crate) fn settle(self, now: Timestamp, answer: Answer) -> LoginOutcome<Unauthenticated> {
         LoginOutcome::of(self, now, answer, |_| None)
     }
+}
+
+impl Fork for Unauthenticated {
+    fn fork(&self) -> Self {
+        Self {}
+    }
+
+    fn fingerprint(&self, _: &mut dyn Hasher) {}
 }

@@ -1,0 +1,58 @@
+//! What a driver has seen leave, and what it expected.
+
+use simacan_auth::Timestamp;
+
+use super::{Driver, HOUR, MARK, Sent};
+
+impl Driver {
+    pub(crate) fn is_flying(&self) -> bool {
+        self.flight.is_some()
+    }
+
+    #[track_caller]
+    pub(crate) fn flying(&self) -> &Sent {
+        &self.flight.as_ref().expect("an exchange in flight").sent
+    }
+
+    /// What `self.header` is with the access token of the `number`th answer.
+    pub(crate) fn bearer_of(number: u64) -> String {
+        format!("Bearer {MARK}-access-{number}")
+    }
+
+    pub(crate) fn refresh_token(number: u64) -> Sent {
+        Sent::RefreshToken(format!("{MARK}-refresh-{number}"))
+    }
+
+    pub(crate) fn password(username: &str, number: u32) -> Sent {
+        Sent::Password {
+            username: username.to_owned(),
+            password: format!("{MARK}-password-{number}"),
+        }
+    }
+
+    fn times(&self, of_passwords: bool) -> impl Iterator<Item = Timestamp> {
+        let exchanges = self.sent.iter();
+        exchanges.filter_map(move |(at, sent)| (sent.is_password() == of_passwords).then_some(*at))
+    }
+
+    pub(crate) fn passwords(&self) -> usize {
+        self.times(true).count()
+    }
+
+    pub(crate) fn refreshes(&self) -> usize {
+        self.times(false).count()
+    }
+
+    /// The most that left within an hour, wherever it begins.
+    pub(crate) fn most_in_an_hour(&self, of_passwords: bool) -> usize {
+        let times: Vec<_> = self.times(of_passwords).collect();
+        let from = |start: &Timestamp| {
+            let end = start.saturating_add(HOUR);
+            times
+                .iter()
+                .filter(|at| (*start..end).contains(*at))
+                .count()
+        };
+        times.iter().map(from).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,261 @@
+//! A driver that owns a machine, a clock and both servers, and that checks the invariants of DESIGN 6
+//! at every step, so that each test says only what is particular to it.
+
+#![allow(dead_code, reason = "each test crate uses a part of it")]
+
+mod callers;
+mod ledger;
+mod wire;
+
+use std::time::Duration;
+
+use http::Request;
+use simacan_auth::{
+    Config, Credentials, Event, ExchangeId, Machine, Output, Provider, Timestamp, Transmit,
+    TransportFailure,
+};
+
+pub(crate) use wire::{Reply, Sent};
+
+pub(crate) const MILLI: Duration = Duration::from_millis(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+
+/// Every test starts here: Fri, 15 Jan 2027 08:00:00 GMT.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+pub(crate) const API: &str = "https://sct-tracking-data-api.services.simacan.com/api/v1/x";
+pub(crate) const OTHER_API: &str = "https://tracking-device-api.services.simacan.com/api/v1/y";
+
+/// Stands in every password, token and body of these tests, and nowhere else.
+pub(crate) const MARK: &str = "s3cr3t";
+
+pub(crate) fn earlier(time: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_millis(time.as_millis() - u64::try_from(by.as_millis()).unwrap())
+}
+
+pub(crate) fn credentials(username: &str, number: u32) -> Credentials {
+    Credentials::new(username, format!("{MARK}-password-{number}"))
+}
+
+pub(crate) fn request(uri: &str) -> Request<()> {
+    Request::post(uri).body(()).unwrap()
+}
+
+pub(crate) fn bearer<B>(request: &Request<B>) -> Option<String> {
+    let header = request.headers().get("authorization")?;
+    assert!(header.is_sensitive(), "I9: {header:?}");
+    Some(header.to_str().unwrap().to_owned())
+}
+
+/// Whatever a program could log.
+pub(crate) fn assert_clean(text: &str) {
+    assert!(!text.contains(MARK), "I9: {text}");
+}
+
+pub(crate) struct Flight {
+    pub(crate) exchange: ExchangeId,
+    pub(crate) sent: Sent,
+}
+
+/// The tokens that the machine was given last.
+struct Held {
+    refresh: Option<String>,
+    /// Without a refresh token: whether the access token can have ended.
+    expires_at: Option<Timestamp>,
+    /// A 401, or a clock that was set back.
+    ended: bool,
+    /// The refresh token was.
+    refused: bool,
+}
+
+pub(crate) struct Driver {
+    pub(crate) machine: Machine,
+    pub(crate) now: Timestamp,
+    /// The exchange whose end is yet to be reported.
+    pub(crate) flight: Option<Flight>,
+    /// What the machine waits for.
+    pub(crate) wake: Option<Timestamp>,
+    pub(crate) events: Vec<Event>,
+    /// When which exchange left.
+    pub(crate) sent: Vec<(Timestamp, Sent)>,
+    /// Answers that are given at once; without one the test gives them.
+    pub(crate) on_password: Option<Reply>,
+    pub(crate) on_refresh: Option<Reply>,
+    /// The `Authorization` of the last request that was let go.
+    pub(crate) header: String,
+    issued: u64,
+    held: Option<Held>,
+    refused: Vec<Sent>,
+}
+
+impl Driver {
+    pub(crate) fn new(config: Config) -> Self {
+        let credentials = credentials("fleet", 1);
+        let machine = Machine::new(Provider::simacan(), credentials, config);
+        let mut driver = Self {
+            machine,
+            now: START,
+            flight: None,
+            wake: None,
+            events: Vec::new(),
+            sent: Vec::new(),
+            on_password: None,
+            on_refresh: None,
+            header: String::new(),
+            issued: 0,
+            held: None,
+            refused: Vec::new(),
+        };
+        driver.settle();
+        driver
+    }
+
+    /// Logged in with the tokens of `reply`, number 1.
+    pub(crate) fn logged_in(config: Config, reply: &Reply) -> Self {
+        let mut driver = Self::new(config);
+        let permit = driver.wait();
+        driver.reply(reply);
+        let _ticket = driver.go_with(permit);
+        driver
+    }
+
+    /// Logged in for an hour, with a refresh token.
+    pub(crate) fn for_an_hour() -> Self {
+        Self::logged_in(Config::default(), &Reply::Tokens("3600"))
+    }
+
+    // The loop.
+
+    /// Polls until `Wait`.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..1000 {
+            match self.machine.poll(self.now) {
+                Output::Event(event) => {
+                    assert_clean(&format!("{event} {event:?}"));
+                    self.events.push(event);
+                }
+                Output::Transmit(transmit) => self.launch(transmit),
+                Output::Wait(at) => {
+                    assert!(at.is_none_or(|at| at > self.now), "I11: {at:?}");
+                    self.wake = at;
+                    let in_flight = self.flight.as_ref().map(|flight| flight.exchange);
+                    assert_eq!(self.machine.in_flight(), in_flight);
+                    assert_clean(&format!("{:?}", self.machine));
+                    return;
+                }
+            }
+        }
+        panic!("I11: poll never says Wait");
+    }
+
+    fn launch(&mut self, transmit: Transmit) {
+        assert_clean(&format!("{transmit:?}"));
+        let Transmit { exchange, request } = transmit;
+        assert!(self.flight.is_none(), "I4: a second exchange");
+        let sent = Sent::read(&request);
+        assert!(
+            !self.refused.contains(&sent),
+            "I2: a refused one is sent again"
+        );
+        match &sent {
+            Sent::Password { .. } => assert!(self.may_send_password(), "I1: a password"),
+            Sent::RefreshToken(token) => {
+                let held = self.held.as_ref().and_then(|held| held.refresh.as_ref());
+                assert_eq!(held, Some(token), "I3: a spent refresh token");
+            }
+        }
+        self.sent.push((self.now, sent.clone()));
+        let server = if sent.is_password() {
+            &self.on_password
+        } else {
+            &self.on_refresh
+        };
+        let reply = server.clone();
+        self.flight = Some(Flight { exchange, sent });
+        if let Some(reply) = reply {
+            self.land(&reply);
+        }
+    }
+
+    fn may_send_password(&self) -> bool {
+        self.held.as_ref().is_none_or(|held| {
+            let has_ended = held.ended || held.expires_at.is_some_and(|at| self.now >= at);
+            held.refused || (held.refresh.is_none() && has_ended)
+        })
+    }
+
+    /// The answer to the exchange in flight.
+    pub(crate) fn reply(&mut self, reply: &Reply) {
+        self.land(reply);
+        self.settle();
+    }
+
+    fn land(&mut self, reply: &Reply) {
+        let Flight { exchange, sent } = self.flight.take().expect("an exchange in flight");
+        let generation = self.machine.generation();
+        self.issued += 1;
+        match reply.response(self.issued) {
+            Some(response) => self.machine.handle_response(self.now, exchange, response),
+            None => {
+                let failure = TransportFailure::timed_out();
+                self.machine.handle_failure(self.now, exchange, failure);
+            }
+        }
+        if *reply == Reply::Refused {
+            if let (Sent::RefreshToken(_), Some(held)) = (&sent, &mut self.held) {
+                held.refused = true;
+            }
+            self.refused.push(sent);
+        } else if self.machine.generation() > generation {
+            self.take_tokens(reply);
+        }
+    }
+
+    fn take_tokens(&mut self, reply: &Reply) {
+        let refresh = match reply {
+            Reply::Tokens(_) => Some(format!("{MARK}-refresh-{}", self.issued)),
+            _ => self
+                .held
+                .take()
+                .filter(|held| !held.refused)
+                .and_then(|held| held.refresh),
+        };
+        self.held = Some(Held {
+            refresh,
+            expires_at: match self.machine.status() {
+                simacan_auth::Status::Authenticated { expires_at } => expires_at,
+                status => panic!("{status:?} with tokens"),
+            },
+            ended: false,
+            refused: false,
+        });
+    }
+
+    // Time.
+
+    /// Lets time go by, waking the machine whenever it asked to be.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        let end = self.now.saturating_add(by);
+        while let Some(at) = self.wake.filter(|&at| at <= end) {
+            self.now = at;
+            self.settle();
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    pub(crate) fn advance_to(&mut self, end: Timestamp) {
+        self.advance(end.saturating_since(self.now));
+    }
+
+    /// The clock shows another time at once.
+    pub(crate) fn jump_to(&mut self, time: Timestamp) {
+        if let Some(held) = &mut self.held {
+            held.ended |= time < self.now;
+        }
+        self.now = time;
+        self.settle();
+    }
+}

@@ -1,0 +1,374 @@
+//! Many callers, one session: demand, generations, tickets and stale answers (DESIGN 4).
+
+mod common;
+
+use common::{API, Driver, HOUR, MARK, MINUTE, OTHER_API, Reply, SECOND, START, bearer, request};
+use http::StatusCode;
+use simacan_auth::{
+    Clearance, Config, Denied, Event, Output, Permit, Status, Ticket, TransportFailure, Verdict,
+};
+
+const TOKENS: Reply = Reply::Tokens("3600");
+
+/// Logged in an hour ago but for the last 30 s: the refresh is due, the token is still good.
+fn due(reply: &Reply) -> Driver {
+    let mut driver = Driver::logged_in(Config::default(), reply);
+    driver.advance(HOUR - 30 * SECOND);
+    driver
+}
+
+#[test]
+fn nothing_is_sent_before_somebody_asks() {
+    let mut driver = Driver::new(Config::default());
+    driver.advance(24 * HOUR);
+    assert_eq!((driver.wake, driver.sent.len()), (None, 0));
+    assert_eq!(driver.machine.status(), Status::Unauthenticated);
+    let permit = driver.wait();
+    assert_eq!(*driver.flying(), Driver::password("fleet", 1));
+    driver.reply(&TOKENS);
+    let ticket = driver.go_with(permit);
+    assert_eq!(ticket.generation().get(), 1);
+    assert_eq!(driver.header, Driver::bearer_of(1));
+}
+
+#[test]
+fn a_valid_token_costs_nothing_for_as_long_as_it_lasts() {
+    let mut driver = Driver::for_an_hour();
+    for _ in 0..58 {
+        driver.deliver_ok();
+        driver.advance(MINUTE);
+    }
+    assert_eq!(driver.sent.len(), 1);
+}
+
+#[test]
+fn a_refresh_that_nobody_asks_for_is_not_made() {
+    let mut driver = due(&TOKENS);
+    driver.advance(24 * HOUR);
+    assert_eq!((driver.wake, driver.sent.len()), (None, 1));
+    let _permit = driver.wait();
+    assert_eq!(*driver.flying(), Driver::refresh_token(1));
+}
+
+#[test]
+fn demand_for_a_due_refresh_is_answered_with_the_token_that_is_still_good() {
+    let mut driver = due(&TOKENS);
+    for _ in 0..10 {
+        assert_eq!(driver.go().generation().get(), 1);
+        assert_eq!(*driver.flying(), Driver::refresh_token(1));
+    }
+    driver.reply(&TOKENS);
+    assert_eq!(driver.go().generation().get(), 2);
+    assert_eq!(driver.header, Driver::bearer_of(2));
+    assert_eq!(driver.refreshes(), 1);
+}
+
+#[test]
+fn i6_200_callers_at_the_moment_of_expiry_cost_one_refresh() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR);
+    let permits: Vec<_> = (0..200).map(|_| driver.wait()).collect();
+    driver.advance(SECOND);
+    let permits: Vec<_> = permits
+        .into_iter()
+        .map(|permit| driver.wait_with(permit))
+        .collect();
+    driver.reply(&TOKENS);
+    for permit in permits {
+        assert_eq!(driver.go_with(permit).generation().get(), 2);
+    }
+    assert_eq!((driver.passwords(), driver.refreshes()), (1, 1));
+}
+
+#[test]
+fn i6_200_callers_of_a_first_login_that_is_refused_are_all_told() {
+    let mut driver = Driver::new(Config::default());
+    let permits: Vec<_> = (0..200).map(|_| driver.wait()).collect();
+    driver.reply(&Reply::Refused);
+    for permit in permits {
+        assert!(matches!(
+            driver.denied_with(permit),
+            Denied::Rejected { .. }
+        ));
+    }
+    driver.advance(10 * HOUR);
+    assert!(matches!(driver.denied(), Denied::Rejected { .. }));
+    assert_eq!(driver.passwords(), 1);
+}
+
+#[test]
+fn i6_200_callers_with_a_401_cost_one_refresh() {
+    let mut driver = Driver::for_an_hour();
+    let tickets: Vec<_> = (0..200).map(|_| driver.go()).collect();
+    let permits: Vec<_> = tickets
+        .into_iter()
+        .map(|t| driver.retry_after_401(t))
+        .collect();
+    let permits: Vec<_> = permits
+        .into_iter()
+        .map(|permit| driver.wait_with(permit))
+        .collect();
+    let newcomer = driver.wait();
+    assert_eq!(driver.refreshes(), 1);
+    driver.reply(&TOKENS);
+    for permit in permits.into_iter().chain([newcomer]) {
+        let ticket = driver.go_with(permit);
+        driver.deliver(ticket, 200);
+    }
+    assert_eq!((driver.passwords(), driver.refreshes()), (1, 1));
+    let unauthorized = |event: &&Event| matches!(event, Event::Unauthorized { .. });
+    assert_eq!(driver.events.iter().filter(unauthorized).count(), 1);
+}
+
+#[test]
+fn i5_a_late_401_for_a_replaced_token_starts_nothing() {
+    let mut driver = due(&TOKENS);
+    let late: Vec<_> = (0..50).map(|_| driver.go()).collect();
+    driver.reply(&TOKENS);
+    for ticket in late {
+        let permit = driver.retry_after_401(ticket);
+        assert!(!driver.is_flying());
+        let ticket = driver.go_with(permit);
+        assert_eq!(ticket.generation().get(), 2);
+        driver.deliver(ticket, 200);
+    }
+    assert_eq!(driver.refreshes(), 1);
+}
+
+#[test]
+fn i5_a_late_401_of_a_retry_is_delivered() {
+    let mut driver = Driver::for_an_hour();
+    let ticket = driver.go();
+    let permit = driver.retry_after_401(ticket);
+    driver.reply(&TOKENS);
+    let retry = driver.go_with(permit);
+    driver.advance(2 * HOUR);
+    let permit = driver.wait();
+    driver.reply(&TOKENS);
+    assert_eq!(driver.go_with(permit).generation().get(), 3);
+    driver.deliver(retry, 401);
+    assert!(!driver.is_flying());
+    assert_eq!(driver.refreshes(), 2);
+}
+
+#[test]
+fn i7_a_request_goes_out_twice_at_most_whatever_the_target_answers() {
+    let mut driver = Driver::for_an_hour();
+    driver.on_refresh = Some(TOKENS);
+    for _ in 0..50 {
+        let (mut sends, mut permit) = (0, Some(driver.machine.permit()));
+        while let Some(next) = permit.take() {
+            let ticket = driver.go_with(next);
+            sends += 1;
+            if let Verdict::Retry(again) = driver.review(ticket, 401) {
+                permit = Some(again);
+            }
+        }
+        assert!(sends <= 2, "{sends} sends");
+        driver.advance(7 * MINUTE);
+    }
+}
+
+#[test]
+fn i7_only_a_401_is_tried_again() {
+    let mut driver = Driver::for_an_hour();
+    for status in (100..600).filter(|&status| status != 401) {
+        let ticket = driver.go();
+        driver.deliver(ticket, status);
+    }
+    assert_eq!(driver.sent.len(), 1);
+}
+
+#[test]
+fn i7_a_retry_permit_stays_one_at_another_machine() {
+    let (mut here, mut there) = (Driver::for_an_hour(), Driver::for_an_hour());
+    let ticket = here.go();
+    let retry = here.retry_after_401(ticket);
+    let ticket = there.go_with(retry);
+    there.deliver(ticket, 401);
+}
+
+#[test]
+fn a_ticket_of_another_machine_is_delivered_and_starts_nothing() {
+    let (mut here, mut there) = (Driver::for_an_hour(), Driver::for_an_hour());
+    let ticket = here.go();
+    there.deliver(ticket, 401);
+    assert!(!there.is_flying());
+    assert_eq!(there.go().generation().get(), 1);
+}
+
+#[test]
+fn a_permit_of_another_machine_waits_for_no_round_of_that_one() {
+    let (mut here, mut there) = (
+        Driver::new(Config::default()),
+        Driver::new(Config::default()),
+    );
+    let permit = here.wait();
+    // This machine's first round fails, too; the stranger has not waited for it.
+    there.on_password = Some(Reply::Status(400));
+    let _denied = there.wait();
+    there.on_password = None;
+    there.advance(MINUTE);
+    let permit = there.wait_with(permit);
+    there.reply(&TOKENS);
+    let _ticket: Ticket = there.go_with(permit);
+}
+
+#[test]
+fn i8_a_foreign_request_is_refused_and_starts_nothing() {
+    let mut driver = Driver::new(Config::default());
+    for uri in [
+        "https://evil.example/",
+        "http://a.services.simacan.com/",
+        "https://a-stg.services.simacan.com/",
+        "https://a.services.simacan.com:444/",
+        "https://u:p@a.services.simacan.com/",
+        "/relative",
+    ] {
+        let permit = driver.machine.permit();
+        let clearance = driver.ask_for(uri, permit);
+        assert!(
+            matches!(clearance, Clearance::Foreign(_)),
+            "{uri}: {clearance:?}"
+        );
+    }
+    assert!(!driver.is_flying() && driver.events.is_empty());
+}
+
+#[test]
+fn i8_a_retry_to_a_foreign_origin_is_refused_with_a_good_token() {
+    let mut driver = Driver::for_an_hour();
+    let ticket = driver.go();
+    let permit = driver.retry_after_401(ticket);
+    driver.reply(&TOKENS);
+    let mut target = request("https://evil.example/");
+    target.headers_mut().insert("x-mine", "1".parse().unwrap());
+    let clearance = driver.machine.authorize(driver.now, permit, &mut target);
+    assert!(matches!(clearance, Clearance::Foreign(_)), "{clearance:?}");
+    assert_eq!((target.headers().len(), bearer(&target)), (1, None));
+}
+
+#[test]
+fn i4_nothing_else_starts_while_an_exchange_is_unreported() {
+    let mut driver = due(&TOKENS);
+    let ticket = driver.go();
+    let _retry = driver.retry_after_401(ticket);
+    for _ in 0..10 {
+        driver.advance(HOUR);
+        let _permit: Permit = driver.wait();
+        driver.set_credentials("fleet", 2);
+        driver.set_credentials("fleet", 3);
+    }
+    assert_eq!((driver.sent.len(), driver.wake), (2, None));
+}
+
+#[test]
+fn i4_answers_to_unknown_foreign_and_reported_exchanges_change_nothing() {
+    let mut driver = Driver::for_an_hour();
+    let mut foreign = Driver::new(Config::default());
+    let _permit = foreign.wait();
+    let foreign = foreign.flight.take().unwrap().exchange;
+    driver.advance(HOUR);
+    let permit = driver.wait();
+    let spent = driver.flight.as_ref().unwrap().exchange;
+    driver.reply(&Reply::Lost);
+    let in_backoff = driver.wake;
+    let report = |driver: &mut Driver, exchange| {
+        let before = format!("{:?}", driver.machine);
+        for reply in [TOKENS, Reply::Refused, Reply::Status(503)] {
+            let response = reply.response(99).unwrap();
+            driver
+                .machine
+                .handle_response(driver.now, exchange, response);
+        }
+        let failure = TransportFailure::abandoned();
+        driver.machine.handle_failure(driver.now, exchange, failure);
+        assert_eq!(format!("{:?}", driver.machine), before);
+        driver.settle();
+    };
+    report(&mut driver, foreign);
+    report(&mut driver, spent);
+    assert_eq!(driver.wake, in_backoff);
+    driver.advance(SECOND);
+    report(&mut driver, spent); // the second attempt is in flight
+    assert_eq!(*driver.flying(), Driver::refresh_token(1));
+    driver.reply(&TOKENS);
+    report(&mut driver, spent);
+    assert_eq!(driver.go_with(permit).generation().get(), 2);
+}
+
+#[test]
+fn i1_without_a_refresh_token_the_password_follows_at_expiry_and_not_before() {
+    let mut driver = due(&Reply::AccessOnly("3600"));
+    let _ticket = driver.go();
+    assert!(!driver.is_flying());
+    driver.advance(30 * SECOND);
+    let permit = driver.wait();
+    assert_eq!(*driver.flying(), Driver::password("fleet", 1));
+    driver.reply(&Reply::AccessOnly("3600"));
+    let ticket = driver.go_with(permit);
+    let _retry = driver.retry_after_401(ticket);
+    assert_eq!(*driver.flying(), Driver::password("fleet", 1));
+}
+
+#[test]
+fn i3_a_refresh_answer_without_a_refresh_token_keeps_the_old_one() {
+    let mut driver = Driver::for_an_hour();
+    for _ in 0..3 {
+        driver.advance(HOUR);
+        let permit = driver.wait();
+        assert_eq!(*driver.flying(), Driver::refresh_token(1));
+        driver.reply(&Reply::AccessOnly("3600"));
+        let _ticket = driver.go_with(permit);
+    }
+}
+
+#[test]
+fn an_output_and_a_verdict_are_owned() {
+    let mut driver = Driver::new(Config::default());
+    let permit = driver.machine.permit();
+    let mut target = request(API);
+    let clearance = driver.machine.authorize(START, permit, &mut target);
+    let Output::Transmit(transmit) = driver.machine.poll(START) else {
+        panic!("{clearance:?}");
+    };
+    let response = TOKENS.response(1).unwrap();
+    driver
+        .machine
+        .handle_response(START, transmit.exchange, response);
+    assert_eq!(&transmit.request.body()[..9], b"username=");
+    let permit = driver.machine.permit();
+    let Clearance::Go(ticket) = driver.machine.authorize(START, permit, &mut target) else {
+        panic!("there is a token");
+    };
+    let verdict = driver.machine.review(START, ticket, StatusCode::OK);
+    assert!(matches!(verdict, Verdict::Deliver));
+    assert_eq!(bearer(&target), Some(format!("Bearer {MARK}-access-1")));
+}
+
+#[test]
+fn keep_alive_refreshes_by_itself_and_logs_in_only_on_demand() {
+    let mut config = Config::default();
+    config.keep_alive = true;
+    let mut driver = Driver::new(config.clone());
+    driver.advance(HOUR);
+    assert_eq!((driver.sent.len(), driver.wake), (0, None));
+    let mut driver = Driver::logged_in(config, &TOKENS);
+    driver.on_refresh = Some(TOKENS);
+    driver.advance(24 * HOUR);
+    assert_eq!(driver.passwords(), 1);
+    assert!(
+        (24..=26).contains(&driver.refreshes()),
+        "{}",
+        driver.refreshes()
+    );
+    let ticket = driver.go_to(OTHER_API);
+    driver.deliver(ticket, 200);
+}
+
+impl Driver {
+    fn deliver_ok(&mut self) {
+        let ticket = self.go();
+        self.deliver(ticket, 200);
+    }
+}

@@ -1,0 +1,315 @@
+//! When a refresh is due, how attempts are spaced, and who waits how long (DESIGN 5).
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use common::{API, Driver, HOUR, MILLI, MINUTE, Reply, SECOND, START, earlier};
+use simacan_auth::{Config, Denied, Doubling, Event, Failure, Timestamp};
+
+const TOKENS: Reply = Reply::Tokens("3600");
+const DOWN: Reply = Reply::Status(503);
+
+fn config(change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::default();
+    change(&mut config);
+    config
+}
+
+#[track_caller]
+fn until(denied: &Denied) -> Timestamp {
+    match denied {
+        Denied::Unavailable { until, .. } => *until,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Expired, and the auth endpoint gives this answer from now on.
+fn expired(reply: &Reply) -> Driver {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR);
+    driver.on_refresh = Some(reply.clone());
+    driver
+}
+
+#[test]
+fn a_refresh_is_due_a_margin_and_a_jitter_before_expiry() {
+    let lives = [
+        ("3600", 3600, 60),
+        ("86400", 86400, 60),
+        ("100", 100, 25),
+        ("4", 4, 1),
+    ];
+    for (text, life, margin) in lives {
+        let margin = Duration::from_secs(margin);
+        let mut moments = BTreeSet::new();
+        for seed in 0..64 {
+            let config = config(|config| {
+                config.keep_alive = true;
+                config.seed = seed;
+            });
+            let driver = Driver::logged_in(config, &Reply::Tokens(text));
+            let expiry = START.saturating_add(Duration::from_secs(life));
+            let due = driver.wake.unwrap();
+            let (first, last) = (earlier(expiry, 2 * margin), earlier(expiry, margin));
+            assert!(
+                (first..=last).contains(&due),
+                "seed {seed}, {text}: {due:?}"
+            );
+            moments.insert(due);
+        }
+        assert!(
+            moments.len() > 32,
+            "the seeds draw {} moments",
+            moments.len()
+        );
+    }
+}
+
+#[test]
+fn the_same_seed_draws_the_same_moments() {
+    let run = || {
+        let config = config(|config| config.seed = 7);
+        let mut driver = Driver::logged_in(config, &TOKENS);
+        driver.on_refresh = Some(DOWN);
+        for _ in 0..1000 {
+            let _clearance = driver.ask();
+            driver.advance(10 * SECOND);
+        }
+        driver.sent
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn an_unknown_or_absurd_lifetime_schedules_nothing_and_a_401_covers_it() {
+    for life in ["0", "-5", "null", "18446744073709551615", "1e300"] {
+        let config = config(|config| config.keep_alive = true);
+        let mut driver = Driver::logged_in(config, &Reply::Tokens(life));
+        assert_eq!(driver.wake, None, "{life}");
+        driver.advance(10_000 * HOUR);
+        let ticket = driver.go();
+        assert!(!driver.is_flying());
+        let permit = driver.retry_after_401(ticket);
+        driver.reply(&TOKENS);
+        let _ticket = driver.go_with(permit);
+    }
+}
+
+#[test]
+fn a_tiny_lifetime_is_usable_for_a_second() {
+    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("1"));
+    driver.advance(SECOND - MILLI);
+    let _ticket = driver.go();
+    driver.advance(MILLI);
+    let _permit = driver.wait();
+}
+
+#[test]
+fn i6_200_callers_are_served_by_an_answer_that_is_slower_than_the_lifetime() {
+    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("5"));
+    driver.advance(5 * SECOND);
+    let permits: Vec<_> = (0..200).map(|_| driver.wait()).collect();
+    driver.advance(20 * SECOND);
+    driver.reply(&Reply::Tokens("5"));
+    for permit in permits {
+        driver.advance(4 * MILLI);
+        let _ticket = driver.go_with(permit);
+    }
+}
+
+#[test]
+fn slow_answers_to_short_lived_tokens_start_no_more_refreshes_than_fit_after_each_other() {
+    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("1"));
+    for step in 1..=600 {
+        driver.advance(100 * MILLI);
+        let _clearance = driver.ask();
+        if step % 50 == 0 && driver.is_flying() {
+            driver.reply(&Reply::Tokens("1"));
+        }
+    }
+    assert!(driver.refreshes() <= 13, "{}", driver.refreshes());
+}
+
+#[test]
+fn the_backoff_grows_from_a_quarter_of_a_second_to_half_a_minute() {
+    for seed in 0..16 {
+        let config = config(|config| {
+            config.seed = seed;
+            config.attempts = 20;
+        });
+        let mut driver = Driver::logged_in(config, &TOKENS);
+        driver.advance(HOUR);
+        driver.on_refresh = Some(DOWN);
+        let _permit = driver.wait();
+        driver.advance(HOUR);
+        let times: Vec<_> = driver.sent[1..].iter().map(|(at, _)| *at).collect();
+        assert_eq!(times.len(), 20, "seed {seed}");
+        let waits = times
+            .windows(2)
+            .map(|pair| pair[1].saturating_since(pair[0]));
+        let waits: Vec<_> = waits.collect();
+        let bounds = 250 * MILLI..=30 * SECOND;
+        assert!(
+            waits.iter().all(|wait| bounds.contains(wait)),
+            "seed {seed}: {waits:?}"
+        );
+        assert!(
+            waits[0] <= SECOND && waits[18] >= 10 * SECOND,
+            "seed {seed}: {waits:?}"
+        );
+    }
+}
+
+#[test]
+fn a_round_makes_as_many_attempts_as_the_config_says() {
+    for (attempts, expected) in [(0, 1), (1, 1), (2, 2), (5, 5)] {
+        let config = config(|config| config.attempts = attempts);
+        let mut driver = Driver::logged_in(config, &TOKENS);
+        driver.advance(HOUR);
+        driver.on_refresh = Some(DOWN);
+        let permit = driver.wait();
+        driver.advance(10 * SECOND);
+        assert_eq!(driver.refreshes(), expected);
+        let _denied = driver.denied_with(permit);
+    }
+}
+
+#[test]
+fn i6_a_backoff_of_nothing_still_makes_every_attempt() {
+    let nothing = Doubling {
+        first: Duration::ZERO,
+        longest: Duration::ZERO,
+    };
+    let without = config(|config| config.backoff = nothing);
+    for config in [without, Config::default().compressed(1000)] {
+        let mut driver = Driver::logged_in(config, &TOKENS);
+        driver.advance(HOUR);
+        driver.on_refresh = Some(DOWN);
+        let _clearance = driver.ask();
+        driver.advance(10 * MILLI);
+        assert_eq!(driver.refreshes(), 3);
+    }
+}
+
+#[test]
+fn the_cool_down_doubles_from_half_a_minute_to_five_and_starts_over_after_tokens() {
+    let mut driver = expired(&Reply::Status(403));
+    let mut cool_down = |seconds: u64| {
+        let denied = match driver.ask() {
+            simacan_auth::Clearance::Wait(permit) => driver.denied_with(permit),
+            other => panic!("{other:?}"),
+        };
+        let until = until(&denied);
+        assert_eq!(
+            until.saturating_since(driver.now),
+            Duration::from_secs(seconds)
+        );
+        driver.advance_to(until);
+    };
+    for seconds in [30, 60, 120, 240, 300, 300, 300] {
+        cool_down(seconds);
+    }
+    let mut driver = expired(&Reply::Status(403));
+    let _permit = driver.wait();
+    driver.advance(30 * SECOND);
+    driver.on_refresh = Some(TOKENS);
+    let permit = driver.wait();
+    let _ticket = driver.go_with(permit);
+    driver.advance(HOUR);
+    driver.on_refresh = Some(Reply::Status(403));
+    let _permit = driver.wait();
+    let wait = until(&driver.denied()).saturating_since(driver.now);
+    assert_eq!(wait, 30 * SECOND);
+}
+
+#[test]
+fn a_short_retry_after_spaces_the_attempts_while_the_callers_wait() {
+    let mut driver = expired(&Reply::RetryAfter(503, "20"));
+    let permit = driver.wait();
+    assert_eq!(driver.wake, Some(driver.now.saturating_add(20 * SECOND)));
+    let permit = driver.wait_with(permit);
+    driver.on_refresh = Some(TOKENS);
+    driver.advance(20 * SECOND);
+    let _ticket = driver.go_with(permit);
+}
+
+#[test]
+fn a_retry_after_beyond_the_patience_denies_at_once_and_is_honoured_up_to_an_hour() {
+    let date = "Fri, 15 Jan 2027 09:10:00 GMT"; // ten minutes after the expiry
+    for (text, seconds) in [
+        ("31", 31),
+        ("600", 600),
+        ("3600", 3600),
+        ("7200", 3600),
+        ("99999999999999999999999", 3600),
+        (date, 600),
+    ] {
+        for status in [429, 503, 403] {
+            let mut driver = expired(&Reply::RetryAfter(status, text));
+            let permit = driver.wait();
+            let end = driver.now.saturating_add(Duration::from_secs(seconds));
+            assert_eq!(until(&driver.denied_with(permit)), end, "{status} {text}");
+            while driver.now < earlier(end, 3 * SECOND) {
+                assert_eq!(until(&driver.denied()), end, "{status} {text}");
+                driver.advance(SECOND);
+            }
+            assert_eq!(driver.refreshes(), 1, "{status} {text}");
+            driver.on_refresh = Some(TOKENS);
+            driver.advance_to(end);
+            assert_eq!(driver.send(API, || 200), Some(200), "{status} {text}");
+        }
+    }
+}
+
+#[test]
+fn a_retry_after_that_means_nothing_or_now_is_a_plain_failure() {
+    for text in ["0", "", "-1", "soon", "Fri, 15 Jan 1999 09:10:00 GMT"] {
+        let mut driver = expired(&Reply::RetryAfter(503, text));
+        let _permit = driver.wait();
+        driver.advance(2 * SECOND);
+        assert_eq!(driver.refreshes(), 3, "{text}");
+    }
+}
+
+#[test]
+fn a_retry_after_on_an_early_refresh_costs_nobody_the_good_token() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR - 40 * SECOND);
+    driver.on_refresh = Some(Reply::RetryAfter(429, "3600"));
+    for _ in 0..39 {
+        let _ticket = driver.go();
+        driver.advance(SECOND);
+    }
+    assert_eq!(driver.refreshes(), 1);
+}
+
+#[test]
+fn i6_a_caller_is_denied_at_once_when_the_next_password_is_far_away() {
+    let mut driver = Driver::new(Config::default());
+    driver.on_password = Some(DOWN);
+    for _ in 0..600 {
+        driver.advance(SECOND);
+        let waits = match driver.ask() {
+            simacan_auth::Clearance::Wait(_) => driver.wake,
+            simacan_auth::Clearance::Denied(denied) => {
+                assert!(until(&denied) > driver.now);
+                None
+            }
+            other => panic!("{other:?}"),
+        };
+        let patience = driver.now.saturating_add(30 * SECOND);
+        assert!(waits.is_none_or(|at| at <= patience), "{waits:?}");
+    }
+    let paced = driver.events.iter().any(|event| {
+        matches!(
+            event,
+            Event::RoundFailed {
+                failure: Failure::LoginsPaced,
+                ..
+            }
+        )
+    });
+    assert!(paced || driver.passwords() >= 5, "{}", driver.passwords());
+}

@@ -1,0 +1,353 @@
+//! What a failure costs whom: rounds, cool-downs, and tokens that are still good (DESIGN 4).
+
+mod common;
+
+use common::{Driver, HOUR, MILLI, MINUTE, OTHER_API, Reply, SECOND};
+use simacan_auth::{Clearance, Config, Denied, Event, Failure, Permit, Timestamp};
+
+const TOKENS: Reply = Reply::Tokens("3600");
+const DOWN: Reply = Reply::Status(503);
+
+/// Time for all attempts of a round.
+const ROUND: std::time::Duration = SECOND.saturating_mul(2);
+
+fn due() -> Driver {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR - 50 * SECOND);
+    driver
+}
+
+/// The number of attempts and the end of the cool-down.
+#[track_caller]
+fn unavailable(denied: &Denied) -> (u32, Timestamp) {
+    match denied {
+        Denied::Unavailable {
+            attempts, until, ..
+        } => (*attempts, *until),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn failed_rounds(driver: &Driver) -> usize {
+    let failed = |event: &&Event| matches!(event, Event::RoundFailed { .. });
+    driver.events.iter().filter(failed).count()
+}
+
+#[test]
+fn i6_callers_wait_through_the_attempts_of_a_round_and_are_told_when_it_fails() {
+    let mut driver = Driver::new(Config::default());
+    driver.on_password = Some(DOWN);
+    let permit = driver.wait();
+    assert_eq!(driver.passwords(), 1);
+    let permit = driver.wait_with(permit);
+    driver.advance(ROUND);
+    assert_eq!(driver.passwords(), 3);
+    let denied = driver.denied_with(permit);
+    let (attempts, until) = unavailable(&denied);
+    assert_eq!(attempts, 3);
+    assert!(until > driver.now);
+    let Denied::Unavailable {
+        failure: Failure::Status { status, .. },
+        auth_host,
+        ..
+    } = denied
+    else {
+        panic!("{denied:?}");
+    };
+    assert_eq!(status, 503);
+    assert_eq!(auth_host, "auth-service.services.simacan.com");
+}
+
+#[test]
+fn i6_a_caller_is_denied_by_the_round_that_it_joined_and_not_kept_for_the_next() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR);
+    driver.on_refresh = Some(DOWN);
+    let slow: Permit = driver.wait();
+    driver.advance(5 * MINUTE);
+    let newcomer = driver.wait(); // opens the second round
+    assert_eq!(unavailable(&driver.denied_with(slow)).0, 1);
+    driver.on_refresh = Some(TOKENS);
+    driver.advance(SECOND);
+    let _ticket = driver.go_with(newcomer);
+}
+
+#[test]
+fn a_round_that_succeeds_at_the_last_attempt_denies_nobody() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR);
+    let permit = driver.wait();
+    driver.reply(&Reply::Lost);
+    driver.advance(SECOND);
+    driver.reply(&DOWN);
+    driver.advance(SECOND);
+    assert_eq!(*driver.flying(), Driver::refresh_token(1));
+    driver.reply(&TOKENS);
+    let _ticket = driver.go_with(permit);
+    assert_eq!((driver.refreshes(), failed_rounds(&driver)), (3, 0));
+}
+
+#[test]
+fn after_the_cool_down_the_next_demand_starts_a_new_round() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR);
+    driver.on_refresh = Some(DOWN);
+    let permit = driver.wait();
+    driver.advance(ROUND);
+    let (_, until) = unavailable(&driver.denied_with(permit));
+    driver.advance_to(common::earlier(until, MILLI));
+    assert_eq!(unavailable(&driver.denied()), (3, until));
+    assert_eq!((driver.refreshes(), driver.wake), (3, None));
+    driver.on_refresh = None;
+    driver.advance(MILLI);
+    assert_eq!(driver.refreshes(), 3, "nobody has asked");
+    let permit = driver.wait();
+    driver.reply(&TOKENS);
+    let _ticket = driver.go_with(permit);
+}
+
+#[test]
+fn i14_a_failed_early_refresh_displaces_no_good_token() {
+    let mut driver = due();
+    driver.on_refresh = Some(DOWN);
+    for _ in 0..50 {
+        let ticket = driver.go();
+        driver.deliver(ticket, 200);
+        driver.advance(SECOND - MILLI);
+    }
+    assert!(
+        (3..=6).contains(&driver.refreshes()),
+        "{}",
+        driver.refreshes()
+    );
+}
+
+#[test]
+fn expiry_ends_the_cool_down_of_an_early_refresh() {
+    let mut driver = due();
+    driver.advance(40 * SECOND);
+    driver.on_refresh = Some(DOWN);
+    let _ticket = driver.go();
+    driver.advance(ROUND);
+    assert_eq!(failed_rounds(&driver), 1);
+    driver.advance(8 * SECOND); // expired, and the cool-down has 20 s to go
+    driver.on_refresh = None;
+    let permit = driver.wait();
+    driver.reply(&TOKENS);
+    let _ticket = driver.go_with(permit);
+}
+
+#[test]
+fn a_401_ends_the_cool_down_of_an_early_refresh() {
+    let mut driver = due();
+    driver.on_refresh = Some(DOWN);
+    let ticket = driver.go();
+    driver.advance(ROUND);
+    driver.on_refresh = None;
+    let permit = driver.retry_after_401(ticket);
+    let permit = driver.wait_with(permit);
+    let newcomer = driver.wait();
+    driver.reply(&TOKENS);
+    for permit in [permit, newcomer] {
+        let _ticket = driver.go_with(permit);
+    }
+}
+
+#[test]
+fn a_401_during_an_early_refresh_joins_it_and_condemns_the_token() {
+    let mut driver = due();
+    let ticket = driver.go();
+    assert!(driver.is_flying());
+    let retry = driver.retry_after_401(ticket);
+    let retry = driver.wait_with(retry);
+    let newcomer = driver.wait();
+    assert_eq!(driver.refreshes(), 1);
+    driver.reply(&TOKENS);
+    for permit in [retry, newcomer] {
+        assert_eq!(driver.go_with(permit).generation().get(), 2);
+    }
+}
+
+#[test]
+fn i14_after_a_failed_round_the_401s_caller_is_denied_and_the_others_are_served() {
+    let mut driver = Driver::for_an_hour();
+    driver.on_refresh = Some(DOWN);
+    let (first, second) = (driver.go(), driver.go());
+    let first = driver.retry_after_401(first);
+    let first = driver.wait_with(first);
+    let bystander = driver.wait();
+    let second = driver.retry_after_401(second);
+    driver.advance(ROUND);
+    assert_eq!(driver.refreshes(), 3);
+    let served = driver.go_with(bystander);
+    assert_eq!((served.generation().get(), driver.refreshes()), (1, 3));
+    for permit in [first, second] {
+        assert_eq!(unavailable(&driver.denied_with(permit)).0, 3);
+    }
+    driver.deliver(served, 200);
+}
+
+#[test]
+fn a_401_during_a_cool_down_is_denied_and_starts_nothing_and_the_others_are_served() {
+    let mut driver = Driver::for_an_hour();
+    driver.on_refresh = Some(DOWN);
+    let ticket = driver.go();
+    let _retry = driver.retry_after_401(ticket);
+    driver.advance(ROUND);
+    for _ in 0..20 {
+        let ticket = driver.go_to(OTHER_API);
+        let permit = driver.retry_after_401(ticket);
+        assert_eq!(unavailable(&driver.denied_with(permit)).0, 3);
+        driver.advance(SECOND);
+    }
+    assert_eq!((driver.refreshes(), driver.wake), (3, None));
+}
+
+#[test]
+fn a_401_during_an_early_refresh_that_fails_still_leaves_the_token_to_the_others() {
+    let mut driver = due();
+    let ticket = driver.go();
+    let retry = driver.retry_after_401(ticket);
+    driver.reply(&Reply::Status(403));
+    assert_eq!(unavailable(&driver.denied_with(retry)).0, 1);
+    assert_eq!(driver.go().generation().get(), 1);
+}
+
+#[test]
+fn i14_an_early_refresh_that_is_refused_leaves_the_token_while_the_password_goes() {
+    let mut driver = due();
+    let _ticket = driver.go();
+    driver.reply(&Reply::Refused);
+    assert_eq!(*driver.flying(), Driver::password("fleet", 1));
+    assert_eq!(driver.go().generation().get(), 1);
+    driver.reply(&TOKENS);
+    assert_eq!(driver.go().generation().get(), 2);
+    assert_eq!(driver.passwords(), 2);
+}
+
+#[test]
+fn i14_a_rejected_login_leaves_the_token_until_it_expires() {
+    let mut driver = due();
+    let _ticket = driver.go();
+    driver.reply(&Reply::Refused);
+    driver.reply(&Reply::Refused);
+    driver.advance(50 * SECOND - MILLI);
+    assert_eq!(driver.go().generation().get(), 1);
+    driver.advance(MILLI);
+    let denied = driver.denied();
+    assert!(matches!(denied, Denied::Rejected { .. }), "{denied:?}");
+    driver.advance(10 * HOUR);
+    assert!(matches!(driver.denied(), Denied::Rejected { .. }));
+    assert_eq!(driver.passwords(), 2);
+}
+
+#[test]
+fn i14_a_rejected_login_leaves_the_token_until_a_401_condemns_it() {
+    let mut driver = due();
+    let _ticket = driver.go();
+    driver.reply(&Reply::Refused);
+    driver.reply(&Reply::Refused);
+    let ticket = driver.go();
+    if let simacan_auth::Verdict::Retry(permit) = driver.review(ticket, 401) {
+        assert!(matches!(
+            driver.denied_with(permit),
+            Denied::Rejected { .. }
+        ));
+    }
+    assert!(matches!(driver.denied(), Denied::Rejected { .. }));
+    assert!(!driver.is_flying());
+}
+
+#[test]
+fn i14_a_login_that_fails_after_a_refused_early_refresh_leaves_the_token() {
+    let mut driver = due();
+    let _ticket = driver.go();
+    driver.on_password = Some(DOWN);
+    driver.reply(&Reply::Refused);
+    for _ in 0..49 {
+        driver.advance(SECOND);
+        assert_eq!(driver.go().generation().get(), 1);
+    }
+    assert!(driver.passwords() > 3);
+}
+
+#[test]
+fn i10_what_is_neither_tokens_nor_refusal_nor_transient_gets_one_attempt() {
+    for status in [
+        201, 204, 300, 302, 307, 308, 400, 403, 404, 405, 410, 422, 451,
+    ] {
+        let mut driver = Driver::for_an_hour();
+        driver.advance(HOUR);
+        driver.on_refresh = Some(Reply::Status(status));
+        let permit = driver.wait();
+        assert_eq!(unavailable(&driver.denied_with(permit)).0, 1, "{status}");
+        driver.advance(29 * SECOND);
+        assert_eq!(unavailable(&driver.denied()).0, 1, "{status}");
+        assert_eq!(driver.refreshes(), 1, "{status}");
+    }
+}
+
+#[test]
+fn i10_what_is_transient_is_tried_again() {
+    let bodies = [
+        Reply::Body(200, "<html>"),
+        Reply::Body(200, ""),
+        Reply::Body(200, "{}"),
+    ];
+    let statuses = [408, 429, 500, 502, 503, 504].map(Reply::Status);
+    for reply in bodies.into_iter().chain(statuses).chain([Reply::Lost]) {
+        let mut driver = Driver::for_an_hour();
+        driver.advance(HOUR);
+        driver.on_refresh = Some(reply.clone());
+        let permit = driver.wait();
+        driver.advance(ROUND);
+        assert_eq!(unavailable(&driver.denied_with(permit)).0, 3, "{reply:?}");
+        driver.advance(MINUTE);
+        driver.on_refresh = Some(TOKENS);
+        let _permit = driver.wait();
+        let clearance = driver.ask();
+        assert!(
+            matches!(clearance, Clearance::Go(_)),
+            "{reply:?}: {clearance:?}"
+        );
+    }
+}
+
+#[test]
+fn i6_a_retry_of_a_token_that_expired_a_moment_ago_does_not_wait_for_nothing() {
+    // Two threads read the clock in another order than they take the lock (DESIGN 5), and the
+    // server gives no refresh token.
+    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
+    let ticket = driver.go();
+    driver.advance(HOUR);
+    let permit = driver.retry_after_401(ticket);
+    driver.jump_to(common::earlier(driver.now, MILLI));
+    let clearance = driver.ask_for(common::API, permit); // the driver checks that there is hope
+    assert!(
+        !matches!(clearance, Clearance::Go(_)),
+        "the same token again"
+    );
+}
+
+#[test]
+fn i6_a_retry_that_asks_when_the_login_guard_opens_does_not_wait_for_nothing() {
+    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("30"));
+    driver.on_password = Some(Reply::AccessOnly("30"));
+    while driver.passwords() < 7 {
+        driver.advance(SECOND);
+        let _clearance = driver.ask();
+        if driver.passwords() == 6 {
+            driver.on_password = Some(Reply::AccessOnly("3600"));
+        }
+    }
+    // No password may leave for the next minutes, so the 401 condemns nothing.
+    let ticket = driver.go();
+    let permit = driver.retry_after_401(ticket);
+    assert_eq!(driver.passwords(), 7);
+    driver.advance(10 * MINUTE);
+    let clearance = driver.ask_for(common::API, permit);
+    assert!(
+        !matches!(clearance, Clearance::Go(_)),
+        "the same token again"
+    );
+}
