@@ -2,7 +2,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
-use reqwest::{ClientBuilder, redirect, retry};
+use reqwest::{ClientBuilder, Url, redirect, retry};
 use simacan_auth::{Config, Credentials, Event, Machine, Origin, Provider, Timestamp};
 
 use crate::Client;
@@ -80,10 +80,10 @@ impl Builder {
 
     /// What one exchange with the auth endpoint may take in all. Default: 30 s.
     ///
-    /// Rather long than short: an answer that is given up after the server has replaced
+    /// A day at most. Rather long than short: an answer that is given up after the server has replaced
     /// the refresh token costs the session, and a password.
     pub fn exchange_timeout(mut self, timeout: Duration) -> Self {
-        self.exchange_timeout = timeout;
+        self.exchange_timeout = timeout.min(Duration::from_secs(86_400));
         self
     }
 
@@ -142,8 +142,14 @@ fn within(provider: Provider) -> redirect::Policy {
         let origin = url
             .host_str()
             .and_then(|host| Origin::new(url.scheme(), host, url.port()));
+        let mut previous = attempt.previous().iter().map(Url::origin);
+        let first = previous.next();
+        // Back from elsewhere the token is gone from the request, and a 401 would say nothing.
+        let is_back = first == Some(url.origin()) && previous.any(|origin| origin != url.origin());
         if attempt.previous().len() > MOST {
             attempt.error("too many redirects")
+        } else if is_back {
+            attempt.stop()
         } else if origin.is_some_and(|origin| provider.allows_origin(&origin)) {
             attempt.follow()
         } else {

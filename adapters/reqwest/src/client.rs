@@ -1,10 +1,12 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use reqwest::{IntoUrl, Request, RequestBuilder, Response, Url};
 use simacan_auth::{Credentials, Origin, Provider, Status, Verdict};
+use tokio::time::timeout;
 
 use crate::driver::Driver;
 use crate::{Builder, Error};
@@ -63,14 +65,7 @@ impl Client {
                 (Verdict::Retry(next), Some(again)) => (permit, request) = (next, again),
                 _ => return Ok(response),
             }
-            // Read to its end the answer lets the connection go back to the pool.
-            let mut left = 64 << 10;
-            while let Ok(Some(chunk)) = response.chunk().await {
-                left -= chunk.len().min(left);
-                if left == 0 {
-                    break;
-                }
-            }
+            let _ = timeout(DRAIN_PATIENCE, drain(&mut response)).await;
         }
     }
 
@@ -131,6 +126,19 @@ impl Client {
     /// Starts a `HEAD`.
     pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
         self.client.head(url)
+    }
+}
+
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Read to its end, the answer lets its connection go back to the pool.
+async fn drain(response: &mut Response) {
+    let mut left: usize = 64 << 10;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        left = left.saturating_sub(chunk.len());
+        if left == 0 {
+            break;
+        }
     }
 }
 

@@ -158,16 +158,19 @@ impl Driver {
         now: Timestamp,
     ) -> Option<Duration> {
         let mut events = Vec::new();
+        let mut transmit = None;
         let until = loop {
             match machine.poll(now) {
                 Output::Event(event) => events.push(event),
-                Output::Transmit(transmit) => {
-                    tokio::spawn(self.clone().carry(transmit));
-                }
+                Output::Transmit(one) => transmit = Some(one), // one is in flight at most (I4)
                 Output::Wait(until) => break until,
             }
         };
         drop(machine);
+        // With no lock held: a runtime that shuts down drops the task at once, and that reports it.
+        if let Some(transmit) = transmit {
+            tokio::spawn(Carrier::new(self.clone(), transmit).carry());
+        }
         if !events.is_empty() {
             self.woken.notify_waiters();
         }
@@ -191,25 +194,6 @@ impl Driver {
             machine.handle_failure(now, exchange, TransportFailure::timed_out());
         }
         left
-    }
-
-    /// Makes an exchange and reports how it ended. A task of its own: no caller's end is its end.
-    async fn carry(self: Arc<Self>, transmit: Transmit) {
-        let mut carrier = Carrier {
-            exchange: transmit.exchange,
-            result: Err(TransportFailure::abandoned()),
-            driver: self,
-        };
-        carrier.result = carrier
-            .driver
-            .exchange(transmit.request)
-            .await
-            .map_err(TransportFailure::new);
-        let driver = carrier.driver.clone();
-        drop(carrier);
-        // What comes next (the password after a refused refresh) is not left to a caller who may be gone.
-        let now = (driver.clock)();
-        driver.step(driver.lock(), now);
     }
 
     async fn exchange(
@@ -250,12 +234,38 @@ impl Drop for Driver {
     }
 }
 
-/// Reports the end of an exchange when it is dropped, which happens in a panic and when a runtime is shut
-/// down, too.
+/// An exchange to be made. Its end is reported when this is dropped, which happens in a panic and when a
+/// runtime is shut down, too.
 struct Carrier {
     driver: Arc<Driver>,
     exchange: ExchangeId,
+    request: Option<http::Request<RequestBody>>,
     result: Result<Response<ResponseBody>, TransportFailure>,
+}
+
+impl Carrier {
+    fn new(driver: Arc<Driver>, transmit: Transmit) -> Self {
+        Self {
+            driver,
+            exchange: transmit.exchange,
+            request: Some(transmit.request),
+            result: Err(TransportFailure::abandoned()),
+        }
+    }
+
+    /// A task of its own: no caller's end is its end.
+    async fn carry(mut self) {
+        let driver = self.driver.clone();
+        if let Some(request) = self.request.take() {
+            let result = driver.exchange(request).await;
+            self.result = result.map_err(TransportFailure::new);
+        }
+        drop(self);
+        // What comes next (the password after a refused refresh) is not left to a caller who may
+        // be gone.
+        let now = (driver.clock)();
+        driver.step(driver.lock(), now);
+    }
 }
 
 impl Drop for Carrier {

@@ -57,10 +57,10 @@ impl Builder {
 
     /// What one exchange with the auth endpoint may take in all. Default: 30 s.
     ///
-    /// Rather long than short: an answer that is given up after the server has replaced
+    /// A day at most. Rather long than short: an answer that is given up after the server has replaced
     /// the refresh token costs the session, and a password.
     pub fn exchange_timeout(mut self, timeout: Duration) -> Self {
-        self.exchange_timeout = timeout;
+        self.exchange_timeout = timeout.min(Duration::from_secs(86_400));
         self
     }
 

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use simacan_auth::{Credentials, Origin, Permit, Provider, Status, Ticket, Verdict};
@@ -43,14 +45,12 @@ impl Client {
             let ticket = self.driver.authorize(permit, origin, &mut parts.headers)?;
             let body = body.to_send().map_err(ureq::Error::from)?;
             let request = Request::from_parts(parts.clone(), body);
-            let mut response = self.run(request)?;
+            let response = self.run(request)?;
             match self.review(ticket, &response) {
                 Verdict::Deliver => return Ok(response),
                 Verdict::Retry(next) => permit = next,
             }
-            // Read to its end the answer lets the connection go back to the pool.
-            let rest = &mut response.body_mut().as_reader().take(64 << 10);
-            let _ = io::copy(rest, &mut io::sink());
+            drain(response.into_body());
         }
     }
 
@@ -115,6 +115,21 @@ impl Client {
             return Verdict::Deliver; // from a second place, which did not get the token
         }
         self.driver.review(ticket, response.status())
+    }
+}
+
+/// Read to its end, the answer lets its connection go back to the pool. In a thread of its own, since
+/// an answer that stalls must not hold up the request; there is one for each token that died early.
+fn drain(body: ureq::Body) {
+    const MOST: u64 = 64 << 10;
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let (done, is_done) = mpsc::channel::<()>();
+    let drainer = thread::Builder::new().spawn(move || {
+        let _ = io::copy(&mut body.into_reader().take(MOST), &mut io::sink());
+        drop(done);
+    });
+    if drainer.is_ok() {
+        let _ = is_done.recv_timeout(PATIENCE);
     }
 }
 

@@ -57,7 +57,7 @@ impl Driver {
         machine.handle_credentials(now, credentials);
         match self.step(machine, now) {
             // A login that others wait for already.
-            Step::Carry(transmit) => self.carry(transmit),
+            Step::Carry(carrier) => carrier.carry(),
             Step::Told | Step::Wait(..) => {}
         }
     }
@@ -99,8 +99,8 @@ impl Driver {
             // Whatever is said to this caller, what is due is done: an early refresh that no other
             // waits for, or something that others do wait for.
             let idle = match self.step(machine, now) {
-                Step::Carry(transmit) => {
-                    self.carry(transmit);
+                Step::Carry(carrier) => {
+                    carrier.carry();
                     None
                 }
                 Step::Told => None,
@@ -126,7 +126,7 @@ impl Driver {
             while let Some(driver) = driver.upgrade() {
                 let now = (driver.clock)();
                 match driver.step(driver.lock(), now) {
-                    Step::Carry(transmit) => driver.carry(transmit),
+                    Step::Carry(carrier) => carrier.carry(),
                     Step::Told => {}
                     Step::Wait(machine, until) => {
                         let wait = until.map_or(BREATH, |until| until.saturating_since(now));
@@ -152,8 +152,10 @@ impl Driver {
             return Step::Wait(machine, until);
         }
         drop(machine);
+        // Before anything that can panic, such as the user's callback: an exchange is reported.
+        let carrier = transmit.map(|transmit| Carrier::new(self, transmit));
         self.announce(&events);
-        transmit.map_or(Step::Told, Step::Carry)
+        carrier.map_or(Step::Told, Step::Carry)
     }
 
     fn announce(&self, events: &[Event]) {
@@ -198,18 +200,6 @@ impl Driver {
         woken.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Makes an exchange, in this thread and with no lock held, and reports how it ended.
-    fn carry(&self, transmit: Transmit) {
-        let mut carrier = Carrier {
-            driver: self,
-            exchange: transmit.exchange,
-            result: Err(TransportFailure::abandoned()),
-        };
-        carrier.result = self
-            .exchange(transmit.request)
-            .map_err(TransportFailure::new);
-    }
-
     fn exchange(
         &self,
         request: Request<RequestBody>,
@@ -240,18 +230,38 @@ impl Driver {
 /// What is next, after the machine has said all that it has to say.
 enum Step<'a> {
     /// An exchange is to be made, by this thread.
-    Carry(Transmit),
+    Carry(Carrier<'a>),
     /// Events have been told: things have changed.
     Told,
     /// Nothing has happened. Still under the same lock, so that no event is missed.
     Wait(MutexGuard<'a, Machine>, Option<Timestamp>),
 }
 
-/// Reports the end of an exchange when it is dropped, which happens in a panic, too.
+/// An exchange to be made. Its end is reported when this is dropped, which happens in a panic, too.
 struct Carrier<'a> {
     driver: &'a Driver,
     exchange: ExchangeId,
+    request: Option<Request<RequestBody>>,
     result: Result<Response<ResponseBody>, TransportFailure>,
+}
+
+impl<'a> Carrier<'a> {
+    fn new(driver: &'a Driver, transmit: Transmit) -> Self {
+        Self {
+            driver,
+            exchange: transmit.exchange,
+            request: Some(transmit.request),
+            result: Err(TransportFailure::abandoned()),
+        }
+    }
+
+    /// In this thread and with no lock held.
+    fn carry(mut self) {
+        if let Some(request) = self.request.take() {
+            let result = self.driver.exchange(request);
+            self.result = result.map_err(TransportFailure::new);
+        }
+    }
 }
 
 impl Drop for Carrier<'_> {

@@ -1,0 +1,249 @@
+//! What is sent, and sent again after a 401.
+
+use std::fs::File;
+use std::io::{Cursor, Seek, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{Request, StatusCode};
+use simacan_auth_emulator::What;
+use simacan_auth_ureq::Body;
+
+use crate::subject::{CurrentThread, Flavour, MultiThread, Reqwest, Subject, Trouble, Ureq};
+use crate::world::{World, assert_accepted, assert_status, get};
+
+conformance! {
+    i7_a_body_is_sent_again_byte_for_byte,
+    a_request_without_a_body_is_sent_again,
+    an_authorization_of_the_users_own_is_replaced,
+}
+
+/// The lengths of the bodies of the target requests, with their statuses.
+fn sent(world: &World) -> Vec<(u64, u16)> {
+    let sent = world
+        .entries()
+        .into_iter()
+        .filter_map(|entry| match entry.what {
+            What::Target {
+                body_len, status, ..
+            } => Some((body_len, status.as_u16())),
+            _ => None,
+        });
+    sent.collect()
+}
+
+fn i7_a_body_is_sent_again_byte_for_byte<S: Subject>() {
+    let world = World::new();
+    let subject: S = world.logged_in();
+    let every_byte: Bytes = (0..=255).cycle().take(100_000).collect();
+    for body in [Bytes::from_static(b"x"), every_byte] {
+        world.forget();
+        world.revoke();
+        assert_accepted(&[subject.send(world.post("/x", body.clone()))]);
+        let length = body.len() as u64;
+        assert_eq!(sent(&world), [(length, 401), (length, 204)]);
+        world.emulate(|e| assert_eq!(e.ledger().accepted_bodies(), [body]));
+        world.assert_exchanges(0, 1);
+    }
+}
+
+fn a_request_without_a_body_is_sent_again<S: Subject>() {
+    let world = World::new();
+    let subject: S = world.logged_in();
+    for method in ["GET", "HEAD", "DELETE", "POST"] {
+        world.forget();
+        world.revoke();
+        let mut request = world.get("/x");
+        *request.method_mut() = method.parse().unwrap();
+        let status = subject.send(request).unwrap().status();
+        assert!(status.is_success(), "{method}: {status}");
+        assert_eq!(sent(&world), [(0, 401), (0, status.as_u16())]);
+        world.assert_exchanges(0, 1);
+    }
+}
+
+/// The emulator refuses two.
+fn an_authorization_of_the_users_own_is_replaced<S: Subject>() {
+    let world = World::new();
+    let subject: S = world.subject();
+    let mut request = get(&world.uri("/x"));
+    for value in ["Basic eA==", "Bearer x"] {
+        request
+            .headers_mut()
+            .append("authorization", value.parse().unwrap());
+    }
+    assert_status(&subject.send(request), StatusCode::OK);
+    world.assert_exchanges(1, 0);
+}
+
+const LARGE: usize = 50 << 20;
+
+fn large<S: Subject>() {
+    let world = World::new();
+    let subject: S = world.logged_in();
+    world.revoke();
+    assert_accepted(&[subject.send(world.post("/x", vec![7; LARGE]))]);
+    assert_eq!(sent(&world), [(LARGE as u64, 401), (LARGE as u64, 204)]);
+    world.assert_exchanges(0, 1);
+}
+
+#[test]
+fn ureq_sends_50_mb_again() {
+    large::<Ureq>();
+}
+
+#[test]
+fn reqwest_sends_50_mb_again() {
+    large::<Reqwest<MultiThread>>();
+}
+
+#[test]
+fn ureq_sends_each_kind_of_body_again() {
+    fn check<B: Body>(body: B, expected: &[u8]) {
+        let world = World::new();
+        let Ureq(client) = world.logged_in();
+        world.revoke();
+        let request = Request::post(world.uri("/x")).body(body).unwrap();
+        assert_eq!(
+            client.send(request).unwrap().status(),
+            StatusCode::NO_CONTENT
+        );
+        let length = expected.len() as u64;
+        assert_eq!(sent(&world), [(length, 401), (length, 204)]);
+        if !expected.is_empty() {
+            world.emulate(|e| assert_eq!(e.ledger().accepted_bodies(), [expected]));
+        }
+    }
+    check((), b"");
+    check("", b"");
+    check("text", b"text");
+    check(String::from("text"), b"text");
+    check(&b"bytes"[..], b"bytes");
+    check(vec![0, 1, 2], &[0, 1, 2]);
+    check([0, 1, 2], &[0, 1, 2]);
+    check(b"array", b"array");
+    check(Arc::<str>::from("shared"), b"shared");
+    check(Box::<[u8]>::from([9]), &[9]);
+}
+
+/// From the beginning of the file, wherever it stood.
+#[test]
+fn ureq_sends_a_file_again() {
+    let world = World::new();
+    let subject: Ureq = world.logged_in();
+    let path = std::env::temp_dir().join(format!("conformance-{}", std::process::id()));
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let content: Vec<u8> = (0..200_000u32).flat_map(u32::to_le_bytes).collect();
+    file.write_all(&content).unwrap();
+    assert!(file.stream_position().unwrap() > 0);
+    world.revoke();
+    let request = Request::post(world.uri("/x")).body(file).unwrap();
+    let response = subject.0.send(request).unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    let length = content.len() as u64;
+    assert_eq!(sent(&world), [(length, 401), (length, 204)]);
+    world.emulate(|e| assert_eq!(e.ledger().accepted_bodies(), [content]));
+}
+
+/// The 401 is delivered; the next request brings a new token, once.
+#[test]
+fn ureq_delivers_the_401_to_a_body_that_is_sent_once() {
+    let world = World::new();
+    let subject: Ureq = world.logged_in();
+    let send_once = |status: StatusCode| {
+        let mut reader = Cursor::new(b"read once".to_vec());
+        let body = ::ureq::SendBody::from_reader(&mut reader);
+        let request = Request::post(world.uri("/once")).body(body).unwrap();
+        assert_eq!(subject.0.send_once(request).unwrap().status(), status);
+    };
+    send_once(StatusCode::NO_CONTENT);
+    world.revoke();
+    send_once(StatusCode::UNAUTHORIZED);
+    send_once(StatusCode::NO_CONTENT);
+    world.assert_exchanges(0, 1);
+    world.revoke();
+    send_once(StatusCode::UNAUTHORIZED);
+    assert_accepted(&subject.send_all(world.crowd(20)));
+    world.assert_exchanges(0, 2);
+    // All that were sent with the new token were sent once.
+    let unauthorized = sent(&world)
+        .into_iter()
+        .filter(|(_, status)| *status == 401);
+    assert_eq!(unauthorized.count(), 2);
+}
+
+fn reqwest_delivers<F: Flavour>() {
+    let world = World::new();
+    let subject: Reqwest<F> = world.logged_in();
+    let send_once = |status: StatusCode| {
+        let chunks = ["read ", "once"].map(Ok::<_, std::io::Error>);
+        let body = ::reqwest::Body::wrap_stream(stream::iter(chunks));
+        let request = subject.client.post(world.uri("/once")).body(body);
+        let response = subject
+            .runtime
+            .block_on(subject.client.send(request))
+            .unwrap();
+        assert_eq!(response.status(), status);
+    };
+    send_once(StatusCode::NO_CONTENT);
+    world.revoke();
+    send_once(StatusCode::UNAUTHORIZED);
+    send_once(StatusCode::NO_CONTENT);
+    world.assert_exchanges(0, 1);
+    world.revoke();
+    send_once(StatusCode::UNAUTHORIZED);
+    assert_accepted(&subject.send_all(world.crowd(20)));
+    world.assert_exchanges(0, 2);
+    let unauthorized = sent(&world)
+        .into_iter()
+        .filter(|(_, status)| *status == 401);
+    assert_eq!(unauthorized.count(), 2);
+}
+
+#[test]
+fn reqwest_delivers_the_401_to_a_stream() {
+    reqwest_delivers::<MultiThread>();
+    reqwest_delivers::<CurrentThread>();
+}
+
+#[test]
+fn reqwest_sends_json_and_forms_again() {
+    let world = World::new();
+    let subject: Reqwest<MultiThread> = world.logged_in();
+    let client = &subject.client;
+    let json = client.post(world.uri("/json")).json(&[("x", 5.387)]);
+    let text = client.put(world.uri("/text")).body("text");
+    for (request, body) in [(json, r#"[["x",5.387]]"#), (text, "text")] {
+        world.forget();
+        world.revoke();
+        let response = subject.runtime.block_on(client.send(request)).unwrap();
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        world.emulate(|e| assert_eq!(e.ledger().accepted_bodies(), [body.as_bytes()]));
+        world.assert_exchanges(0, 1);
+    }
+}
+
+/// What fails on its way is the request's matter, and says nothing about the token.
+#[test]
+fn a_stream_that_fails_is_an_error_of_its_request() {
+    let world = World::new();
+    let subject: Reqwest<MultiThread> = world.logged_in();
+    let chunks = [Ok("start"), Err(std::io::Error::other("no more"))];
+    let body = ::reqwest::Body::wrap_stream(stream::iter(chunks));
+    let request = subject.client.post(world.uri("/x")).body(body);
+    let error = subject
+        .runtime
+        .block_on(subject.client.send(request))
+        .unwrap_err();
+    assert!(matches!(Trouble::from(error), Trouble::Request(_)));
+    assert_accepted(&subject.send_all(world.crowd(20)));
+    world.assert_exchanges(0, 0);
+}

@@ -1,0 +1,47 @@
+//! What both adapters promise, each case written once and run against both of them, over real
+//! sockets of the loopback interface.
+//!
+//! A case is a function of a [`Subject`](subject::Subject); [`conformance!`] makes tests of it.
+//! Where a case guards an invariant of the design, its name begins with the number.
+//!
+//! Time: clients and emulator share a clock that a test can move forward. No case waits for an hour,
+//! and none passes or fails by the speed of the machine: what takes time is waited for by its
+//! effect, up to [`PATIENCE`](world::PATIENCE).
+
+/// Makes tests of cases: `ureq::case`, `reqwest::case` (on a multi-thread runtime) and
+/// `reqwest_current_thread::case`.
+macro_rules! conformance {
+    ($($case:ident),+ $(,)?) => {
+        mod ureq {
+            $(#[test] fn $case() { super::$case::<crate::subject::Ureq>(); })+
+        }
+        mod reqwest {
+            $(#[test] fn $case() {
+                super::$case::<crate::subject::Reqwest<crate::subject::MultiThread>>();
+            })+
+        }
+        mod reqwest_current_thread {
+            $(#[test] fn $case() {
+                super::$case::<crate::subject::Reqwest<crate::subject::CurrentThread>>();
+            })+
+        }
+    };
+}
+
+mod bodies;
+mod cancellation;
+mod connections;
+mod herd;
+mod origins;
+mod outage;
+mod panics;
+mod password;
+mod redirects;
+mod secrets;
+mod sessions;
+mod soak;
+mod stub;
+mod subject;
+mod targets;
+mod timeouts;
+mod world;

@@ -1,0 +1,131 @@
+//! Panics in what the user brings along: the others go on.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::Request;
+use simacan_auth::Event;
+use simacan_auth_ureq::Body;
+
+use crate::subject::{Plan, Subject, Ureq};
+use crate::world::{PATIENCE, World, assert_accepted, within};
+
+conformance! {
+    i6_a_callback_that_panics_when_an_exchange_starts_holds_up_nobody,
+    i6_a_callback_that_panics_when_an_exchange_ends_holds_up_nobody,
+}
+
+type Which = fn(&Event) -> bool;
+
+/// A callback that panics the first time that it is told of such an event.
+fn panicking_once(world: &World, which: Which) -> Plan {
+    let plan = world.plan();
+    let (inner, panicked) = (plan.on_event, AtomicBool::new(false));
+    Plan {
+        on_event: Box::new(move |event| {
+            inner(event);
+            if which(event) && !panicked.swap(true, Ordering::SeqCst) {
+                // Not a panic with a message, which would clutter the output of a test that succeeds.
+                std::panic::resume_unwind(Box::new("a callback that panics"));
+            }
+        }),
+        ..plan
+    }
+}
+
+/// Others are served at once: long before anyone could think that the exchange takes too long.
+fn others_go_on<S: Subject>(which: Which) {
+    let world = World::new();
+    let subject = S::build(panicking_once(&world, which));
+    // It hits whoever has drained the event; in a task that is nobody's matter.
+    let first = catch_unwind(AssertUnwindSafe(|| {
+        subject.send(world.post("/first", "first"))
+    }));
+    drop(first);
+    let outcomes = within(PATIENCE / 3, "callers after a callback has panicked", {
+        let (subject, crowd) = (subject.clone(), world.crowd(20));
+        move || subject.send_all(crowd)
+    });
+    assert_accepted(&outcomes);
+    assert!(world.events.count(which) > 0);
+    let passwords = world.counters().passwords_received;
+    assert!(passwords <= 2, "{passwords}");
+}
+
+fn i6_a_callback_that_panics_when_an_exchange_starts_holds_up_nobody<S: Subject>() {
+    others_go_on::<S>(|event| matches!(event, Event::ExchangeStarted { .. }));
+}
+
+fn i6_a_callback_that_panics_when_an_exchange_ends_holds_up_nobody<S: Subject>() {
+    others_go_on::<S>(|event| matches!(event, Event::LoggedIn { .. }));
+}
+
+struct Panicking;
+
+impl Body for Panicking {
+    type Send<'a> = &'a [u8];
+
+    fn to_send(&mut self) -> io::Result<&[u8]> {
+        std::panic::resume_unwind(Box::new("a body that panics"))
+    }
+}
+
+struct Failing;
+
+impl Body for Failing {
+    type Send<'a> = &'a [u8];
+
+    fn to_send(&mut self) -> io::Result<&[u8]> {
+        Err(io::Error::other("a body that fails"))
+    }
+}
+
+#[test]
+fn a_body_that_panics_or_fails_is_its_senders_matter_alone() {
+    let world = World::new();
+    let subject: Ureq = world.subject();
+    for _ in 0..3 {
+        let request = Request::post(world.uri("/x")).body(Panicking).unwrap();
+        assert!(catch_unwind(AssertUnwindSafe(|| subject.0.send(request))).is_err());
+        let request = Request::post(world.uri("/x")).body(Failing).unwrap();
+        let error = subject.0.send(request).unwrap_err();
+        assert!(error.to_string().contains("a body that fails"), "{error}");
+        assert_accepted(&subject.send_all(world.crowd(20)));
+        world.revoke();
+    }
+    world.assert_exchanges(1, 2);
+}
+
+/// A thread that panics in the middle of an early refresh, for which nobody waits.
+#[test]
+fn an_early_refresh_whose_carrier_panics_is_carried_by_the_next() {
+    let world = World::new();
+    let mut plan = panicking_once(&world, |event| {
+        matches!(
+            event,
+            Event::ExchangeStarted {
+                purpose: simacan_auth::Purpose::Refresh,
+                ..
+            }
+        )
+    });
+    plan.exchange_timeout = Duration::from_secs(20);
+    let subject = Arc::new(Ureq::build(plan));
+    subject.log_in().unwrap();
+    world.skip(crate::world::REFRESH_IS_DUE);
+    let first = catch_unwind(AssertUnwindSafe(|| subject.0.log_in()));
+    assert!(first.is_err(), "the callback panics in whoever carries");
+    within(PATIENCE / 3, "the next early refresh", {
+        let subject = subject.clone();
+        let refreshed = world.events.clone();
+        move || {
+            while refreshed.count(|event| matches!(event, Event::Refreshed { .. })) == 0 {
+                subject.log_in().unwrap();
+            }
+        }
+    });
+    world.assert_exchanges(1, 1);
+}

@@ -1,0 +1,253 @@
+//! Redirects: no credentials and no token leave with them.
+
+use http::header::LOCATION;
+use http::{HeaderValue, Method, StatusCode};
+use simacan_auth::{Denied, Failure};
+use simacan_auth_emulator::{Endpoint, Fault};
+
+use crate::stub::{Stub, answer};
+use crate::subject::{CurrentThread, MultiThread, Reqwest, Subject, Ureq};
+use crate::world::{COOLED_DOWN, World, assert_status, denied, get, post};
+
+conformance! {
+    credentials_follow_no_redirect_of_the_auth_api,
+    i8_the_token_follows_no_redirect_to_a_foreign_origin,
+    i8_the_token_follows_no_redirect_that_leaves_by_a_detour,
+    a_401_from_a_second_place_does_not_condemn_the_token,
+    a_401_at_the_end_of_a_detour_does_not_condemn_the_token,
+    a_redirect_does_not_hide_a_401_of_its_first_hop,
+}
+
+const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
+
+fn redirect(status: u16, to: &str) -> Fault {
+    let status = StatusCode::from_u16(status).unwrap();
+    Fault::Redirect(status, HeaderValue::from_str(to).unwrap())
+}
+
+fn moved(to: &str) -> String {
+    answer("302 Found", &format!("location: {to}\r\n"), "")
+}
+
+fn unauthorized() -> Stub {
+    Stub::answering(answer("401 Unauthorized", "", "no"))
+}
+
+fn credentials_follow_no_redirect_of_the_auth_api<S: Subject>() {
+    let trap = Stub::answering(answer("200 OK", "", "{}"));
+    for status in STATUSES {
+        let world = World::new();
+        let subject: S = world.subject();
+        let to = format!("{}/api/v1/auth/password", trap.origin());
+        let assert_denied = |outcome| match denied(outcome) {
+            Denied::Unavailable {
+                failure: Failure::Redirect(told),
+                attempts: 1,
+                ..
+            } => assert_eq!(told, status),
+            other => panic!("{other:?}"),
+        };
+        world.script(Endpoint::Password, redirect(status, &to), 1);
+        assert_denied(subject.send(world.post("/x", "x")));
+        world.skip(COOLED_DOWN);
+        subject.log_in().unwrap();
+        world.revoke();
+        world.script(Endpoint::Refresh, redirect(status, &to), 1);
+        assert_denied(subject.send(world.post("/x", "x")));
+        world.assert_exchanges(2, 1);
+    }
+    assert_eq!(trap.connections(), 0);
+}
+
+fn i8_the_token_follows_no_redirect_to_a_foreign_origin<S: Subject>() {
+    // B -> B: the second hop there is where reqwest's own stripping forgets.
+    let foreign = Stub::start(|connection| {
+        while let Some(head) = connection.read_request()? {
+            let first = head.contains(" /first ");
+            let answer = if first {
+                moved("/second")
+            } else {
+                answer("401 Unauthorized", "", "no")
+            };
+            connection.write(answer.as_bytes())?;
+        }
+        Ok(())
+    });
+    let world = World::new();
+    let subject: S = world.logged_in();
+    for status in STATUSES {
+        for method in [Method::GET, Method::POST] {
+            let to = format!("{}/first", foreign.origin());
+            world.script(Endpoint::Target, redirect(status, &to), 1);
+            let mut request = world.post("/x", "body");
+            *request.method_mut() = method;
+            // Delivered, followed without the token, or an error: as the adapter documents.
+            let _ = subject.send(request);
+        }
+    }
+    assert_none_authorized(&foreign);
+    // None of the 401s from there said anything about the token.
+    world.assert_exchanges(0, 0);
+    assert_status(&subject.send(world.get("/x")), StatusCode::OK);
+    world.assert_exchanges(0, 0);
+}
+
+fn assert_none_authorized(stub: &Stub) {
+    for head in stub.heads() {
+        let head = head.to_ascii_lowercase();
+        assert!(!head.contains("authorization"), "{head}");
+        assert!(!head.contains("eyj"), "{head}");
+    }
+}
+
+/// A -> B -> C, where only C is foreign.
+fn i8_the_token_follows_no_redirect_that_leaves_by_a_detour<S: Subject>() {
+    let foreign = unauthorized();
+    let allowed = Stub::answering(moved(&format!("{}/c", foreign.origin())));
+    let world = World::new();
+    let subject = S::build(world.plan_at(world.provider_with(&[&allowed.origin()])));
+    subject.log_in().unwrap();
+    world.script(
+        Endpoint::Target,
+        redirect(302, &format!("{}/b", allowed.origin())),
+        1,
+    );
+    let _ = subject.send(world.get("/a"));
+    assert_none_authorized(&foreign);
+    world.assert_exchanges(1, 0);
+}
+
+fn a_401_from_a_second_place_does_not_condemn_the_token<S: Subject>() {
+    let second = unauthorized();
+    let world = World::new();
+    let subject = S::build(world.plan_at(world.provider_with(&[&second.origin()])));
+    subject.log_in().unwrap();
+    world.script(Endpoint::Target, redirect(302, &second.origin()), 1);
+    assert_status(&subject.send(world.get("/a")), StatusCode::UNAUTHORIZED);
+    assert_eq!(second.heads().len(), 1);
+    assert_status(&subject.send(world.get("/a")), StatusCode::OK);
+    world.assert_exchanges(1, 0);
+    // Asked itself, it is a target like any other.
+    let outcome = subject.send(get(&format!("{}/b", second.origin())));
+    assert_status(&outcome, StatusCode::UNAUTHORIZED);
+    world.assert_exchanges(1, 1);
+}
+
+/// A -> B -> A, all allowed: the last request goes without the token (both clients take it off), so
+/// that its 401 says nothing about it.
+fn a_401_at_the_end_of_a_detour_does_not_condemn_the_token<S: Subject>() {
+    let world = World::new();
+    let detour = Stub::answering(moved(&world.uri("/end")));
+    let subject = S::build(world.plan_at(world.provider_with(&[&detour.origin()])));
+    subject.log_in().unwrap();
+    world.script(Endpoint::Target, redirect(302, &detour.origin()), 1);
+    let outcome = subject.send(world.get("/start"));
+    // Cured or delivered, but not by ending a token that was never shown.
+    drop(outcome);
+    world.assert_exchanges(1, 0);
+}
+
+fn a_redirect_does_not_hide_a_401_of_its_first_hop<S: Subject>() {
+    let world = World::new();
+    let subject: S = world.logged_in();
+    world.revoke();
+    // The second time, with a new token, it is sent on.
+    world.script(Endpoint::Target, Fault::Delay(std::time::Duration::ZERO), 1);
+    world.script(Endpoint::Target, redirect(303, "http://127.0.0.1:1/x"), 1);
+    let _ = subject.send(world.get("/x"));
+    world.assert_exchanges(0, 1);
+}
+
+// What each adapter documents of a redirect that it follows.
+
+#[test]
+fn ureq_follows_a_redirect_without_the_token() {
+    let second = Stub::answering(answer("200 OK", "", "hello"));
+    let world = World::new();
+    let subject: Ureq = world.logged_in();
+    for origin in [second.origin(), world.server.origin()] {
+        world.script(
+            Endpoint::Target,
+            redirect(302, &format!("{origin}/second")),
+            1,
+        );
+        let expected = if origin == second.origin() {
+            StatusCode::OK
+        } else {
+            StatusCode::UNAUTHORIZED
+        };
+        assert_status(&subject.send(world.get("/first")), expected);
+    }
+    assert_none_authorized(&second);
+    assert_eq!(second.heads().len(), 1);
+    world.assert_exchanges(0, 0);
+}
+
+#[test]
+fn ureq_with_an_agent_that_follows_no_redirect_delivers_it() {
+    let world = World::new();
+    let agent = ::ureq::Agent::config_builder()
+        .proxy(None)
+        .max_redirects(0)
+        .build();
+    let client = Ureq::builder(world.plan()).agent(agent.into()).build();
+    let subject = Ureq(client);
+    subject.log_in().unwrap();
+    world.script(Endpoint::Target, redirect(307, "http://127.0.0.1:1/"), 1);
+    let outcome = subject.send(world.post("/x", "x"));
+    assert_status(&outcome, StatusCode::TEMPORARY_REDIRECT);
+    // And its 401s are still looked at.
+    world.revoke();
+    assert_status(&subject.send(world.get("/x")), StatusCode::OK);
+    world.assert_exchanges(1, 1);
+}
+
+fn reqwest_follows<F: crate::subject::Flavour>() {
+    let foreign = unauthorized();
+    let world = World::new();
+    let subject: Reqwest<F> = world.logged_in();
+    for status in STATUSES {
+        // Within the origin, with the token, and the body where the status says so.
+        world.script(Endpoint::Target, redirect(status, "/second"), 1);
+        let expected = if status < 307 {
+            StatusCode::OK
+        } else {
+            StatusCode::NO_CONTENT
+        };
+        assert_status(&subject.send(world.post("/first", "body")), expected);
+        // To a foreign one: delivered, not followed.
+        world.script(Endpoint::Target, redirect(status, &foreign.origin()), 1);
+        let response = subject.send(world.post("/first", "body")).unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()[LOCATION], foreign.origin());
+    }
+    assert_eq!(foreign.connections(), 0);
+    assert_eq!(world.counters().most_repeats_of_a_body, 2, "307 and 308");
+    world.assert_exchanges(0, 0);
+    // A token that died is cured behind a redirect, too.
+    world.script(Endpoint::Target, redirect(307, "/second"), 2);
+    world.revoke();
+    assert_status(&subject.send(world.post("/a", "x")), StatusCode::NO_CONTENT);
+    world.assert_exchanges(0, 1);
+}
+
+#[test]
+fn reqwest_follows_a_redirect_within_the_allowed_origins_only() {
+    reqwest_follows::<MultiThread>();
+    reqwest_follows::<CurrentThread>();
+}
+
+#[test]
+fn reqwest_follows_a_loop_ten_times() {
+    let world = World::new();
+    let subject: Reqwest<MultiThread> = world.logged_in();
+    world.script(Endpoint::Target, redirect(307, "/again"), 40);
+    let outcome = subject.send(post(&world.uri("/again"), "x"));
+    assert!(
+        outcome
+            .unwrap_err()
+            .to_string()
+            .contains("too many redirects")
+    );
+    assert_eq!(world.counters().targets_received, 11);
+}

@@ -1,0 +1,73 @@
+//! Secrets stay where they are. Errors and events are looked over in every case: see
+//! [`assert_holds_no_secret`].
+
+use std::sync::{Mutex, Once, PoisonError};
+
+use log::{LevelFilter, Log, Metadata, Record};
+use simacan_auth::Credentials;
+use simacan_auth_emulator::{Endpoint, Fault};
+
+use crate::subject::Subject;
+use crate::world::{
+    COOLED_DOWN, USERNAME, WRONG_PASSWORD, World, assert_accepted, assert_holds_no_secret, denied,
+    holds_secret,
+};
+
+conformance! {
+    i9_no_secret_is_in_a_clients_debug_or_in_any_log_line,
+}
+
+/// Lines that hold a secret, of all that the HTTP clients have logged in any case so far.
+static FOUND: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Watch;
+
+impl Log for Watch {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = format!("{}: {}", record.target(), record.args());
+        if holds_secret(&line) {
+            let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+            found.push(line);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+pub(crate) fn watch_the_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Watch).expect("the only logger");
+        // One more, and ureq dumps all that goes over the wire, for its own developers.
+        log::set_max_level(LevelFilter::Debug);
+    });
+}
+
+fn i9_no_secret_is_in_a_clients_debug_or_in_any_log_line<S: Subject>() {
+    let world = World::new();
+    let subject: S = world.subject();
+    let look = || assert_holds_no_secret(&subject.debug());
+    look();
+    assert_accepted(&subject.send_all(world.crowd(5)));
+    look();
+    world.revoke();
+    world.script(Endpoint::Refresh, Fault::Truncated, 1);
+    world.script(Endpoint::Password, Fault::CutShort, 1);
+    let _ = subject.send_all(world.crowd(5));
+    look();
+    world.skip(COOLED_DOWN);
+    world.emulate(|emulator| {
+        emulator.revoke_access_tokens();
+        emulator.revoke_refresh_tokens();
+        emulator.set_password(USERNAME, "a third h0rse");
+    });
+    subject.set_credentials(Credentials::new(USERNAME, WRONG_PASSWORD));
+    denied(subject.send(world.post("/x", "x")));
+    look();
+    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(found.is_empty(), "{found:#?}");
+}

@@ -1,0 +1,300 @@
+//! The adapters, seen alike.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Barrier};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use simacan_auth::{Config, Credentials, Denied, Event, ForeignOrigin, Provider, Status};
+use tokio::runtime::{self, Runtime};
+
+use crate::world::{Clock, PATIENCE, assert_holds_no_secret};
+
+/// What a client is built from.
+pub(crate) struct Plan {
+    pub(crate) provider: Provider,
+    pub(crate) credentials: Credentials,
+    pub(crate) config: Config,
+    pub(crate) exchange_timeout: Duration,
+    pub(crate) clock: Clock,
+    pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
+}
+
+/// An adapter's client, and what it runs on. Clones share one session.
+pub(crate) trait Subject: Clone + Send + Sync + 'static {
+    fn build(plan: Plan) -> Self;
+
+    /// Sends all requests at the same time, each from a thread or task of its own.
+    fn send_all(&self, requests: Vec<Request<Bytes>>) -> Vec<Outcome>;
+
+    fn send(&self, request: Request<Bytes>) -> Outcome {
+        self.send_all(vec![request]).pop().expect("one went in")
+    }
+
+    fn log_in(&self) -> Result<Status, Trouble>;
+
+    fn set_credentials(&self, credentials: Credentials);
+
+    fn status(&self) -> Status;
+
+    fn debug(&self) -> String;
+
+    /// The thread ends when keeping alive does.
+    fn keep_alive(&self) -> JoinHandle<()>;
+}
+
+pub(crate) type Outcome = Result<Response<Bytes>, Trouble>;
+
+/// Why a request got no answer: both adapters' errors in one.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Denied(Denied),
+    Foreign(ForeignOrigin),
+    Request(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(denied) => denied.fmt(f),
+            Self::Foreign(foreign) => foreign.fmt(f),
+            Self::Request(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Every error of every case goes through here, so each is looked over for secrets (I9).
+fn inspect(error: impl std::error::Error, sort: impl FnOnce(String) -> Trouble) -> Trouble {
+    let mut text = error.to_string();
+    assert_holds_no_secret(&format!("{error:?}"));
+    let mut source = error.source();
+    while let Some(cause) = source {
+        assert_holds_no_secret(&format!("{cause:?}"));
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    assert_holds_no_secret(&text);
+    sort(text)
+}
+
+impl From<simacan_auth_ureq::Error> for Trouble {
+    fn from(error: simacan_auth_ureq::Error) -> Self {
+        use simacan_auth_ureq::Error;
+        inspect(&error, |text| match &error {
+            Error::Denied(denied) => Self::Denied(denied.clone()),
+            Error::ForeignOrigin(foreign) => Self::Foreign(foreign.clone()),
+            _ => Self::Request(text),
+        })
+    }
+}
+
+impl From<simacan_auth_reqwest::Error> for Trouble {
+    fn from(error: simacan_auth_reqwest::Error) -> Self {
+        use simacan_auth_reqwest::Error;
+        inspect(&error, |text| match &error {
+            Error::Denied(denied) => Self::Denied(denied.clone()),
+            Error::ForeignOrigin(foreign) => Self::Foreign(foreign.clone()),
+            _ => Self::Request(text),
+        })
+    }
+}
+
+/// The blocking adapter; a thread for each request.
+#[derive(Clone)]
+pub(crate) struct Ureq(pub(crate) simacan_auth_ureq::Client);
+
+impl Ureq {
+    pub(crate) fn builder(plan: Plan) -> simacan_auth_ureq::Builder {
+        let agent = ureq::Agent::config_builder()
+            .proxy(None)
+            .timeout_global(Some(PATIENCE))
+            .build();
+        let clock = plan.clock;
+        simacan_auth_ureq::Client::builder(plan.provider, plan.credentials)
+            .agent(agent.into())
+            .config(plan.config)
+            .exchange_timeout(plan.exchange_timeout)
+            .clock(move || clock.timestamp())
+            .on_event(plan.on_event)
+    }
+}
+
+impl Subject for Ureq {
+    fn build(plan: Plan) -> Self {
+        Self(Self::builder(plan).build())
+    }
+
+    fn send_all(&self, requests: Vec<Request<Bytes>>) -> Vec<Outcome> {
+        let barrier = Barrier::new(requests.len());
+        thread::scope(|scope| {
+            let threads: Vec<_> = requests
+                .into_iter()
+                .map(|request| {
+                    let spawned =
+                        thread::Builder::new()
+                            .stack_size(512 << 10)
+                            .spawn_scoped(scope, || {
+                                barrier.wait();
+                                // `&[u8]`, since ureq does not take `Bytes`.
+                                let (parts, body) = request.into_parts();
+                                let request = Request::from_parts(parts, &body[..]);
+                                let (parts, mut body) = self.0.send(request)?.into_parts();
+                                match body.read_to_vec() {
+                                    Ok(body) => Ok(Response::from_parts(parts, body.into())),
+                                    Err(error) => Err(Trouble::Request(error.to_string())),
+                                }
+                            });
+                    spawned.expect("a thread")
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|t| t.join().expect("no panic"))
+                .collect()
+        })
+    }
+
+    fn log_in(&self) -> Result<Status, Trouble> {
+        Ok(self.0.log_in()?)
+    }
+
+    fn set_credentials(&self, credentials: Credentials) {
+        self.0.set_credentials(credentials);
+    }
+
+    fn status(&self) -> Status {
+        self.0.status()
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?}", self.0)
+    }
+
+    fn keep_alive(&self) -> JoinHandle<()> {
+        thread::spawn(self.0.keep_alive())
+    }
+}
+
+/// The async adapter; a task for each request, on a runtime of the subject's own.
+pub(crate) struct Reqwest<F> {
+    pub(crate) client: simacan_auth_reqwest::Client,
+    pub(crate) runtime: Arc<Runtime>,
+    flavour: PhantomData<fn() -> F>,
+}
+
+/// Which runtime.
+pub(crate) trait Flavour: 'static {
+    fn runtime() -> Runtime;
+}
+
+pub(crate) struct MultiThread;
+
+impl Flavour for MultiThread {
+    fn runtime() -> Runtime {
+        let mut builder = runtime::Builder::new_multi_thread();
+        builder
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    }
+}
+
+pub(crate) struct CurrentThread;
+
+impl Flavour for CurrentThread {
+    fn runtime() -> Runtime {
+        let mut builder = runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("a runtime")
+    }
+}
+
+impl<F> Clone for Reqwest<F> {
+    fn clone(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            runtime: self.runtime.clone(),
+            flavour: PhantomData,
+        }
+    }
+}
+
+/// The async client without a runtime, for cases that bring their own.
+pub(crate) fn reqwest_client(plan: Plan) -> simacan_auth_reqwest::Client {
+    let clock = plan.clock;
+    simacan_auth_reqwest::Client::builder(plan.provider, plan.credentials)
+        .http(|| reqwest::Client::builder().no_proxy().timeout(PATIENCE))
+        .config(plan.config)
+        .exchange_timeout(plan.exchange_timeout)
+        .clock(move || clock.timestamp())
+        .on_event(plan.on_event)
+        .build()
+        .expect("a client")
+}
+
+pub(crate) async fn send(
+    client: &simacan_auth_reqwest::Client,
+    request: Request<Bytes>,
+) -> Outcome {
+    let request = reqwest::Request::try_from(request).expect("an absolute URI");
+    let mut response = client.execute(request).await?;
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = response.status();
+    *answer.headers_mut() = std::mem::take(response.headers_mut());
+    match response.bytes().await {
+        Ok(body) => *answer.body_mut() = body,
+        Err(error) => return Err(Trouble::Request(error.to_string())),
+    }
+    Ok(answer)
+}
+
+impl<F: Flavour> Subject for Reqwest<F> {
+    fn build(plan: Plan) -> Self {
+        Self {
+            client: reqwest_client(plan),
+            runtime: Arc::new(F::runtime()),
+            flavour: PhantomData,
+        }
+    }
+
+    fn send_all(&self, requests: Vec<Request<Bytes>>) -> Vec<Outcome> {
+        self.runtime.block_on(async {
+            let tasks: Vec<_> = requests
+                .into_iter()
+                .map(|request| {
+                    let client = self.client.clone();
+                    tokio::spawn(async move { send(&client, request).await })
+                })
+                .collect();
+            let mut outcomes = Vec::with_capacity(tasks.len());
+            for task in tasks {
+                outcomes.push(task.await.expect("no panic"));
+            }
+            outcomes
+        })
+    }
+
+    fn log_in(&self) -> Result<Status, Trouble> {
+        Ok(self.runtime.block_on(self.client.log_in())?)
+    }
+
+    fn set_credentials(&self, credentials: Credentials) {
+        self.client.set_credentials(credentials);
+    }
+
+    fn status(&self) -> Status {
+        self.client.status()
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?}", self.client)
+    }
+
+    fn keep_alive(&self) -> JoinHandle<()> {
+        let (runtime, keep_alive) = (self.runtime.clone(), self.client.keep_alive());
+        thread::spawn(move || runtime.block_on(keep_alive))
+    }
+}

@@ -1,0 +1,199 @@
+//! Answers of the Auth API that are slow, or never end.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use simacan_auth::{BodyDefect, Denied, Failure, Provider};
+use simacan_auth_emulator::{Endpoint, Fault};
+
+use crate::stub::{Connection, Stub};
+use crate::subject::{Plan, Subject};
+use crate::world::{COOLED_DOWN, PATIENCE, World, assert_accepted, denied, eventually, within};
+
+conformance! {
+    an_answer_slower_than_the_time_out_is_a_typed_failure,
+    headers_that_never_end_are_cut_off,
+    informational_answers_that_never_end_are_cut_off,
+    a_body_that_never_ends_is_cut_off,
+    a_body_that_claims_to_be_huge_is_cut_off,
+    a_body_that_drips_ends_with_the_time_out,
+    headers_that_drip_end_with_the_time_out,
+    a_server_that_says_nothing_ends_with_the_time_out,
+    a_time_out_without_end_is_none,
+}
+
+/// One attempt, and little time for it.
+fn impatient(plan: Plan) -> Plan {
+    let mut plan = Plan {
+        exchange_timeout: Duration::from_millis(300),
+        ..plan
+    };
+    plan.config.attempts = 1;
+    plan
+}
+
+fn an_answer_slower_than_the_time_out_is_a_typed_failure<S: Subject>() {
+    let world = World::new();
+    let subject = S::build(impatient(world.plan()));
+    world.script(Endpoint::Password, Fault::Delay(2 * PATIENCE), 1);
+    let start = Instant::now();
+    for outcome in subject.send_all(world.crowd(20)) {
+        assert_transport_failure(&denied(outcome));
+    }
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    assert!(start.elapsed() < PATIENCE);
+    world.assert_exchanges(1, 0);
+    // The time-out is short, so a slow machine may need more than one round.
+    eventually("it is served", || {
+        world.skip(COOLED_DOWN);
+        subject.log_in().is_ok()
+    });
+}
+
+#[track_caller]
+fn assert_transport_failure(denied: &Denied) {
+    let failure = failure(denied);
+    assert!(matches!(failure, Failure::Transport(_)), "{failure:?}");
+}
+
+#[track_caller]
+fn failure(denied: &Denied) -> &Failure {
+    match denied {
+        Denied::Unavailable {
+            failure,
+            attempts: 1,
+            ..
+        } => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a login at such a server comes to, and how many bytes the server got rid of.
+fn log_in_at<S: Subject>(
+    exchange_timeout: Duration,
+    serve: impl Fn(&mut Connection) -> io::Result<()> + Send + Sync + 'static,
+) -> (Denied, u64) {
+    let world = World::new();
+    let stub = Stub::start(move |connection| {
+        connection.read_request()?;
+        serve(connection)
+    });
+    let provider = Provider::simacan_at(stub.origin())
+        .allow_loopback_http()
+        .build()
+        .unwrap();
+    let plan = Plan {
+        exchange_timeout,
+        ..impatient(world.plan_at(provider))
+    };
+    let subject = S::build(plan);
+    let denied = within(PATIENCE, "a login", move || denied(subject.log_in()));
+    assert_eq!(stub.connections(), 1);
+    (denied, stub.written())
+}
+
+/// The buffers of two sockets, generously, and what a client may read of an answer.
+const BOUNDED: u64 = 32 << 20;
+
+fn flood(connection: &mut Connection, start: &str, piece: &str) -> io::Result<()> {
+    connection.write(start.as_bytes())?;
+    let piece = piece.repeat(1024);
+    loop {
+        connection.write(piece.as_bytes())?;
+    }
+}
+
+fn headers_that_never_end_are_cut_off<S: Subject>() {
+    let (denied, written) = log_in_at::<S>(PATIENCE, |connection| {
+        flood(
+            connection,
+            "HTTP/1.1 200 OK\r\n",
+            "x-padding: 0123456789abcdef\r\n",
+        )
+    });
+    assert_transport_failure(&denied);
+    assert!(written < BOUNDED, "{written}");
+    // One of them that never ends.
+    let (denied, written) = log_in_at::<S>(PATIENCE, |connection| {
+        flood(
+            connection,
+            "HTTP/1.1 200 OK\r\nx-padding: ",
+            "0123456789abcdef",
+        )
+    });
+    assert_transport_failure(&denied);
+    assert!(written < BOUNDED, "{written}");
+}
+
+/// These are skipped, not kept, so it is time that ends them.
+fn informational_answers_that_never_end_are_cut_off<S: Subject>() {
+    let (denied, _) = log_in_at::<S>(Duration::from_secs(1), |connection| {
+        loop {
+            connection.write(b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n")?;
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert_transport_failure(&denied);
+}
+
+fn a_body_that_never_ends_is_cut_off<S: Subject>() {
+    let (denied, written) = log_in_at::<S>(PATIENCE, |connection| {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        flood(connection, head, "10\r\n{\"access_token\":\r\n")
+    });
+    assert_eq!(failure(&denied), &Failure::Body(BodyDefect::TooLarge));
+    assert!(written < BOUNDED, "{written}");
+}
+
+fn a_body_that_claims_to_be_huge_is_cut_off<S: Subject>() {
+    let (denied, written) = log_in_at::<S>(PATIENCE, |connection| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 1099511627776\r\n\r\n";
+        flood(connection, head, "0123456789abcdef")
+    });
+    assert_eq!(failure(&denied), &Failure::Body(BodyDefect::TooLarge));
+    assert!(written < BOUNDED, "{written}");
+}
+
+fn drip(connection: &mut Connection, start: &str) -> io::Result<()> {
+    connection.write(start.as_bytes())?;
+    loop {
+        connection.write(b" ")?;
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn a_body_that_drips_ends_with_the_time_out<S: Subject>() {
+    let (denied, _) = log_in_at::<S>(Duration::from_millis(300), |connection| {
+        drip(
+            connection,
+            "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n",
+        )
+    });
+    assert_transport_failure(&denied);
+}
+
+fn headers_that_drip_end_with_the_time_out<S: Subject>() {
+    let (denied, _) = log_in_at::<S>(Duration::from_millis(300), |connection| {
+        drip(connection, "HTTP/1.1 200 OK\r\nx: ")
+    });
+    assert_transport_failure(&denied);
+}
+
+fn a_server_that_says_nothing_ends_with_the_time_out<S: Subject>() {
+    let (denied, written) =
+        log_in_at::<S>(Duration::from_millis(300), Connection::wait_for_the_end);
+    assert_transport_failure(&denied);
+    assert_eq!(written, 0);
+}
+
+fn a_time_out_without_end_is_none<S: Subject>() {
+    let world = World::new();
+    let plan = Plan {
+        exchange_timeout: Duration::MAX,
+        ..world.plan()
+    };
+    let subject = S::build(plan);
+    assert_accepted(&subject.send_all(world.crowd(20)));
+    world.assert_exchanges(1, 0);
+}
