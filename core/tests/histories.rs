@@ -84,7 +84,7 @@ impl World {
             tickets: Vec::new(),
             passwords: 1,
             jumps,
-            replies: if seed % 4 == 0 {
+            replies: if seed.is_multiple_of(4) {
                 WITHOUT_REFRESH
             } else {
                 REPLIES

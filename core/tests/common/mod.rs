@@ -196,12 +196,11 @@ impl Driver {
         let Flight { exchange, sent } = self.flight.take().expect("an exchange in flight");
         let generation = self.machine.generation();
         self.issued += 1;
-        match reply.response(self.issued) {
-            Some(response) => self.machine.handle_response(self.now, exchange, response),
-            None => {
-                let failure = TransportFailure::timed_out();
-                self.machine.handle_failure(self.now, exchange, failure);
-            }
+        if let Some(response) = reply.response(self.issued) {
+            self.machine.handle_response(self.now, exchange, response);
+        } else {
+            let failure = TransportFailure::timed_out();
+            self.machine.handle_failure(self.now, exchange, failure);
         }
         if *reply == Reply::Refused {
             if let (Sent::RefreshToken(_), Some(held)) = (&sent, &mut self.held) {

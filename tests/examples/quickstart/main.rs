@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use http::{Request, StatusCode, header::CONTENT_TYPE};
 use platform::Platform;
 use report::Report;
-use simacan_auth_emulator::{Endpoint, Fault};
+use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 
 const PUSHES: u32 = 40;
 
@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
     let outcome = match real::Account::from_env() {
-        Some(account) => account.and_then(|account| account.log_in()),
+        Some(account) => account.and_then(real::Account::log_in),
         None => demonstrate(),
     };
     match outcome {
@@ -47,7 +47,7 @@ fn demonstrate() -> Result<()> {
 fn interfere(platform: &Platform, push: u32) {
     let what = match push {
         8 => {
-            platform.with(|emulator| emulator.revoke_access_tokens());
+            platform.with(Emulator::revoke_access_tokens);
             "the platform ends the access token early"
         }
         14 => {
@@ -89,7 +89,7 @@ fn position(push: u32) -> String {
 
 fn through_ureq() -> Result<Report> {
     let platform = Platform::start("simacan-auth-ureq (blocking)")?;
-    let client = simacan_auth_ureq::Client::builder(platform.provider()?, platform.credentials())
+    let client = simacan_auth_ureq::Client::builder(platform.provider()?, Platform::credentials())
         .clock(platform.clock())
         .on_event(platform.narrator())
         .build();
@@ -107,7 +107,7 @@ fn through_ureq() -> Result<Report> {
 fn through_reqwest() -> Result<Report> {
     let platform = Platform::start("simacan-auth-reqwest (async)")?;
     let client =
-        simacan_auth_reqwest::Client::builder(platform.provider()?, platform.credentials())
+        simacan_auth_reqwest::Client::builder(platform.provider()?, Platform::credentials())
             .clock(platform.clock())
             .on_event(platform.narrator())
             .build()?;

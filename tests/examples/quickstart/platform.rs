@@ -51,7 +51,7 @@ impl Platform {
         Ok(provider)
     }
 
-    pub(crate) fn credentials(&self) -> Credentials {
+    pub(crate) fn credentials() -> Credentials {
         Credentials::new(USERNAME, PASSWORD)
     }
 

@@ -28,6 +28,18 @@ macro_rules! conformance {
     };
 }
 
+/// Makes tests of cases that are reqwest's own.
+macro_rules! on_both_runtimes {
+    ($($case:ident),+ $(,)?) => {
+        mod multi_thread {
+            $(#[test] fn $case() { super::$case::<crate::subject::MultiThread>(); })+
+        }
+        mod current_thread {
+            $(#[test] fn $case() { super::$case::<crate::subject::CurrentThread>(); })+
+        }
+    };
+}
+
 mod bodies;
 mod cancellation;
 mod connections;
@@ -37,6 +49,7 @@ mod outage;
 mod panics;
 mod password;
 mod redirects;
+mod runtimes;
 mod secrets;
 mod sessions;
 mod soak;

@@ -1,11 +1,12 @@
 //! Sessions that are kept alive, that are several, and that speak RFC 6749.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use simacan_auth::{ClientAuth, Credentials, Denied, Failure, OAuthError, Provider, Status};
 use simacan_auth_emulator::{Emulator, PasswordOutcome, Presented, RefreshOutcome, What};
 
-use crate::subject::{Plan, Subject};
+use crate::subject::{Plan, Subject, Trouble};
 use crate::world::{
     HOUR, PASSWORD, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied, eventually,
 };
@@ -77,7 +78,6 @@ fn a_session_that_is_not_kept_alive_does_nothing_by_itself<S: Subject>() {
     // Neither the first login nor a refresh that is due is anything that nobody asked for.
     subject.log_in().unwrap();
     world.skip(HOUR);
-    assert_eq!(subject.status(), subject.status());
     drop(subject);
     eventually("it ends", || keep_alive.is_finished());
     keep_alive.join().unwrap();
@@ -102,7 +102,7 @@ fn two_users_in_one_process_share_nothing<S: Subject>() {
     }
     world.assert_exchanges(2, 4);
     // Whose each token is, as the ledger has it: a refresh hands it on.
-    let mut owners = std::collections::BTreeMap::new();
+    let mut owners = BTreeMap::new();
     for entry in world.entries() {
         match entry.what {
             What::Password {
@@ -141,21 +141,10 @@ fn two_users_in_one_process_share_nothing<S: Subject>() {
     world.emulate(Emulator::revoke_refresh_tokens);
     world.revoke();
     assert!(matches!(
-        denied(subjects[0].log_in_after_401(&world)),
+        denied(subjects[0].send(world.post("/ended", "x"))),
         Denied::Rejected { .. }
     ));
     assert_accepted(&subjects[1].send_all(world.crowd(5)));
-}
-
-/// Asks for a token that the server has ended.
-trait LogInAfter401 {
-    fn log_in_after_401(&self, world: &World) -> crate::subject::Outcome;
-}
-
-impl<S: Subject> LogInAfter401 for S {
-    fn log_in_after_401(&self, world: &World) -> crate::subject::Outcome {
-        self.send(world.post("/ended", "x"))
-    }
 }
 
 fn two_providers_in_one_process_share_nothing<S: Subject>() {
@@ -172,7 +161,7 @@ fn two_providers_in_one_process_share_nothing<S: Subject>() {
     worlds[1].assert_exchanges(1, 0);
     // Neither token goes to the other's origin.
     let outcome = subjects[0].send(worlds[1].post("/x", "x"));
-    assert!(matches!(outcome, Err(crate::subject::Trouble::Foreign(_))));
+    assert!(matches!(outcome, Err(Trouble::Foreign(_))));
 }
 
 const CLIENT: &str = "fleet manager";

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use http::StatusCode;
 use simacan_auth::Denied;
 use simacan_auth_emulator::{Emulator, Endpoint, FaultRates, What};
 
@@ -11,6 +12,9 @@ use crate::world::{HOUR, REFRESH_IS_DUE, World};
 
 const BATCHES: usize = 50;
 const BATCH: usize = 40;
+
+/// Longer than the first guard of a target.
+const GUARD: Duration = Duration::from_secs(10);
 
 /// Each with 1%, and the exchanges, of which there are few, with 4%.
 fn rates(each: u16) -> FaultRates {
@@ -69,6 +73,13 @@ fn send_until_accepted<S: Subject>(world: &World, subject: &S, mut left: Vec<usi
         let mut until = None;
         for (i, outcome) in left.into_iter().zip(outcomes) {
             match outcome {
+                // A token that is revoked while its refresh is on the way is dead on arrival: the
+                // second 401 is delivered (I7), and may have started a guard.
+                Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
+                    again.push(i);
+                    let guarded = world.clock.timestamp().saturating_add(GUARD);
+                    until = until.max(Some(guarded));
+                }
                 Ok(response) => assert!(response.status().is_success(), "{response:?}"),
                 Err(Trouble::Denied(Denied::Unavailable { until: at, .. })) => {
                     again.push(i);
