@@ -1,4 +1,5 @@
 //! A clock that jumps, in every phase (DESIGN 5, I12).
+#![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;
 

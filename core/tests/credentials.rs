@@ -1,4 +1,5 @@
 //! New credentials, in every state and while every exchange is in flight (DESIGN 4).
+#![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Many callers, one session: demand, generations, tickets and stale answers (DESIGN 4).
+#![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;
 

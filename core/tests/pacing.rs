@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use common::{API, Driver, HOUR, MILLI, MINUTE, Reply, SECOND, START, earlier};
+use common::{API, Driver, HOUR, MILLI, Reply, SECOND, START, earlier};
 use simacan_auth::{Config, Denied, Doubling, Event, Failure, Timestamp};
 
 const TOKENS: Reply = Reply::Tokens("3600");
@@ -100,7 +100,7 @@ fn an_unknown_or_absurd_lifetime_schedules_nothing_and_a_401_covers_it() {
 #[test]
 fn a_tiny_lifetime_is_usable_for_a_second() {
     let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("1"));
-    driver.advance(SECOND - MILLI);
+    driver.advance(999 * MILLI);
     let _ticket = driver.go();
     driver.advance(MILLI);
     let _permit = driver.wait();
@@ -276,7 +276,7 @@ fn a_retry_after_that_means_nothing_or_now_is_a_plain_failure() {
 #[test]
 fn a_retry_after_on_an_early_refresh_costs_nobody_the_good_token() {
     let mut driver = Driver::for_an_hour();
-    driver.advance(HOUR - 40 * SECOND);
+    driver.advance(3560 * SECOND);
     driver.on_refresh = Some(Reply::RetryAfter(429, "3600"));
     for _ in 0..39 {
         let _ticket = driver.go();

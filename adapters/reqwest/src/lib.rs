@@ -1,4 +1,4 @@
-//! Sends requests with [reqwest](reqwest) and keeps them logged in: the async driver of
+//! Sends requests with [reqwest] and keeps them logged in: the async driver of
 //! [`simacan_auth`], on tokio.
 //!
 //! A [`Client`] takes a username, a password and the requests to send. It logs in at the first,

@@ -1,4 +1,4 @@
-//! Sends requests with [ureq](ureq) and keeps them logged in: the blocking driver of
+//! Sends requests with [ureq] and keeps them logged in: the blocking driver of
 //! [`simacan_auth`].
 //!
 //! A [`Client`] takes a username, a password and the requests to send. It logs in at the first,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use simacan_auth_emulator::{Endpoint, Fault};
 
-use crate::subject::{CurrentThread, Flavour, MultiThread, Reqwest, Subject, reqwest_client, send};
+use crate::subject::{Flavour, MultiThread, Reqwest, Subject, reqwest_client, send};
 use crate::world::{PATIENCE, World, assert_accepted, assert_status, eventually};
 
 on_both_runtimes! {
