@@ -239,6 +239,25 @@ fn i12_a_clock_set_back_starts_a_delay_again_and_no_longer_one() {
 }
 
 #[test]
+fn i12_a_clock_that_is_a_little_behind_ends_no_delay_early() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR);
+    driver.on_refresh = Some(Reply::Status(403));
+    let _permit = driver.wait();
+    let (now, end) = (driver.now, driver.now.saturating_add(30 * SECOND));
+    for behind in [MILLI, SECOND, 29 * SECOND, MINUTE] {
+        driver.jump_to(earlier(now, behind));
+        let _clearance = driver.ask();
+        driver.jump_to(earlier(end, MILLI));
+        let Denied::Unavailable { until, .. } = driver.denied() else {
+            panic!("the cool-down goes on");
+        };
+        assert_eq!(until, end, "{behind:?}");
+    }
+    assert_eq!(driver.refreshes(), 1);
+}
+
+#[test]
 fn threads_that_read_the_clock_in_another_order_fail_no_round() {
     for disorder in [MILLI, 5 * SECOND, 25 * SECOND, 45 * SECOND, 60 * SECOND] {
         let mut driver = Driver::for_an_hour();

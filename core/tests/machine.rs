@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{API, Driver, HOUR, MARK, MINUTE, OTHER_API, Reply, SECOND, START, bearer, request};
+use common::{API, Driver, HOUR, MARK, MINUTE, Reply, SECOND, START, bearer, request};
 use http::StatusCode;
 use simacan_auth::{
-    Clearance, Config, Denied, Event, Output, Permit, Status, Ticket, TransportFailure, Verdict,
+    Clearance, Config, Denied, Event, Output, Permit, Ticket, TransportFailure, Verdict,
 };
 
 const TOKENS: Reply = Reply::Tokens("3600");
@@ -16,52 +16,6 @@ fn due(reply: &Reply) -> Driver {
     let mut driver = Driver::logged_in(Config::default(), reply);
     driver.advance(HOUR - 30 * SECOND);
     driver
-}
-
-#[test]
-fn nothing_is_sent_before_somebody_asks() {
-    let mut driver = Driver::new(Config::default());
-    driver.advance(24 * HOUR);
-    assert_eq!((driver.wake, driver.sent.len()), (None, 0));
-    assert_eq!(driver.machine.status(), Status::Unauthenticated);
-    let permit = driver.wait();
-    assert_eq!(*driver.flying(), Driver::password("fleet", 1));
-    driver.reply(&TOKENS);
-    let ticket = driver.go_with(permit);
-    assert_eq!(ticket.generation().get(), 1);
-    assert_eq!(driver.header, Driver::bearer_of(1));
-}
-
-#[test]
-fn a_valid_token_costs_nothing_for_as_long_as_it_lasts() {
-    let mut driver = Driver::for_an_hour();
-    for _ in 0..58 {
-        driver.deliver_ok();
-        driver.advance(MINUTE);
-    }
-    assert_eq!(driver.sent.len(), 1);
-}
-
-#[test]
-fn a_refresh_that_nobody_asks_for_is_not_made() {
-    let mut driver = due(&TOKENS);
-    driver.advance(24 * HOUR);
-    assert_eq!((driver.wake, driver.sent.len()), (None, 1));
-    let _permit = driver.wait();
-    assert_eq!(*driver.flying(), Driver::refresh_token(1));
-}
-
-#[test]
-fn demand_for_a_due_refresh_is_answered_with_the_token_that_is_still_good() {
-    let mut driver = due(&TOKENS);
-    for _ in 0..10 {
-        assert_eq!(driver.go().generation().get(), 1);
-        assert_eq!(*driver.flying(), Driver::refresh_token(1));
-    }
-    driver.reply(&TOKENS);
-    assert_eq!(driver.go().generation().get(), 2);
-    assert_eq!(driver.header, Driver::bearer_of(2));
-    assert_eq!(driver.refreshes(), 1);
 }
 
 #[test]
@@ -345,31 +299,4 @@ fn an_output_and_a_verdict_are_owned() {
     let verdict = driver.machine.review(START, ticket, StatusCode::OK);
     assert!(matches!(verdict, Verdict::Deliver));
     assert_eq!(bearer(&target), Some(format!("Bearer {MARK}-access-1")));
-}
-
-#[test]
-fn keep_alive_refreshes_by_itself_and_logs_in_only_on_demand() {
-    let mut config = Config::default();
-    config.keep_alive = true;
-    let mut driver = Driver::new(config.clone());
-    driver.advance(HOUR);
-    assert_eq!((driver.sent.len(), driver.wake), (0, None));
-    let mut driver = Driver::logged_in(config, &TOKENS);
-    driver.on_refresh = Some(TOKENS);
-    driver.advance(24 * HOUR);
-    assert_eq!(driver.passwords(), 1);
-    assert!(
-        (24..=26).contains(&driver.refreshes()),
-        "{}",
-        driver.refreshes()
-    );
-    let ticket = driver.go_to(OTHER_API);
-    driver.deliver(ticket, 200);
-}
-
-impl Driver {
-    fn deliver_ok(&mut self) {
-        let ticket = self.go();
-        self.deliver(ticket, 200);
-    }
 }

@@ -74,6 +74,19 @@ fn i6_a_caller_is_denied_by_the_round_that_it_joined_and_not_kept_for_the_next()
 }
 
 #[test]
+fn i6_a_caller_that_sleeps_through_two_failed_rounds_is_denied_all_the_same() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR);
+    driver.on_refresh = Some(Reply::Status(403));
+    let sleeper = driver.wait();
+    driver.advance(5 * MINUTE);
+    let _permit = driver.wait();
+    driver.advance(5 * MINUTE);
+    let _denied = driver.denied_with(sleeper);
+    assert_eq!((driver.refreshes(), failed_rounds(&driver)), (2, 2));
+}
+
+#[test]
 fn a_round_that_succeeds_at_the_last_attempt_denies_nobody() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
@@ -312,43 +325,4 @@ fn i10_what_is_transient_is_tried_again() {
             "{reply:?}: {clearance:?}"
         );
     }
-}
-
-#[test]
-fn i6_a_retry_of_a_token_that_expired_a_moment_ago_does_not_wait_for_nothing() {
-    // Two threads read the clock in another order than they take the lock (DESIGN 5), and the
-    // server gives no refresh token.
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
-    let ticket = driver.go();
-    driver.advance(HOUR);
-    let permit = driver.retry_after_401(ticket);
-    driver.jump_to(common::earlier(driver.now, MILLI));
-    let clearance = driver.ask_for(common::API, permit); // the driver checks that there is hope
-    assert!(
-        !matches!(clearance, Clearance::Go(_)),
-        "the same token again"
-    );
-}
-
-#[test]
-fn i6_a_retry_that_asks_when_the_login_guard_opens_does_not_wait_for_nothing() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("30"));
-    driver.on_password = Some(Reply::AccessOnly("30"));
-    while driver.passwords() < 7 {
-        driver.advance(SECOND);
-        let _clearance = driver.ask();
-        if driver.passwords() == 6 {
-            driver.on_password = Some(Reply::AccessOnly("3600"));
-        }
-    }
-    // No password may leave for the next minutes, so the 401 condemns nothing.
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
-    assert_eq!(driver.passwords(), 7);
-    driver.advance(10 * MINUTE);
-    let clearance = driver.ask_for(common::API, permit);
-    assert!(
-        !matches!(clearance, Clearance::Go(_)),
-        "the same token again"
-    );
 }

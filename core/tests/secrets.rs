@@ -11,8 +11,8 @@ use simacan_auth::{
     Authenticated, AuthorizeError, BodyDefect, Clearance, ClientAuth, Config, Credentials, Denied,
     Event, Exchange, ExchangeId, Failure, ForeignOrigin, Generation, InvalidProvider, LoginOutcome,
     Machine, OAuthError, Output, Permit, Provider, ProviderBuilder, ReLogin, Refresh,
-    RefreshOutcome, Refreshing, Rejected, RequestBody, Session, Status, Ticket, Timestamp,
-    Transmit, TransportFailure, Unauthenticated, Verdict,
+    RefreshOutcome, Refreshing, Rejected, RequestBody, ResponseBody, Session, Status, Ticket,
+    Timestamp, Transmit, TransportFailure, Unauthenticated, Verdict,
 };
 
 /// All that an error says, its causes included.
@@ -264,6 +264,7 @@ fn the_public_types_are_send_and_sync() {
         LoginOutcome<ReLogin>,
         RefreshOutcome,
         RequestBody,
+        ResponseBody,
         Config,
         Credentials,
         Provider,

@@ -1,4 +1,4 @@
-//! The typestate by itself: what each state can send, and how each exchange can end (DESIGN 3 and 7).
+//! The typestate by itself: what each state can send, and how each exchange can end (DESIGN 3).
 
 mod common;
 
@@ -10,8 +10,8 @@ use common::{
 };
 use http::Response;
 use simacan_auth::{
-    Authenticated, AuthorizeError, Cause, ClientAuth, Exchange, Failure, LoginOutcome, Provider,
-    ReLogin, Refresh, RefreshOutcome, Refreshing, Session, State, Timestamp, TransportFailure,
+    Authenticated, AuthorizeError, Cause, Exchange, Failure, LoginOutcome, Provider, ReLogin,
+    Refresh, RefreshOutcome, Refreshing, Session, State, Timestamp, TransportFailure,
     Unauthenticated,
 };
 
@@ -328,65 +328,6 @@ fn a_login_that_decided_nothing_begins_again() {
         &request.body()[..],
         b"username=fleet&password=s3cr3t-password-1"
     );
-}
-
-#[test]
-fn i10_only_the_documented_refusal_ends_a_session() {
-    let bodies = [
-        "",
-        "{",
-        "null",
-        "[]",
-        "\u{0}",
-        r#"{"error":"invalid_grant"}"#,
-        MARK,
-    ];
-    for status in (100..=999).filter(|&status| status != 401) {
-        for body in bodies {
-            let is_refusal = status == 400 && body.contains("invalid_grant");
-            let respond = || answer(&Reply::Body(status, body), 0);
-            let (_, exchange) = refreshing(for_an_hour(), START, Cause::Due).begin(START);
-            match exchange.receive(START, respond()) {
-                RefreshOutcome::Failed(session, failure) => {
-                    assert!(!is_refusal);
-                    assert_clean(&format!("{failure} {failure:?}"));
-                    assert_eq!(token!(session, START), token_number(1));
-                }
-                RefreshOutcome::ReLogin(_) => assert!(is_refusal, "{status} {body}"),
-                other @ RefreshOutcome::Authenticated(_) => panic!("{status} {body}: {other:?}"),
-            }
-            let (_, exchange) = new_session().begin(START);
-            let outcome = exchange.receive(START, respond());
-            let is_rejected = matches!(outcome, LoginOutcome::Rejected(_));
-            assert_eq!(is_rejected, is_refusal, "{status} {body}: {outcome:?}");
-        }
-    }
-}
-
-#[test]
-fn rfc_6749_refuses_with_invalid_grant_and_a_401_is_the_clients_fault() {
-    let provider = || {
-        Provider::oauth2("https://login.example/token", ClientAuth::basic("id", MARK))
-            .allow_origin("https://api.example")
-            .build()
-            .unwrap()
-    };
-    let (request, exchange) = Session::new(provider(), credentials("fleet", 1)).begin(START);
-    assert_clean(&format!("{request:?} {exchange:?} {:?}", provider()));
-    let invalid_client = Reply::Body(401, r#"{"error":"invalid_client"}"#);
-    let LoginOutcome::Failed(session, failure) =
-        exchange.receive(START, answer(&invalid_client, 0))
-    else {
-        panic!("401 is no refusal there");
-    };
-    assert!(!failure.is_transient(), "{failure}");
-    assert!(failure.to_string().contains("invalid_client"), "{failure}");
-    let invalid_grant = Reply::Body(400, r#"{"error":"invalid_grant"}"#);
-    let outcome = session
-        .begin(START)
-        .1
-        .receive(START, answer(&invalid_grant, 0));
-    assert!(matches!(outcome, LoginOutcome::Rejected(_)), "{outcome:?}");
 }
 
 #[test]

@@ -1,0 +1,118 @@
+//! Nothing happens that nobody asked for (DESIGN 4).
+
+mod common;
+
+use common::{API, Driver, HOUR, MARK, MINUTE, OTHER_API, Reply, SECOND};
+use simacan_auth::{Clearance, Config, Denied, Permit, Status};
+
+const TOKENS: Reply = Reply::Tokens("3600");
+
+/// Logged in an hour ago but for the last 30 s: the refresh is due, the token is still good.
+fn due(reply: &Reply) -> Driver {
+    let mut driver = Driver::logged_in(Config::default(), reply);
+    driver.advance(HOUR.saturating_sub(30 * SECOND));
+    driver
+}
+
+#[test]
+fn nothing_is_sent_before_somebody_asks() {
+    let mut driver = Driver::new(Config::default());
+    driver.advance(24 * HOUR);
+    assert_eq!((driver.wake, driver.sent.len()), (None, 0));
+    assert_eq!(driver.machine.status(), Status::Unauthenticated);
+    let permit = driver.wait();
+    assert_eq!(*driver.flying(), Driver::password("fleet", 1));
+    driver.reply(&TOKENS);
+    let ticket = driver.go_with(permit);
+    assert_eq!(ticket.generation().get(), 1);
+    assert_eq!(driver.header, Driver::bearer_of(1));
+}
+
+#[test]
+fn a_valid_token_costs_nothing_for_as_long_as_it_lasts() {
+    let mut driver = Driver::for_an_hour();
+    for _ in 0..58 {
+        let ticket = driver.go();
+        driver.deliver(ticket, 200);
+        driver.advance(MINUTE);
+    }
+    assert_eq!(driver.sent.len(), 1);
+}
+
+#[test]
+fn a_refresh_that_nobody_asks_for_is_not_made() {
+    let mut driver = due(&TOKENS);
+    driver.advance(24 * HOUR);
+    assert_eq!((driver.wake, driver.sent.len()), (None, 1));
+    let _permit = driver.wait();
+    assert_eq!(*driver.flying(), Driver::refresh_token(1));
+}
+
+#[test]
+fn demand_for_a_due_refresh_is_answered_with_the_token_that_is_still_good() {
+    let mut driver = due(&TOKENS);
+    for _ in 0..10 {
+        assert_eq!(driver.go().generation().get(), 1);
+        assert_eq!(*driver.flying(), Driver::refresh_token(1));
+    }
+    driver.reply(&TOKENS);
+    assert_eq!(driver.go().generation().get(), 2);
+    assert_eq!(driver.header, Driver::bearer_of(2));
+    assert_eq!(driver.refreshes(), 1);
+}
+
+#[test]
+fn keep_alive_refreshes_by_itself_and_logs_in_only_on_demand() {
+    let mut config = Config::default();
+    config.keep_alive = true;
+    let mut driver = Driver::new(config.clone());
+    driver.advance(HOUR);
+    assert_eq!((driver.sent.len(), driver.wake), (0, None));
+    let mut driver = Driver::logged_in(config, &TOKENS);
+    driver.on_refresh = Some(TOKENS);
+    driver.advance(24 * HOUR);
+    assert_eq!(driver.passwords(), 1);
+    assert!(
+        (24..=26).contains(&driver.refreshes()),
+        "{}",
+        driver.refreshes()
+    );
+    let ticket = driver.go_to(OTHER_API);
+    driver.deliver(ticket, 200);
+}
+
+/// Asks for nothing but a login.
+fn log_in(driver: &mut Driver, permit: Permit) -> Clearance {
+    let clearance = driver.machine.log_in(driver.now, permit);
+    driver.settle();
+    clearance
+}
+
+#[test]
+fn a_login_without_a_request_is_demand_like_any_other() {
+    let mut driver = Driver::new(Config::default());
+    let permit = driver.machine.permit();
+    let Clearance::Wait(permit) = log_in(&mut driver, permit) else {
+        panic!("there is no token yet");
+    };
+    assert_eq!(*driver.flying(), Driver::password("fleet", 1));
+    driver.reply(&TOKENS);
+    let clearance = log_in(&mut driver, permit);
+    assert!(matches!(clearance, Clearance::Go(_)), "{clearance:?}");
+    let _ticket = driver.go_to(API);
+    assert_eq!(driver.header, format!("Bearer {MARK}-access-1"));
+    assert_eq!(driver.sent.len(), 1);
+}
+
+#[test]
+fn i2_a_login_without_a_request_says_that_the_password_was_refused() {
+    let mut driver = Driver::new(Config::default());
+    driver.on_password = Some(Reply::Refused);
+    for _ in 0..3 {
+        let permit = driver.machine.permit();
+        if let Clearance::Denied(denied) = log_in(&mut driver, permit) {
+            assert!(matches!(denied, Denied::Rejected { .. }), "{denied:?}");
+        }
+    }
+    assert_eq!(driver.passwords(), 1);
+}
