@@ -1,5 +1,9 @@
-//! What crosses the crates: conformance of both adapters and the quickstart. The code of the
-//! README is compiled and run here.
+//! What crosses the crates: the reference model that the model checker and the properties share,
+//! conformance of both adapters, and the quickstart. The code of the README is compiled and run here.
+
+pub mod broken;
+pub mod model;
+pub mod world;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

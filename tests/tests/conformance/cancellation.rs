@@ -3,18 +3,20 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use simacan_auth_emulator::{Endpoint, Fault};
+use simacan_auth::Status;
+use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 
 use crate::subject::{Flavour, MultiThread, Reqwest, Subject, reqwest_client, send};
-use crate::world::{PATIENCE, World, assert_accepted, assert_status, eventually};
+use crate::world::{Gate, PATIENCE, World, assert_accepted, assert_status, eventually};
 
 on_both_runtimes! {
     i14_the_first_caller_is_dropped_at_any_await_point,
     i14_the_first_caller_is_dropped_while_the_server_answers,
     i14_all_callers_are_dropped_while_the_server_answers,
+    what_follows_a_refused_refresh_is_not_left_to_a_caller_who_is_gone,
 }
 
 /// Polls at most `n` times.
@@ -71,9 +73,7 @@ fn dropped_while_the_server_answers<F: Flavour>(callers: usize, dropped: usize) 
             // One after the other, so that the first is the first.
             tokio::task::yield_now().await;
         }
-        while world.counters().refreshes_received == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| world.counters().refreshes_received > 0).await;
         let rest = tasks.split_off(dropped);
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
         let mut outcomes = Vec::new();
@@ -98,6 +98,36 @@ fn i14_all_callers_are_dropped_while_the_server_answers<F: Flavour>() {
     dropped_while_the_server_answers::<F>(50, 50);
 }
 
+fn what_follows_a_refused_refresh_is_not_left_to_a_caller_who_is_gone<F: Flavour>() {
+    let gate = Gate::default();
+    let world = World::start(World::settings(), gate.options());
+    let subject: Reqwest<F> = world.logged_in();
+    world.revoke();
+    world.emulate(Emulator::revoke_refresh_tokens);
+    gate.close();
+    subject.runtime.block_on(async {
+        let (client, request) = (subject.client.clone(), world.post("/x", "x"));
+        let only = tokio::spawn(async move { send(&client, request).await });
+        until(|| world.counters().refreshes_received == 1).await;
+        only.abort();
+        assert!(only.await.is_err());
+        gate.open();
+        // Nobody asks, but the task goes on.
+        let logged_in = || matches!(subject.client.status(), Status::Authenticated { .. });
+        until(logged_in).await;
+    });
+    world.assert_exchanges(1, 1);
+}
+
+/// As `eventually`, for tasks.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "in vain");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 #[test]
 fn dropping_the_client_in_the_middle_of_an_exchange_leaves_nothing_behind() {
     let world = World::new();
@@ -108,9 +138,7 @@ fn dropping_the_client_in_the_middle_of_an_exchange_leaves_nothing_behind() {
         let request = world.get("/x");
         let only = client;
         let task = tokio::spawn(async move { send(&only, request).await });
-        while world.counters().passwords_received == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| world.counters().passwords_received > 0).await;
         task.abort();
     });
     eventually("the connection is closed", || {
@@ -127,9 +155,7 @@ fn a_caller_dropped_during_its_target_request_costs_nothing() {
     subject.runtime.block_on(async {
         let (client, request) = (subject.client.clone(), world.post("/slow", "slow"));
         let call = tokio::spawn(async move { send(&client, request).await });
-        while world.counters().targets_received == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| world.counters().targets_received > 0).await;
         call.abort();
     });
     assert_status(&subject.send(world.get("/x")), StatusCode::OK);

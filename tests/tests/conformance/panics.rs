@@ -1,9 +1,10 @@
-//! Panics in what the user brings along: the others go on.
+//! Panics and standstills in what the user brings along: the others go on.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use http::Request;
@@ -11,7 +12,7 @@ use simacan_auth::Event;
 use simacan_auth_ureq::Body;
 
 use crate::subject::{Plan, Subject, Ureq};
-use crate::world::{PATIENCE, World, assert_accepted, within};
+use crate::world::{PATIENCE, World, assert_accepted, eventually, within};
 
 conformance! {
     i6_a_callback_that_panics_when_an_exchange_starts_holds_up_nobody,
@@ -128,4 +129,44 @@ fn an_early_refresh_whose_carrier_panics_is_carried_by_the_next() {
         }
     });
     world.assert_exchanges(1, 1);
+}
+
+/// A thread that is to carry an exchange stands still before it does. The others wait for the exchange's
+/// time-out and the grace, and then go on without it.
+#[test]
+fn i6_a_carrier_that_stands_still_does_not_freeze_the_others() {
+    let world = World::new();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(Some(released));
+    let plan = world.plan();
+    let inner = plan.on_event;
+    let subject = Ureq::build(Plan {
+        exchange_timeout: Duration::from_millis(200),
+        on_event: Box::new(move |event| {
+            inner(event);
+            if matches!(event, Event::ExchangeStarted { .. }) {
+                let first = released.lock().unwrap().take();
+                let _ = first.map(|released| released.recv_timeout(2 * PATIENCE));
+            }
+        }),
+        ..plan
+    });
+    let standing = thread::spawn({
+        let (subject, request) = (subject.clone(), world.post("/standing", "standing"));
+        move || subject.send(request)
+    });
+    eventually("the first exchange is started", || {
+        world.events.exchanges() == 1
+    });
+    let outcomes = within(PATIENCE, "callers of an exchange that stands still", {
+        let (subject, crowd) = (subject.clone(), world.crowd(20));
+        move || subject.send_all(crowd)
+    });
+    assert_accepted(&outcomes);
+    world.assert_exchanges(1, 0);
+    // When it goes on, its exchange is made, and the answer changes nothing.
+    drop(release);
+    assert_accepted(&[standing.join().unwrap()]);
+    assert_accepted(&subject.send_all(world.crowd(20)));
+    world.assert_exchanges(2, 0);
 }

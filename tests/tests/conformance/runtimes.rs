@@ -1,12 +1,13 @@
 //! Runtimes that end or fall asleep: nobody hangs, and one password follows at most.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use simacan_auth_emulator::{Endpoint, Fault};
 use tokio::runtime::Runtime;
 
-use crate::cancellation::poll_at_most;
+use crate::cancellation::{poll_at_most, until};
 use crate::subject::{CurrentThread, Flavour, MultiThread, Plan, reqwest_client, send};
 use crate::world::{PATIENCE, World, assert_accepted, within};
 
@@ -34,9 +35,7 @@ fn i6_a_runtime_is_shut_down_in_the_middle_of_an_exchange<F: Flavour>() {
             let client = client.clone();
             tokio::spawn(async move { send(&client, request).await });
         }
-        while world.counters().refreshes_received == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| world.counters().refreshes_received > 0).await;
     });
     shut_down(runtime);
     next_is_served::<F>(&world, client);
@@ -52,9 +51,7 @@ fn i6_a_runtime_is_shut_down_in_the_middle_of_a_login<F: Flavour>() {
         let client = client.clone();
         let request = world.post("/x", "x");
         tokio::spawn(async move { send(&client, request).await });
-        while world.counters().passwords_received == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| world.counters().passwords_received > 0).await;
     });
     shut_down(runtime);
     next_is_served::<F>(&world, client);
@@ -146,20 +143,20 @@ fn i6_a_runtime_that_nobody_polls_does_not_freeze_the_others() {
     );
     assert_eq!(world.events.exchanges(), 1);
 
-    let awake = MultiThread::runtime();
+    let awake = Arc::new(MultiThread::runtime());
     let start = Instant::now();
-    let tasks: Vec<_> = world
-        .crowd(20)
-        .into_iter()
-        .map(|request| {
-            let client = client.clone();
-            awake.spawn(async move { send(&client, request).await })
-        })
-        .collect();
-    let outcomes: Vec<_> = tasks
-        .into_iter()
-        .map(|task| awake.block_on(task).unwrap())
-        .collect();
+    let tasks = world.crowd(20).into_iter().map(|request| {
+        let client = client.clone();
+        awake.spawn(async move { send(&client, request).await })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    let outcomes = within(PATIENCE, "callers of an exchange that nobody polls", {
+        let awake = awake.clone();
+        move || {
+            let outcomes = tasks.into_iter().map(|task| awake.block_on(task).unwrap());
+            outcomes.collect::<Vec<_>>()
+        }
+    });
     assert_accepted(&outcomes);
     assert!(start.elapsed() >= Duration::from_millis(200));
     world.assert_exchanges(1, 0);

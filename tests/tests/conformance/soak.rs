@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::StatusCode;
 use simacan_auth::{Denied, Status};
 use simacan_auth_emulator::{Emulator, Endpoint, FaultRates, What};
 
@@ -13,10 +12,7 @@ use crate::world::{HOUR, REFRESH_IS_DUE, World, eventually};
 const BATCHES: usize = 50;
 const BATCH: usize = 40;
 
-/// Longer than the first guard of a target.
-const GUARD: Duration = Duration::from_secs(10);
-
-/// Each with 1%, and the exchanges, of which there are few, with 4%.
+/// Each fault, so many times in a thousand.
 fn rates(each: u16) -> FaultRates {
     FaultRates {
         request_lost: each,
@@ -31,6 +27,7 @@ fn rates(each: u16) -> FaultRates {
 }
 
 fn soak<S: Subject>(seed: u64) {
+    // There are few exchanges, so each fault strikes 4% of them.
     let exchanges = rates(40);
     let targets = FaultRates {
         delayed: 10,
@@ -43,7 +40,10 @@ fn soak<S: Subject>(seed: u64) {
         .with_fault_rates_at(Endpoint::Refresh, exchanges)
         .with_fault_rates_at(Endpoint::Target, targets);
     let world = World::with(settings);
-    let subject: S = world.subject();
+    let mut plan = world.plan();
+    // What takes longer is skipped, not waited for: the spacing of logins.
+    plan.config.patience = Duration::from_secs(1);
+    let subject = S::build(plan);
     for batch in 0..BATCHES {
         settle(&world, &subject);
         match batch % 10 {
@@ -83,13 +83,6 @@ fn send_until_accepted<S: Subject>(world: &World, subject: &S, mut left: Vec<usi
         let mut until = None;
         for (i, outcome) in left.into_iter().zip(outcomes) {
             match outcome {
-                // A token that is revoked while its refresh is on the way is dead on arrival: the
-                // second 401 is delivered (I7), and may have started a guard.
-                Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
-                    again.push(i);
-                    let guarded = world.clock.timestamp().saturating_add(GUARD);
-                    until = until.max(Some(guarded));
-                }
                 Ok(response) => assert!(response.status().is_success(), "{response:?}"),
                 Err(Trouble::Denied(Denied::Unavailable { until: at, .. })) => {
                     again.push(i);

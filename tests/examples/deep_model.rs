@@ -1,0 +1,44 @@
+//! As the test `model`, with budgets and a limit of one's own:
+//!
+//! ```text
+//! cargo run --release -p simacan-auth-tests --example deep_model -- \
+//!     requests=1 clock=2 network=2 revocations=1 credentials=1 leaves=1 callers=3 limit=100000000
+//! ```
+//!
+//! Explores all interleavings within the budgets, to their ends; `limit` stops it after so many
+//! generated states. Prints the distinct states, the depth and the time.
+
+use simacan_auth_tests::model::{Budget, Histories};
+use simacan_auth_tests::world::Rules;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut rules = Rules::default();
+    let mut limit = None;
+    let mut budget = Budget {
+        requests: 1,
+        clock: 2,
+        network: 2,
+        revocations: 1,
+        credentials: 1,
+        leaves: 0,
+    };
+    for argument in std::env::args().skip(1) {
+        let (name, number) = argument
+            .split_once('=')
+            .ok_or("arguments are name=number")?;
+        let small = || number.parse::<u8>();
+        match name {
+            "requests" => budget.requests = small()?,
+            "clock" => budget.clock = small()?,
+            "network" => budget.network = small()?,
+            "revocations" => budget.revocations = small()?,
+            "credentials" => budget.credentials = small()?,
+            "leaves" => budget.leaves = small()?,
+            "callers" => rules.callers = number.parse()?,
+            "limit" => limit = Some(number.parse()?),
+            _ => return Err(format!("there is no {name}").into()),
+        }
+    }
+    Histories::new(rules, budget).explore("deep", limit);
+    Ok(())
+}

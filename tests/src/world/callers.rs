@@ -1,0 +1,298 @@
+//! The callers, and the targets' side of them.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, StatusCode};
+use simacan_auth::{Clearance, Generation, Permit, Ticket, Timestamp, Verdict};
+
+use super::ghost::Standing;
+use super::step::AtTarget;
+use super::violation::Violation;
+use super::{Subject, TARGETS, World};
+
+/// Someone who sends one target request after another.
+#[derive(Debug, Default)]
+pub(super) struct Caller {
+    phase: Phase,
+    /// How often this request was sent (I7).
+    sends: u8,
+    /// The generation whose 401 makes this a retry.
+    unauthorized: Option<Generation>,
+}
+
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    Idle,
+    Waiting {
+        permit: Permit,
+        woken: bool,
+    },
+    Sent {
+        ticket: Ticket,
+        token: HeaderValue,
+    },
+}
+
+impl Caller {
+    pub(super) fn wake(&mut self) {
+        if let Phase::Waiting { woken, .. } = &mut self.phase {
+            *woken = true;
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Idle)
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { .. })
+    }
+
+    pub(super) fn is_woken(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { woken: true, .. })
+    }
+
+    pub(super) fn is_sent(&self) -> bool {
+        matches!(self.phase, Phase::Sent { .. })
+    }
+
+    pub(super) fn fork(&self) -> Self {
+        let phase = match &self.phase {
+            Phase::Idle => Phase::Idle,
+            Phase::Waiting { permit, woken } => Phase::Waiting {
+                permit: permit.fork(),
+                woken: *woken,
+            },
+            Phase::Sent { ticket, token } => Phase::Sent {
+                ticket: ticket.fork(),
+                token: token.clone(),
+            },
+        };
+        Self { phase, ..*self }
+    }
+
+    pub(super) fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        (self.sends, self.unauthorized).hash(&mut hasher);
+        match &self.phase {
+            Phase::Idle => 0.hash(&mut hasher),
+            Phase::Waiting { permit, woken } => {
+                (1, woken).hash(&mut hasher);
+                permit.fingerprint(hasher);
+            }
+            Phase::Sent { ticket, token } => {
+                token.as_bytes().hash(&mut hasher);
+                ticket.fingerprint(hasher);
+            }
+        }
+    }
+}
+
+impl<S: Subject> World<S> {
+    pub(super) fn ask(&mut self, index: u16) -> Result<(), Violation> {
+        let (index, host) = (usize::from(index), usize::from(index % 2));
+        let caller = &mut self.callers[index];
+        let permit = match std::mem::take(&mut caller.phase) {
+            Phase::Idle => {
+                *caller = Caller::default();
+                self.subject.machine().permit()
+            }
+            Phase::Waiting {
+                permit,
+                woken: true,
+            } => permit,
+            other => {
+                caller.phase = other;
+                return Ok(());
+            }
+        };
+        let now = Timestamp::from_millis(self.now);
+        let mut request = Request::new(());
+        *request.uri_mut() = TARGETS[host].clone();
+        let must_go = caller.sends == 0 && self.ghost.is_good(self.now);
+        let clearance = self.subject.authorize(now, permit, &mut request);
+        let token = request.headers_mut().remove(AUTHORIZATION);
+        let caller = &mut self.callers[index];
+        match clearance {
+            Clearance::Go(ticket) => {
+                caller.sends += 1;
+                if caller.sends > 1 + u8::from(caller.unauthorized.is_some()) {
+                    let n = caller.sends;
+                    return Violation::found(7, format!("caller {index} is let through {n} times"));
+                }
+                if caller
+                    .unauthorized
+                    .is_some_and(|old| ticket.generation() <= old)
+                {
+                    return Violation::found(7, "a retry goes out with the token that got the 401");
+                }
+                let token = token.unwrap_or(HeaderValue::from_static(""));
+                caller.phase = Phase::Sent {
+                    ticket,
+                    token: token.clone(),
+                };
+                self.check_token(&token)
+            }
+            _ if must_go => {
+                Violation::found(14, format!("caller {index} waits despite a good token"))
+            }
+            _ if token.is_some() => {
+                Violation::found(8, "a token is on a request that was not cleared")
+            }
+            Clearance::Wait(permit) => {
+                let woken = false;
+                caller.phase = Phase::Waiting { permit, woken };
+                Ok(())
+            }
+            Clearance::Denied(denied) => {
+                *caller = Caller::default();
+                if self.secrets {
+                    self.look_for_secrets(&format!("{denied} {denied:?}"))?;
+                }
+                Ok(())
+            }
+            Clearance::Foreign(origin) => Violation::found(6, format!("{origin} is not foreign")),
+        }
+    }
+
+    /// What goes out is what was received last, and still good.
+    fn check_token(&self, token: &HeaderValue) -> Result<(), Violation> {
+        let Some(held) = &self.ghost.held else {
+            return Violation::found(14, "a token goes out that is not this user's");
+        };
+        if token.as_bytes().strip_prefix(b"Bearer ") != Some(held.access.as_bytes()) {
+            return Violation::found(14, "the token that goes out is not the last received");
+        }
+        if held.has_expired(self.now) {
+            return Violation::found(14, "a token goes out that has expired");
+        }
+        if held.standing == Standing::Condemned {
+            return Violation::found(14, "a token goes out that a 401 has condemned");
+        }
+        Ok(())
+    }
+
+    /// A new request would get the good token.
+    pub(super) fn probe(&self) -> Result<(), Violation> {
+        let mut subject = self.subject.fork();
+        let mut request = Request::new(());
+        *request.uri_mut() = TARGETS[0].clone();
+        let permit = subject.machine().permit();
+        let now = Timestamp::from_millis(self.now);
+        match subject.authorize(now, permit, &mut request) {
+            Clearance::Go(_) => self.check_token(&request.headers()[AUTHORIZATION]),
+            other => Violation::found(14, format!("a token was lost: {other:?}")),
+        }
+    }
+
+    pub(super) fn ask_foreign(&mut self, index: u16) -> Result<(), Violation> {
+        const FOREIGN: [&str; 4] = [
+            "http://tracking.services.simacan.com/",
+            "https://tracking.services.simacan.com.example/",
+            "https://tracking-stg.services.simacan.com/",
+            "https://tracking.services.simacan.com:8443/",
+        ];
+        let uri = FOREIGN[usize::from(index) % FOREIGN.len()];
+        let mut request = Request::new(());
+        *request.uri_mut() = http::Uri::from_static(uri);
+        let permit = self.subject.machine().permit();
+        let now = Timestamp::from_millis(self.now);
+        let clearance = self.subject.authorize(now, permit, &mut request);
+        if matches!(clearance, Clearance::Foreign(_)) && request.headers().is_empty() {
+            return Ok(());
+        }
+        Violation::found(8, format!("{clearance:?} for {uri}"))
+    }
+
+    pub(super) fn answer(&mut self, index: u16, answer: AtTarget) -> Result<(), Violation> {
+        let (index, host) = (usize::from(index), usize::from(index % 2));
+        let time = self.time();
+        let caller = &mut self.callers[index];
+        let (ticket, token) = match std::mem::take(&mut caller.phase) {
+            Phase::Sent { ticket, token } => (ticket, token),
+            other => {
+                caller.phase = other;
+                return Ok(());
+            }
+        };
+        let status = match answer {
+            AtTarget::Lost => {
+                *caller = Caller::default();
+                return Ok(());
+            }
+            AtTarget::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            AtTarget::Honest => {
+                let mut request = Request::new([]);
+                *request.uri_mut() = TARGETS[host].clone();
+                request.headers_mut().insert(AUTHORIZATION, token);
+                let response = self.emulator.respond(time, &request);
+                response.map_or(StatusCode::BAD_GATEWAY, |response| response.status())
+            }
+        };
+        let generation = ticket.generation();
+        let current = self.subject.machine().generation();
+        if status == StatusCode::UNAUTHORIZED {
+            self.reviewed = Some(host);
+            self.is_stale = generation < current;
+            if generation == current
+                && let Some(held) = &mut self.ghost.held
+                && held.standing == Standing::Good
+                && held.has_expired(self.now)
+            {
+                held.standing = Standing::Unsure;
+            }
+        }
+        let verdict = self
+            .subject
+            .review(Timestamp::from_millis(self.now), ticket, status);
+        let caller = &mut self.callers[index];
+        match verdict {
+            Verdict::Deliver => *caller = Caller::default(),
+            Verdict::Retry(_) if status != StatusCode::UNAUTHORIZED => {
+                return Violation::found(7, format!("a retry after {status}"));
+            }
+            Verdict::Retry(permit) => {
+                caller.unauthorized = Some(generation);
+                let woken = true;
+                caller.phase = Phase::Waiting { permit, woken };
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self, index: u16) {
+        self.callers[usize::from(index)] = Caller::default();
+    }
+
+    /// Whether this caller could do this now.
+    pub fn is_idle(&self, caller: u16) -> bool {
+        self.callers[usize::from(caller)].is_idle()
+    }
+
+    /// Whether this caller waits for a token.
+    pub fn is_waiting(&self, caller: u16) -> bool {
+        self.callers[usize::from(caller)].is_waiting()
+    }
+
+    /// Whether this caller waits and was told to ask again.
+    pub fn is_woken(&self, caller: u16) -> bool {
+        self.callers[usize::from(caller)].is_woken()
+    }
+
+    /// Whether a request of this caller is at its target.
+    pub fn is_sent(&self, caller: u16) -> bool {
+        self.callers[usize::from(caller)].is_sent()
+    }
+
+    /// A number for each caller, that says in what it differs from others.
+    pub(super) fn caller_digest(&self, index: usize, extra: u8) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.relative(&mut hasher, |hasher| {
+            hasher.write_usize(index % 2);
+            hasher.write_u8(extra);
+            self.callers[index].fingerprint(hasher);
+        });
+        hasher.finish()
+    }
+}

@@ -1,0 +1,245 @@
+//! What the checks remember, and the checks of what the machine sends.
+
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use http::Request;
+
+use super::step::Login;
+use super::violation::Violation;
+
+const HOUR: u64 = 3_600_000;
+
+/// The expiry of a token whose server did not say.
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// What has happened as far as the invariants ask. It is no part of the machine and decides nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Ghost {
+    /// The tokens that were received last, if they are still this user's.
+    pub(super) held: Option<Held>,
+    /// Whether since then a refresh was refused (I1).
+    pub(super) door_open: bool,
+    /// The credentials that the program has set last and that changed something.
+    pub(super) login: Login,
+    /// A bit for each of those whose refusal was received (I2).
+    pub(super) refused: u8,
+    /// Milliseconds that went by, however often the clock was set back.
+    pub(super) elapsed: u64,
+    /// When passwords left in the last hour (I13).
+    passwords: VecDeque<u64>,
+    /// When the 401s of each target started refreshes in the last hour (I15).
+    started: [VecDeque<u64>; 2],
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) access: Arc<str>,
+    pub(super) refresh: Option<Arc<str>>,
+    /// The emulator's number for them, and when it made them.
+    pub(super) made: (u64, u64),
+    pub(super) received: u64,
+    pub(super) expires: u64,
+    pub(super) standing: Standing,
+    /// Whether the clock has ever shown its end: then it may be used or not, whatever the clock shows
+    /// since.
+    pub(super) has_ended: bool,
+    /// Whether a 401 has ever condemned it. Without a refresh token, that opens the way to the password
+    /// for good (section 3), even if the token is used again in an outage (section 4).
+    pub(super) was_condemned: bool,
+}
+
+/// What the 401s so far mean for the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Standing {
+    Good,
+    /// One came after its expiry.
+    Unsure,
+    Condemned,
+}
+
+impl Held {
+    /// Section 5: at its expiry, or if the clock was set back to before its receipt.
+    pub(super) fn has_expired(&self, now: u64) -> bool {
+        self.expires != NEVER && (now >= self.expires || now + 60_000 < self.received)
+    }
+}
+
+/// What an exchange carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Carried {
+    Password(Login),
+    Refresh,
+}
+
+impl Ghost {
+    pub(super) fn new() -> Self {
+        Self {
+            held: None,
+            door_open: false,
+            login: Login::Alice,
+            refused: 0,
+            elapsed: 0,
+            passwords: VecDeque::new(),
+            started: Default::default(),
+        }
+    }
+
+    pub(super) fn is_good(&self, now: u64) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|held| held.standing == Standing::Good && !held.has_ended)
+            && self
+                .held
+                .as_ref()
+                .is_some_and(|held| !held.has_expired(now))
+    }
+
+    /// The clock has been set.
+    pub(super) fn look_at(&mut self, now: u64) {
+        if let Some(held) = &mut self.held {
+            held.has_ended |= held.has_expired(now);
+        }
+    }
+
+    pub(super) fn stand(&mut self, standing: Standing) {
+        if let Some(held) = &mut self.held {
+            held.standing = standing;
+            held.was_condemned |= standing == Standing::Condemned;
+        }
+    }
+
+    /// This password was refused. A token that a 401 had condemned is not usable again: the attempts have
+    /// ended with an answer (section 4).
+    pub(super) fn refuse(&mut self, login: Login) {
+        self.refused |= login.bit();
+        if let Some(held) = &mut self.held {
+            held.has_ended |= held.standing != Standing::Good;
+        }
+    }
+
+    pub(super) fn has_refused(&self, login: Login) -> bool {
+        self.refused & login.bit() != 0
+    }
+
+    /// Something goes to the auth server: may it?
+    pub(super) fn check_exchange(
+        &mut self,
+        now: u64,
+        request: &Request<Vec<u8>>,
+    ) -> Result<Carried, Violation> {
+        let body = std::str::from_utf8(request.body()).unwrap_or_default();
+        match request.uri().to_string().as_str() {
+            "https://auth-service.services.simacan.com/api/v1/auth/refresh" => {
+                self.check_refresh(body)
+            }
+            "https://auth-service.services.simacan.com/api/v1/auth/password" => {
+                self.check_password(now, body)
+            }
+            uri => Violation::found(8, format!("a secret goes to {uri}")),
+        }
+    }
+
+    fn check_refresh(&self, body: &str) -> Result<Carried, Violation> {
+        let current = self.held.as_ref().and_then(|held| held.refresh.as_deref());
+        if current.is_none() || body.strip_prefix("refresh_token=") != current {
+            return Violation::found(3, "a refresh token was sent that is not the last received");
+        }
+        if self.door_open {
+            return Violation::found(3, "a refresh token was sent again after its refusal");
+        }
+        Ok(Carried::Refresh)
+    }
+
+    fn check_password(&mut self, now: u64, body: &str) -> Result<Carried, Violation> {
+        let sent = |login: &Login| {
+            body.strip_prefix("username=")
+                .and_then(|rest| rest.strip_prefix(login.user()))
+                .and_then(|rest| rest.strip_prefix("&password="))
+                == Some(login.password())
+        };
+        let Some(login) = Login::ALL.into_iter().find(sent) else {
+            return Violation::found(1, "a password was sent that nobody has given");
+        };
+        if self.has_refused(login) {
+            return Violation::found(
+                2,
+                format!("{login:?}'s password was sent after its refusal"),
+            );
+        }
+        if login != self.login {
+            return Violation::found(1, format!("{login:?}'s password was sent, now replaced"));
+        }
+        if let Some(held) = &self.held
+            && !self.door_open
+            && (held.refresh.is_some() || (self.is_good(now) && !held.was_condemned))
+        {
+            return Violation::found(1, "the password was sent while a refresh token is alive");
+        }
+        self.check_pace()?;
+        Ok(Carried::Password(login))
+    }
+
+    /// With the default config: three are free, then 30 s doubling to 15 min; an hour without resets it.
+    /// Time is what went by: a clock that is set back gains nothing.
+    fn check_pace(&mut self) -> Result<(), Violation> {
+        let now = self.elapsed;
+        if self.passwords.back().is_some_and(|last| now - last >= HOUR) {
+            self.passwords.clear();
+        }
+        if let (Some(last), Some(n)) = (self.passwords.back(), self.passwords.len().checked_sub(3))
+        {
+            let spacing = 900_000.min(30_000 << n.min(10));
+            if now - last < spacing {
+                let since = now - last;
+                return Violation::found(
+                    12,
+                    format!("a password left {since} ms after the last, not {spacing} ms"),
+                );
+            }
+        }
+        self.passwords.push_back(now);
+        let in_the_hour = self.passwords.iter().filter(|at| now - **at < HOUR).count();
+        if in_the_hour > 12 {
+            return Violation::found(13, format!("{in_the_hour} passwords left in an hour"));
+        }
+        if self.passwords.len() > 64 {
+            // More of them change neither the spacing nor the hour.
+            self.passwords.pop_front();
+        }
+        Ok(())
+    }
+
+    /// A 401 of this target has started a refresh. Twice the limit of a window: any hour touches two.
+    pub(super) fn count_started(&mut self, host: usize) -> Result<(), Violation> {
+        let now = self.elapsed;
+        let started = &mut self.started[host];
+        while started.front().is_some_and(|at| now - *at >= HOUR) {
+            started.pop_front();
+        }
+        started.push_back(now);
+        if started.len() > 120 {
+            let n = started.len();
+            return Violation::found(
+                15,
+                format!("target {host} started {n} refreshes in an hour"),
+            );
+        }
+        Ok(())
+    }
+
+    /// All that a later check depends on, but for the times of `started`: a history that a model
+    /// checker reaches is too short for I15 to depend on them.
+    pub(super) fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        (self.door_open, self.login, self.refused).hash(&mut hasher);
+        for at in &self.passwords {
+            (self.elapsed - at).min(HOUR).hash(&mut hasher);
+        }
+        self.held.is_some().hash(&mut hasher);
+        if let Some(held) = &self.held {
+            (held.made, held.received, held.expires, held.standing).hash(&mut hasher);
+            (held.refresh.is_some(), held.has_ended, held.was_condemned).hash(&mut hasher);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! I6: whoever waits is answered, once the others behave.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::{Mutex, PoisonError};
+
+use super::step::{Body, Clock, Step};
+use super::violation::Violation;
+use super::{Subject, World};
+
+/// The worlds that are known to settle, by number: those that a search has met do not settle again.
+#[derive(Debug, Default)]
+pub struct Settled(Mutex<HashSet<u64>>);
+
+impl<S: Subject> World<S> {
+    /// From here on network, servers and driver keep their promises: lets them, in a copy, until nobody
+    /// waits any more.
+    pub fn settle(&self) -> Result<(), Violation> {
+        self.settle_or_meet(None)
+    }
+
+    /// As [`settle`](Self::settle), or until it meets a world that is known to.
+    pub fn settle_or_meet(&self, settled: Option<&Settled>) -> Result<(), Violation> {
+        let callers = 0..u16::try_from(self.callers.len()).unwrap_or(u16::MAX);
+        if !callers.clone().any(|caller| self.is_waiting(caller)) {
+            return Ok(());
+        }
+        let mut world = self.fork();
+        world.emulator.answer_targets_as_usual();
+        let began = world.ghost.elapsed;
+        // Each caller asks after each of some attempts, refused refresh and login included.
+        let most = 40 + 10 * self.callers.len();
+        let mut history = Vec::new(); // printed only if need be
+        let mut passed = Vec::new();
+        let printed = |history: &[Step]| -> String {
+            let steps: Vec<_> = history.iter().map(Step::to_string).collect();
+            format!(": {}", steps.join("; "))
+        };
+        for _ in 0..most {
+            let is_over = !callers.clone().any(|caller| world.is_waiting(caller));
+            if let Some(Settled(settled)) = settled {
+                let mut hasher = DefaultHasher::new();
+                world.fingerprint(&mut hasher, &[]);
+                let digest = hasher.finish();
+                let mut settled = settled.lock().unwrap_or_else(PoisonError::into_inner);
+                if is_over || settled.contains(&digest) {
+                    settled.extend(passed);
+                    return Ok(());
+                }
+                passed.push(digest);
+            } else if is_over {
+                return Ok(());
+            }
+            let woken = callers.clone().find(|caller| world.is_woken(*caller));
+            let step = if let Some(caller) = woken {
+                Step::Ask(caller)
+            } else if world.is_asked() {
+                Step::Serve
+            } else if world.is_answered() {
+                Step::Deliver(Body::Intact)
+            } else if world.wait.is_some() {
+                Step::Clock(Clock::ToWait)
+            } else {
+                let history = printed(&history);
+                return Violation::found(6, format!("nobody will ever wake who waits{history}"));
+            };
+            history.push(step);
+            world.apply(step)?;
+            let seconds = (world.ghost.elapsed - began) / 1000;
+            if seconds > 300 {
+                let history = printed(&history);
+                return Violation::found(6, format!("someone waits for {seconds} s{history}"));
+            }
+        }
+        let history = printed(&history);
+        Violation::found(
+            6,
+            format!("someone still waits after {most} steps{history}"),
+        )
+    }
+}

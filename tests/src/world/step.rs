@@ -1,0 +1,175 @@
+//! The vocabulary of all histories.
+
+use std::fmt;
+
+/// One thing that happens in a [`World`](super::World). One that can't happen just now changes
+/// nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// A caller asks for a token: an idle one for a new request, one that was woken again.
+    Ask(u16),
+    /// An idle caller wants to send its token where it may not go.
+    AskForeign(u16),
+    /// A caller's target has answered, or not.
+    Answer(u16, AtTarget),
+    /// A caller goes away, whatever it was waiting for.
+    Leave(u16),
+    /// The auth server receives the exchange and handles it; its answer is on the way.
+    Serve,
+    /// That answer arrives.
+    Deliver(Body),
+    /// The exchange never arrives at the server, and its driver says so.
+    LoseRequest,
+    /// It was handled, but the answer is lost.
+    LoseAnswer,
+    /// The driver gives up on an exchange whose request is still on its way.
+    TimeOut,
+    /// A request that the driver has given up on arrives after all.
+    StrayArrives,
+    /// The auth server answers without handling the request.
+    Refuse(AtServer),
+    /// Time goes by, or the clock is set.
+    Clock(Clock),
+    /// The platform ends all access tokens early.
+    RevokeAccess,
+    /// The platform ends all refresh tokens early.
+    RevokeRefresh,
+    /// The platform changes Alice's password, from the first to the second.
+    ChangePassword,
+    /// The program gets other credentials.
+    Replace(Login),
+    /// From now on the second target answers 401 whatever the token.
+    Stubborn,
+}
+
+/// What becomes of a request at its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AtTarget {
+    /// It is answered according to its token.
+    Honest,
+    /// It is answered 503.
+    Unavailable,
+    /// No answer comes.
+    Lost,
+}
+
+/// How an answer of the auth server arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Body {
+    /// As it was sent.
+    Intact,
+    /// Its first half.
+    Truncated,
+    /// As a 200 with something else in it.
+    Garbage,
+}
+
+/// An answer of an auth server that has other worries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AtServer {
+    /// 503.
+    Unavailable,
+    /// 429, with a `Retry-After` of this many seconds.
+    TooMany(u32),
+    /// 404, which is the configuration's fault.
+    NotFound,
+    /// A redirect.
+    Redirect,
+}
+
+/// What the clock does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Clock {
+    /// It comes to the time that the machine waits for.
+    ToWait,
+    /// It comes to ten seconds before the expiry of the access token: its refresh is due.
+    NearExpiry,
+    /// It comes to the expiry of the access token.
+    ToExpiry,
+    /// It goes on by this many seconds.
+    On(u32),
+    /// It is set back by this many seconds.
+    Back(u32),
+}
+
+/// Whose credentials, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Login {
+    /// Alice's, good until [`Step::ChangePassword`].
+    Alice,
+    /// Alice's, good since then.
+    AliceNew,
+    /// Alice's, never good.
+    AliceWrong,
+    /// Another user's.
+    Bob,
+}
+
+impl Login {
+    pub(crate) const ALL: [Self; 4] = [Self::Alice, Self::AliceNew, Self::AliceWrong, Self::Bob];
+
+    pub(super) fn user(self) -> &'static str {
+        if self == Self::Bob { "bob" } else { "alice" }
+    }
+
+    pub(super) fn password(self) -> &'static str {
+        match self {
+            Self::Alice => "first-pa55word",
+            Self::AliceNew => "second-pa55word",
+            Self::AliceWrong => "wrong-pa55word",
+            Self::Bob => "bobs-pa55word",
+        }
+    }
+
+    pub(super) fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask(caller) => write!(f, "caller {caller} asks for a token"),
+            Self::AskForeign(caller) => write!(f, "caller {caller} asks for a foreign target"),
+            Self::Answer(caller, AtTarget::Honest) => {
+                write!(f, "the target answers caller {caller}")
+            }
+            Self::Answer(caller, AtTarget::Unavailable) => {
+                write!(f, "the target answers caller {caller} with 503")
+            }
+            Self::Answer(caller, AtTarget::Lost) => {
+                write!(f, "the target's answer to caller {caller} is lost")
+            }
+            Self::Leave(caller) => write!(f, "caller {caller} goes away"),
+            Self::Serve => f.write_str("the auth server handles the exchange"),
+            Self::Deliver(Body::Intact) => f.write_str("its answer arrives"),
+            Self::Deliver(Body::Truncated) => f.write_str("half of its answer arrives"),
+            Self::Deliver(Body::Garbage) => f.write_str("garbage arrives in place of its answer"),
+            Self::LoseRequest => f.write_str("the exchange is lost on its way to the server"),
+            Self::LoseAnswer => f.write_str("the answer of the auth server is lost"),
+            Self::TimeOut => f.write_str("the driver gives up on the exchange, still on its way"),
+            Self::StrayArrives => f.write_str("an exchange that was given up arrives after all"),
+            Self::Refuse(AtServer::Unavailable) => f.write_str("the auth server answers 503"),
+            Self::Refuse(AtServer::TooMany(seconds)) => {
+                write!(f, "the auth server answers 429, retry after {seconds} s")
+            }
+            Self::Refuse(AtServer::NotFound) => f.write_str("the auth server answers 404"),
+            Self::Refuse(AtServer::Redirect) => f.write_str("the auth server redirects"),
+            Self::Clock(Clock::ToWait) => f.write_str("time goes by until the machine wants it"),
+            Self::Clock(Clock::NearExpiry) => {
+                f.write_str("time goes by until 10 s before the token expires")
+            }
+            Self::Clock(Clock::ToExpiry) => f.write_str("time goes by until the token expires"),
+            Self::Clock(Clock::On(seconds)) => write!(f, "{seconds} s go by"),
+            Self::Clock(Clock::Back(seconds)) => write!(f, "the clock is set back by {seconds} s"),
+            Self::RevokeAccess => f.write_str("the platform ends all access tokens"),
+            Self::RevokeRefresh => f.write_str("the platform ends all refresh tokens"),
+            Self::ChangePassword => f.write_str("the platform changes Alice's password"),
+            Self::Replace(Login::Alice) => f.write_str("credentials: Alice's first"),
+            Self::Replace(Login::AliceNew) => f.write_str("credentials: Alice's second"),
+            Self::Replace(Login::AliceWrong) => f.write_str("credentials: Alice's, wrong"),
+            Self::Replace(Login::Bob) => f.write_str("credentials: Bob's"),
+            Self::Stubborn => f.write_str("the second target begins to answer 401 only"),
+        }
+    }
+}

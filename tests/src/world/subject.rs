@@ -1,0 +1,84 @@
+//! The machine under test, or one that is broken on purpose.
+
+use std::hash::Hasher;
+
+use http::{Request, Response, StatusCode};
+use simacan_auth::{
+    Clearance, Event, ExchangeId, Machine, Output, Permit, Ticket, Timestamp, TransportFailure,
+    Verdict,
+};
+
+/// A [`Machine`], or something around one. The methods do what those of the same name do.
+#[expect(missing_docs, reason = "they are the machine's")]
+pub trait Subject: Sized + Send + Sync + 'static {
+    fn machine(&self) -> &Machine;
+    fn machine_mut(&mut self) -> &mut Machine;
+    #[must_use]
+    fn fork(&self) -> Self;
+
+    fn fingerprint(&self, hasher: &mut dyn Hasher) {
+        self.machine().fingerprint(hasher);
+    }
+
+    fn authorize(
+        &mut self,
+        now: Timestamp,
+        permit: Permit,
+        request: &mut Request<()>,
+    ) -> Clearance {
+        self.machine_mut().authorize(now, permit, request)
+    }
+
+    fn review(&mut self, now: Timestamp, ticket: Ticket, status: StatusCode) -> Verdict {
+        self.machine_mut().review(now, ticket, status)
+    }
+
+    fn handle_response(&mut self, now: Timestamp, id: ExchangeId, response: Response<Vec<u8>>) {
+        self.machine_mut().handle_response(now, id, response);
+    }
+
+    fn handle_failure(&mut self, now: Timestamp, id: ExchangeId, failure: TransportFailure) {
+        self.machine_mut().handle_failure(now, id, failure);
+    }
+
+    fn poll(&mut self, now: Timestamp) -> Out {
+        self.machine_mut().poll(now).into()
+    }
+}
+
+impl Subject for Machine {
+    fn machine(&self) -> &Machine {
+        self
+    }
+
+    fn machine_mut(&mut self) -> &mut Machine {
+        self
+    }
+
+    fn fork(&self) -> Self {
+        Self::fork(self)
+    }
+}
+
+/// [`Output`], with a body that a broken machine can write.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "they are the machine's")]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+pub enum Out {
+    Transmit(ExchangeId, Request<Vec<u8>>),
+    Event(Event),
+    Wait(Option<Timestamp>),
+}
+
+impl From<Output> for Out {
+    fn from(output: Output) -> Self {
+        match output {
+            Output::Transmit(transmit) => Self::Transmit(
+                transmit.exchange,
+                transmit.request.map(|body| body.as_ref().to_vec()),
+            ),
+            Output::Event(event) => Self::Event(event),
+            Output::Wait(until) => Self::Wait(until),
+        }
+    }
+}

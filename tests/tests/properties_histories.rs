@@ -1,0 +1,374 @@
+//! Long random histories in the world of the model checker: thousands of steps, years, hundreds of
+//! callers. All invariants are checked after every step.
+//!
+//! The seed is fixed, so that every run is the same; `SIMACAN_SEED=n` takes another. A failing case
+//! prints its seed and the shortest history that was found.
+
+use std::fmt;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
+use simacan_auth::{
+    Cause, Clearance, Config, Credentials, LoginOutcome, Machine, Output, Provider, Refresh,
+    RefreshOutcome, Session, Timestamp, TransportFailure, Verdict,
+};
+use simacan_auth_emulator::{Reuse, Rotation};
+use simacan_auth_tests::world::{
+    AtServer, AtTarget, Body, Clock, Login, Rules, Step, Violation, World,
+};
+
+/// Prints as a person reads it.
+struct Printed(Vec<Step>);
+
+impl fmt::Debug for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .zip(1..)
+            .try_for_each(|(step, n)| write!(f, "\n{n:5}. {step}"))
+    }
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("SIMACAN_SEED").ok();
+    given.and_then(|seed| seed.parse().ok()).unwrap_or(1)
+}
+
+/// Runs `cases` of them; a failing one is printed with its seed.
+fn hold<T: fmt::Debug>(
+    cases: u32,
+    strategy: &impl Strategy<Value = T>,
+    test: impl Fn(T) -> Result<(), TestCaseError>,
+    print: impl Fn(T) -> String,
+) {
+    let seed = seed();
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        ..ProptestConfig::default()
+    };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    match runner.run(strategy, test) {
+        Ok(()) => {}
+        Err(TestError::Fail(why, case)) => panic!("SIMACAN_SEED={seed}: {why}{}", print(case)),
+        Err(TestError::Abort(why)) => panic!("SIMACAN_SEED={seed}: {why}"),
+    }
+}
+
+fn any_login() -> impl Strategy<Value = Login> {
+    proptest::sample::select(vec![
+        Login::Alice,
+        Login::AliceNew,
+        Login::AliceWrong,
+        Login::Bob,
+    ])
+}
+
+/// Half of the steps are what a good day is made of.
+fn any_step(callers: u16) -> impl Strategy<Value = Step> {
+    let seconds = prop_oneof![
+        0..5u32,
+        20..4000u32,
+        Just(3600),
+        Just(86_400),
+        Just(2_000_000)
+    ];
+    let clock = prop_oneof![
+        6 => Just(Clock::ToWait),
+        2 => Just(Clock::NearExpiry),
+        2 => Just(Clock::ToExpiry),
+        4 => seconds.clone().prop_map(Clock::On),
+        1 => seconds.prop_map(Clock::Back),
+    ];
+    let refusal = prop_oneof![
+        Just(AtServer::Unavailable),
+        (0..5000u32).prop_map(AtServer::TooMany),
+        Just(AtServer::NotFound),
+        Just(AtServer::Redirect),
+    ];
+    prop_oneof![
+        60 => (0..callers).prop_map(Step::Ask),
+        30 => (0..callers).prop_map(|caller| Step::Answer(caller, AtTarget::Honest)),
+        3 => (0..callers).prop_map(|caller| Step::Answer(caller, AtTarget::Unavailable)),
+        3 => (0..callers).prop_map(|caller| Step::Answer(caller, AtTarget::Lost)),
+        3 => (0..callers).prop_map(Step::Leave),
+        1 => (0..callers).prop_map(Step::AskForeign),
+        30 => Just(Step::Serve),
+        30 => Just(Step::Deliver(Body::Intact)),
+        2 => Just(Step::Deliver(Body::Truncated)),
+        2 => Just(Step::Deliver(Body::Garbage)),
+        3 => Just(Step::LoseRequest),
+        3 => Just(Step::LoseAnswer),
+        3 => Just(Step::TimeOut),
+        3 => Just(Step::StrayArrives),
+        5 => refusal.prop_map(Step::Refuse),
+        40 => clock.prop_map(Step::Clock),
+        4 => Just(Step::RevokeAccess),
+        2 => Just(Step::RevokeRefresh),
+        1 => Just(Step::ChangePassword),
+        2 => any_login().prop_map(Step::Replace),
+    ]
+}
+
+/// Platforms that differ in what they do with tokens.
+fn any_rules(callers: u16, secrets: bool) -> impl Strategy<Value = (Rules, bool)> {
+    let life = prop_oneof![4 => Just(3600u64), 1 => Just(0), 1 => 1..20u64, 1 => Just(10_000_000)];
+    let rotation = prop_oneof![
+        4 => Just(Rotation::Rotate),
+        1 => Just(Rotation::KeepOld),
+        1 => Just(Rotation::NoRefreshTokens),
+    ];
+    let reuse = prop_oneof![Just(Reuse::Refuse), Just(Reuse::RevokeFamily)];
+    let switches = any::<(bool, bool, u64)>();
+    (life, rotation, reuse, switches).prop_map(move |(life, rotation, reuse, switches)| {
+        let (keep_alive, is_stubborn, seed) = switches;
+        let mut rules = Rules {
+            callers,
+            secrets,
+            ..Rules::default()
+        };
+        rules.settings = rules.settings.with_rotation(rotation).with_reuse(reuse);
+        rules.config = Config::default();
+        rules.config.keep_alive = keep_alive;
+        rules.config.seed = seed;
+        (rules.with_access_token_life(life), is_stubborn)
+    })
+}
+
+fn live(rules: Rules, is_stubborn: bool, steps: &[Step]) -> Result<(), Violation> {
+    let mut world = World::new(rules);
+    if is_stubborn {
+        world.apply(Step::Stubborn)?;
+    }
+    for (step, n) in steps.iter().zip(1..) {
+        world.apply(*step)?;
+        if n % 16 == 0 {
+            world.settle()?;
+        }
+    }
+    world.settle().map(drop)
+}
+
+/// Leaves out what the violation does not need: proptest's own way to do so takes hours here.
+fn shorten(
+    rules: &Rules,
+    is_stubborn: bool,
+    mut steps: Vec<Step>,
+) -> (Option<Violation>, Vec<Step>) {
+    let fails = |steps: &[Step]| live(rules.clone(), is_stubborn, steps).err();
+    let mut found = fails(&steps);
+    let mut chunk = steps.len();
+    while chunk > 0 {
+        let mut at = 0;
+        while at < steps.len() {
+            let end = (at + chunk).min(steps.len());
+            let shorter = [&steps[..at], &steps[end..]].concat();
+            let same = fails(&shorter).filter(|new| {
+                found
+                    .as_ref()
+                    .is_some_and(|old| old.invariant == new.invariant)
+            });
+            if same.is_some() {
+                (found, steps) = (same, shorter);
+            } else {
+                at = end;
+            }
+        }
+        chunk /= 2;
+    }
+    (found, steps)
+}
+
+fn histories(cases: u32, callers: u16, length: usize, secrets: bool) {
+    let strategy = (
+        any_rules(callers, secrets),
+        vec(any_step(callers), length / 2..length),
+    );
+    hold(
+        cases,
+        &strategy,
+        |((rules, is_stubborn), steps)| {
+            live(rules, is_stubborn, &steps).map_err(|found| TestCaseError::fail(found.to_string()))
+        },
+        |((rules, is_stubborn), steps)| {
+            let (found, steps) = shorten(&rules, is_stubborn, steps);
+            let found = found.map_or_else(String::new, |found| found.to_string());
+            let steps = Printed(steps);
+            format!("\n{found}\nstubborn: {is_stubborn}, {rules:?}{steps:?}")
+        },
+    );
+}
+
+#[test]
+fn long_histories_of_a_few_callers_keep_all_invariants() {
+    histories(100, 4, 4000, false);
+}
+
+#[test]
+fn long_histories_of_hundreds_of_callers_keep_all_invariants() {
+    histories(20, 300, 6000, false);
+}
+
+#[test]
+fn i9_nothing_that_is_printed_holds_a_secret() {
+    histories(20, 3, 1000, true);
+}
+
+/// What the auth server may answer to one exchange.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Tokens,
+    NoRefreshToken,
+    Refused,
+    Unavailable,
+    Nothing,
+}
+
+fn answer(answer: Answer, n: usize) -> Option<http::Response<Vec<u8>>> {
+    let refresh = format!(r#","refresh_token":"r{n}""#);
+    let (status, body) = match answer {
+        Answer::Tokens => (
+            200,
+            format!(r#"{{"access_token":"a{n}","token_type":"bearer"{refresh}}}"#),
+        ),
+        Answer::NoRefreshToken => (
+            200,
+            format!(r#"{{"access_token":"a{n}","token_type":"bearer"}}"#),
+        ),
+        Answer::Refused => (401, String::new()),
+        Answer::Unavailable => (503, String::new()),
+        Answer::Nothing => return None,
+    };
+    let response = http::Response::builder()
+        .status(status)
+        .body(body.into_bytes());
+    Some(response.expect("it is well formed"))
+}
+
+/// What the typestate sends, one request for each answer; a good token gets a 401.
+fn typestate(answers: &[Answer]) -> Vec<Vec<u8>> {
+    enum Any {
+        Unauthenticated(Session<simacan_auth::Unauthenticated>),
+        Refreshing(Session<simacan_auth::Refreshing>),
+        ReLogin(Session<simacan_auth::ReLogin>),
+    }
+    let refused = |session: Session<simacan_auth::Authenticated>, now| match session
+        .refresh(now, Cause::Unauthorized)
+    {
+        Refresh::Refreshing(session) => Any::Refreshing(session),
+        Refresh::ReLogin(session) => Any::ReLogin(session),
+        Refresh::NotYet(_) => unreachable!("the token was refused"),
+    };
+    let now = Timestamp::from_millis(0);
+    let credentials = Credentials::new("u", "p");
+    let mut session = Any::Unauthenticated(Session::new(Provider::simacan(), credentials));
+    let mut sent = Vec::new();
+    for (given, n) in answers.iter().zip(0..) {
+        let response = answer(*given, n);
+        session = match session {
+            Any::Unauthenticated(session) => {
+                let (request, exchange) = session.begin(now);
+                sent.push(request.body().to_vec());
+                match response {
+                    None => Any::Unauthenticated(exchange.fail()),
+                    Some(response) => match exchange.receive(now, response) {
+                        LoginOutcome::Authenticated(session) => refused(session, now),
+                        LoginOutcome::Failed(session, _) => Any::Unauthenticated(session),
+                        LoginOutcome::Rejected(_) => return sent,
+                    },
+                }
+            }
+            Any::Refreshing(session) => {
+                let (request, exchange) = session.begin(now);
+                sent.push(request.body().to_vec());
+                match response {
+                    None => Any::Refreshing(exchange.fail()),
+                    Some(response) => match exchange.receive(now, response) {
+                        RefreshOutcome::Authenticated(session) => refused(session, now),
+                        RefreshOutcome::Failed(session, _) => Any::Refreshing(session),
+                        RefreshOutcome::ReLogin(session) => Any::ReLogin(session),
+                    },
+                }
+            }
+            Any::ReLogin(session) => {
+                let (request, exchange) = session.begin(now);
+                sent.push(request.body().to_vec());
+                match response {
+                    None => Any::ReLogin(exchange.fail()),
+                    Some(response) => match exchange.receive(now, response) {
+                        LoginOutcome::Authenticated(session) => refused(session, now),
+                        LoginOutcome::Failed(session, _) => Any::ReLogin(session),
+                        LoginOutcome::Rejected(_) => return sent,
+                    },
+                }
+            }
+        };
+    }
+    sent
+}
+
+/// What the machine sends when each of its tokens gets a 401 and there is always demand. A day goes by
+/// before each try, so that its pacing plays no part.
+fn machine(answers: &[Answer]) -> Vec<Vec<u8>> {
+    let credentials = Credentials::new("u", "p");
+    let mut machine = Machine::new(Provider::simacan(), credentials, Config::default());
+    let mut sent = Vec::new();
+    let mut now = Timestamp::from_millis(0);
+    for _ in 0..10 * answers.len() {
+        now = now.saturating_add(std::time::Duration::from_secs(86_400));
+        let mut request = http::Request::get("https://a.services.simacan.com/")
+            .body(())
+            .expect("a URI");
+        let permit = machine.permit();
+        if let Clearance::Go(ticket) = machine.authorize(now, permit, &mut request)
+            && let Verdict::Retry(_) = machine.review(now, ticket, http::StatusCode::UNAUTHORIZED)
+        {
+        }
+        loop {
+            match machine.poll(now) {
+                Output::Transmit(transmit) => {
+                    let n = sent.len();
+                    let Some(given) = answers.get(n) else {
+                        return sent;
+                    };
+                    sent.push(transmit.request.body().to_vec());
+                    if let Some(response) = answer(*given, n) {
+                        machine.handle_response(now, transmit.exchange, response);
+                    } else {
+                        let failure = TransportFailure::timed_out();
+                        machine.handle_failure(now, transmit.exchange, failure);
+                    }
+                }
+                Output::Event(_) => {}
+                Output::Wait(_) => break,
+            }
+        }
+    }
+    sent
+}
+
+#[test]
+fn typestate_and_machine_send_the_same() {
+    let answers = proptest::sample::select(vec![
+        Answer::Tokens,
+        Answer::Tokens,
+        Answer::NoRefreshToken,
+        Answer::Refused,
+        Answer::Unavailable,
+        Answer::Nothing,
+    ]);
+    hold(
+        500,
+        &vec(answers, 0..30),
+        |answers| {
+            prop_assert_eq!(typestate(&answers), machine(&answers));
+            Ok(())
+        },
+        |answers| format!("\n{answers:?}"),
+    );
+}
