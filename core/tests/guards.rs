@@ -334,3 +334,24 @@ fn i6_a_login_that_the_guard_holds_back_for_long_is_denied_and_says_why() {
     driver.advance(30 * SECOND);
     assert!(driver.passwords() > passwords, "`until` is no promise");
 }
+
+/// The platform revokes all tokens while an early refresh is on its way, so that the next one is dead
+/// on arrival: the first 401 has started no refresh, and the second is worth one.
+#[test]
+fn i15_a_401_that_joins_a_refresh_under_way_has_started_none() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR - 30 * SECOND);
+    let ticket = driver.go(); // starts an early refresh
+    let permit = driver.retry_after_401(ticket);
+    let permit = driver.wait_with(permit);
+    driver.reply(&TOKENS);
+    let ticket = driver.go_with(permit);
+    driver.deliver(ticket, 401); // sent twice by now (I7)
+    assert!(driver.is_flying(), "the dead token is replaced");
+    driver.reply(&TOKENS);
+    // Now it is this target's 401 that has started the refresh which is no use.
+    let ticket = driver.go();
+    driver.deliver(ticket, 401);
+    assert!(!driver.is_flying());
+    assert_eq!(driver.refreshes(), 2);
+}

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use simacan_auth::{Config, Credentials, Event, Machine, Provider, Timestamp};
@@ -87,6 +88,7 @@ impl Builder {
         let exchange_agent = exchange_agent(&agent, self.exchange_timeout);
         Client {
             agent,
+            draining: Arc::default(),
             driver: Driver::new(
                 Machine::new(self.provider, self.credentials, self.config),
                 exchange_agent,

@@ -37,6 +37,12 @@
 //!   sent with [`Client::send_once`].
 //! - **The thread that finds an exchange due carries it.** Others wait only if they have no token.
 //!
+//! # Logs
+//!
+//! No error, event or `Debug` of this library holds a secret. ureq itself writes what goes over the wire
+//! to the `log` crate at the level `trace`, tokens and password included: keep `ureq` and
+//! `ureq_proto` at `debug` or above.
+//!
 //! # TLS
 //!
 //! The features `rustls` (the default), `rustls-no-provider` and `native-tls` are ureq's. Choose here, not

@@ -148,7 +148,10 @@ impl Machine {
                 // Nothing can be started, so the token is left to those who can use it.
                 return Some(self.round.failed());
             }
-            if let Err(until) = self.targets.admit(now, &self.config, origin, generation) {
+            // One that joins a refresh under way starts none, so it proves nothing about the next token.
+            if !self.round.is_open()
+                && let Err(until) = self.targets.admit(now, &self.config, origin, generation)
+            {
                 self.tell(Event::TargetGuarded { until });
                 return None;
             }
