@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! cargo run --release -p simacan-auth-tests --example deep_model -- \
-//!     requests=1 clock=2 network=2 revocations=1 credentials=1 leaves=1 callers=3 limit=100000000
+//!     requests=1 clock=1 network=1 revocations=1 credentials=1 leaves=0 callers=3
 //! ```
 //!
-//! Explores all interleavings within the budgets, to their ends; `limit` stops it after so many
-//! generated states. Prints the distinct states, the depth and the time.
+//! These are the default: all their interleavings are 28.6 million distinct states, which take some
+//! minutes and 10 GB of memory. `limit=n` stops after so many generated states. Prints the distinct
+//! states, the depth and the time.
 
 use simacan_auth_tests::model::{Budget, Histories};
 use simacan_auth_tests::world::Rules;
@@ -16,8 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut limit = None;
     let mut budget = Budget {
         requests: 1,
-        clock: 2,
-        network: 2,
+        clock: 1,
+        network: 1,
         revocations: 1,
         credentials: 1,
         leaves: 0,

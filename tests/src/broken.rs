@@ -3,23 +3,29 @@
 //! Each has one defect that a client of this kind is known to have. They stand around a [`Machine`],
 //! since nothing in the core can be made to misbehave.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use simacan_auth::{
     Clearance, Event, ExchangeId, Machine, Permit, Status, Ticket, Timestamp, TransportFailure,
     Verdict,
 };
 
-use crate::world::{Out, Subject};
+use crate::world::{Out, Subject, World};
 
 /// A machine with a defect.
-#[derive(Debug)]
 pub struct Broken {
     machine: Machine,
     defect: Defect,
     /// The first refresh that was sent.
     first_refresh: Option<Vec<u8>>,
+    /// What was sent last.
+    last_sent: Vec<u8>,
+    /// When it was polled last.
+    latest: Timestamp,
+    /// How many requests were authorized.
+    authorized: u32,
 }
 
 /// What is wrong with it.
@@ -41,6 +47,20 @@ pub enum Defect {
     BeginsTwice,
     /// Logs in when a refresh has failed (I1).
     LogsInTooSoon,
+    /// Puts the token on whatever request it is given (I8).
+    SendsTokenAbroad,
+    /// Shows in its `Debug` what it has sent (I9).
+    PrintsWhatItSends,
+    /// Takes an outage for a refusal (I10).
+    EndsAtOutage,
+    /// Wants to be polled again at once (I11).
+    Spins,
+    /// Begins anew when the clock is set back (I12, by way of I1).
+    ForgetsWhenSetBack,
+    /// Does nothing until the clock is back where it was (I12, by way of I6).
+    WaitsForTheClock,
+    /// Takes each request for one to another target (I15).
+    ForgetsTargets,
 }
 
 impl Broken {
@@ -50,7 +70,20 @@ impl Broken {
             machine,
             defect,
             first_refresh: None,
+            last_sent: Vec::new(),
+            latest: Timestamp::from_millis(0),
+            authorized: 0,
         }
+    }
+}
+
+impl fmt::Debug for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {:?}", self.defect, self.machine)?;
+        if self.defect == Defect::PrintsWhatItSends {
+            f.write_str(&String::from_utf8_lossy(&self.last_sent))?;
+        }
+        Ok(())
     }
 }
 
@@ -68,12 +101,14 @@ impl Subject for Broken {
             machine: self.machine.fork(),
             defect: self.defect,
             first_refresh: self.first_refresh.clone(),
+            last_sent: self.last_sent.clone(),
+            ..*self
         }
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         self.machine.fingerprint(hasher);
-        self.first_refresh.hash(&mut hasher);
+        (&self.first_refresh, self.latest).hash(&mut hasher);
     }
 
     fn authorize(
@@ -85,7 +120,19 @@ impl Subject for Broken {
         if self.defect == Defect::DropsGoodToken && self.machine.in_flight().is_some() {
             return Clearance::Wait(permit);
         }
-        self.machine.authorize(now, permit, request)
+        self.authorized += 1;
+        let target = match self.defect {
+            Defect::SendsTokenAbroad => "https://tracking.services.simacan.com/".to_owned(),
+            Defect::ForgetsTargets => {
+                format!("https://t{}.services.simacan.com/", self.authorized)
+            }
+            _ => return self.machine.authorize(now, permit, request),
+        };
+        let target = target.parse().expect("it is a URI");
+        let uri = std::mem::replace(request.uri_mut(), target);
+        let clearance = self.machine.authorize(now, permit, request);
+        *request.uri_mut() = uri;
+        clearance
     }
 
     fn review(&mut self, now: Timestamp, ticket: Ticket, status: StatusCode) -> Verdict {
@@ -93,8 +140,7 @@ impl Subject for Broken {
         match self.defect {
             Defect::ForgetsGeneration if is_401 => {
                 let mut request = Request::new(());
-                *request.uri_mut() =
-                    http::Uri::from_static("https://tracking.services.simacan.com/");
+                *request.uri_mut() = Uri::from_static("https://tracking.services.simacan.com/");
                 let permit = self.machine.permit();
                 match self.machine.authorize(now, permit, &mut request) {
                     Clearance::Go(current) => self.machine.review(now, current, status),
@@ -109,7 +155,10 @@ impl Subject for Broken {
         }
     }
 
-    fn handle_response(&mut self, now: Timestamp, id: ExchangeId, response: Response<Vec<u8>>) {
+    fn handle_response(&mut self, now: Timestamp, id: ExchangeId, mut response: Response<Vec<u8>>) {
+        if self.defect == Defect::EndsAtOutage && response.status().is_server_error() {
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+        }
         if self.defect == Defect::RepeatsRefusedPassword
             && response.status() == StatusCode::UNAUTHORIZED
         {
@@ -135,13 +184,26 @@ impl Subject for Broken {
             let failure = TransportFailure::timed_out();
             self.machine.handle_failure(now, id, failure);
         }
+        if now < self.latest && self.machine.in_flight().is_none() {
+            match self.defect {
+                Defect::ForgetsWhenSetBack => self.machine = World::<Machine>::alice(),
+                Defect::WaitsForTheClock => return Out::Wait(Some(self.latest)),
+                _ => {}
+            }
+        }
+        self.latest = now;
         match self.machine.poll(now).into() {
+            Out::Wait(Some(_)) if self.defect == Defect::Spins => Out::Wait(Some(now)),
             Out::Transmit(id, mut request) if self.defect == Defect::KeepsOldRefreshToken => {
                 if request.uri().path().ends_with("refresh") {
                     let body = std::mem::take(request.body_mut());
                     let first = self.first_refresh.get_or_insert(body);
                     request.body_mut().clone_from(first);
                 }
+                Out::Transmit(id, request)
+            }
+            Out::Transmit(id, request) => {
+                self.last_sent.clone_from(request.body());
                 Out::Transmit(id, request)
             }
             Out::Event(Event::LoggedIn { .. } | Event::Refreshed { .. })

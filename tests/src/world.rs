@@ -256,7 +256,7 @@ impl<S: Subject> World<S> {
             self.probe()?;
         }
         if self.secrets {
-            self.look_for_secrets(&format!("{:?}", self.subject.machine()))?;
+            self.look_for_secrets(&format!("{:?}", self.subject))?;
         }
         Ok(())
     }

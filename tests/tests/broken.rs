@@ -1,11 +1,14 @@
-//! The checks catch what they are for, each by its number.
+//! The checks catch what they are for, each by its number. All fifteen are here; I12 is the others
+//! under a clock that is set back.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::iter::repeat_n;
+use std::time::Duration;
 
 use simacan_auth_tests::broken::{Broken, Defect};
 use simacan_auth_tests::model::{Budget, Histories, Node};
-use simacan_auth_tests::world::{Rules, Step, Violation, World};
+use simacan_auth_tests::world::{AtTarget, Body, Clock, Rules, Step, Subject, Violation, World};
 
 /// The first violation that is met, breadth first, and the steps that lead there.
 fn first_violation(defect: Defect, budget: Budget) -> Option<(Violation, Vec<Step>)> {
@@ -133,4 +136,113 @@ fn i1_a_machine_that_logs_in_when_a_refresh_has_failed() {
             ..QUIET
         },
     );
+}
+
+#[test]
+fn i10_a_machine_that_ends_at_an_outage() {
+    is_caught(
+        Defect::EndsAtOutage,
+        10,
+        Budget {
+            network: 1,
+            ..QUIET
+        },
+    );
+}
+
+#[test]
+fn i11_a_machine_that_spins() {
+    is_caught(
+        Defect::Spins,
+        11,
+        Budget {
+            network: 1,
+            ..QUIET
+        },
+    );
+}
+
+#[test]
+fn i12_a_machine_that_begins_anew_when_the_clock_is_set_back() {
+    is_caught(Defect::ForgetsWhenSetBack, 1, Budget { clock: 1, ..QUIET });
+}
+
+#[test]
+fn i12_a_machine_that_waits_for_a_clock_that_is_set_back() {
+    is_caught(Defect::WaitsForTheClock, 6, Budget { clock: 1, ..QUIET });
+}
+
+/// The number of what is found when this happens to a broken machine.
+fn violated_by(defect: Defect, rules: Rules, steps: impl IntoIterator<Item = Step>) -> Option<u8> {
+    let broken = Broken::new(World::<Broken>::alice(), defect);
+    violated_in(World::around(rules, broken), steps)
+}
+
+fn violated_in<S: Subject>(
+    mut world: World<S>,
+    steps: impl IntoIterator<Item = Step>,
+) -> Option<u8> {
+    let found = steps.into_iter().find_map(|step| world.apply(step).err());
+    found.map(|violation| violation.invariant)
+}
+
+const LOG_IN: [Step; 4] = [
+    Step::Ask(0),
+    Step::Serve,
+    Step::Deliver(Body::Intact),
+    Step::Ask(0),
+];
+
+#[test]
+fn i8_a_machine_that_sends_its_token_abroad() {
+    let steps = LOG_IN.into_iter().chain([Step::AskForeign(0)]);
+    let found = violated_by(Defect::SendsTokenAbroad, Rules::default(), steps);
+    assert_eq!(found, Some(8));
+}
+
+#[test]
+fn i9_a_machine_that_prints_what_it_sends() {
+    let rules = Rules {
+        secrets: true,
+        ..Rules::default()
+    };
+    let found = violated_by(Defect::PrintsWhatItSends, rules, LOG_IN);
+    assert_eq!(found, Some(9));
+}
+
+/// Caller 1 sends a request in every five seconds to the target that always answers 401.
+#[test]
+fn i15_a_machine_that_forgets_its_targets() {
+    let request = [
+        Step::Ask(1),
+        Step::Answer(1, AtTarget::Honest),
+        Step::Serve,
+        Step::Deliver(Body::Intact),
+        Step::Ask(1),
+        Step::Answer(1, AtTarget::Honest),
+        Step::Clock(Clock::On(5)),
+    ];
+    let requests = repeat_n(request, 720).flatten();
+    let steps = || [Step::Stubborn].into_iter().chain(requests.clone());
+    let found = violated_by(Defect::ForgetsTargets, Rules::default(), steps());
+    assert_eq!(found, Some(15));
+    let healthy = World::new(Rules::default());
+    assert_eq!(violated_in(healthy, steps()), None);
+}
+
+/// By its config: nothing of the machine has to be broken for it.
+#[test]
+fn i13_a_machine_that_does_not_pace_its_logins() {
+    let again = [
+        Step::Ask(0),
+        Step::LoseRequest,
+        Step::Clock(Clock::ToWait),
+        Step::Ask(0),
+        Step::Clock(Clock::On(10)),
+    ];
+    let steps = || repeat_n(again, 40).flatten();
+    let mut rules = Rules::default();
+    assert_eq!(violated_in(World::new(rules.clone()), steps()), None);
+    rules.config.login_spacing.first = Duration::ZERO;
+    assert_eq!(violated_in(World::new(rules), steps()), Some(13));
 }

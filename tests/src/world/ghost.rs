@@ -181,7 +181,8 @@ impl Ghost {
         Ok(Carried::Password(login))
     }
 
-    /// With the default config: three are free, then 30 s doubling to 15 min; an hour without resets it.
+    /// I13 by its means, the spacing of section 5, which breaks sooner than the twelve of an hour. With
+    /// the default config: three are free, then 30 s doubling to 15 min; an hour without resets it.
     /// Time is what went by: a clock that is set back gains nothing.
     fn check_pace(&mut self) -> Result<(), Violation> {
         let now = self.elapsed;
@@ -194,7 +195,7 @@ impl Ghost {
             if now - last < spacing {
                 let since = now - last;
                 return Violation::found(
-                    12,
+                    13,
                     format!("a password left {since} ms after the last, not {spacing} ms"),
                 );
             }

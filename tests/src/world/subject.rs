@@ -1,5 +1,6 @@
 //! The machine under test, or one that is broken on purpose.
 
+use std::fmt;
 use std::hash::Hasher;
 
 use http::{Request, Response, StatusCode};
@@ -10,7 +11,7 @@ use simacan_auth::{
 
 /// A [`Machine`], or something around one. The methods do what those of the same name do.
 #[expect(missing_docs, reason = "they are the machine's")]
-pub trait Subject: Sized + Send + Sync + 'static {
+pub trait Subject: fmt::Debug + Sized + Send + Sync + 'static {
     fn machine(&self) -> &Machine;
     fn machine_mut(&mut self) -> &mut Machine;
     #[must_use]
