@@ -21,6 +21,7 @@ use simacan_auth::{Config, Credentials, Event, Machine, Provider, Status, Timest
 use simacan_auth_emulator::{Detail, Emulator, Place, Settings, Times};
 
 pub use liveness::Settled;
+pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
 pub use subject::{Out, Subject};
 pub use violation::Violation;
@@ -31,7 +32,7 @@ use wire::Wire;
 
 /// Where all histories begin.
 const START: u64 = 1_700_000_000_000;
-/// No clock leaves this range, some 110 years.
+/// No clock is set out of this range, some 110 years.
 const FIRST: u64 = 1_550_000_000_000;
 const LAST: u64 = 4_900_000_000_000;
 const HOSTS: [&str; 2] = [
@@ -279,15 +280,18 @@ impl<S: Subject> World<S> {
         let expiry = expiry.filter(|&at| at < LAST).unwrap_or(self.now);
         let until = match clock {
             Clock::Back(seconds) => {
-                self.now = (self.now - u64::from(seconds) * 1000).max(FIRST);
+                self.now = self
+                    .now
+                    .saturating_sub(u64::from(seconds) * 1000)
+                    .max(FIRST);
                 return self.ghost.look_at(self.now);
             }
+            // Whoever waits at the end of the range is answered too.
             Clock::ToWait => self.wait.unwrap_or(self.now),
-            Clock::NearExpiry => expiry - 10_000,
-            Clock::ToExpiry => expiry,
-            Clock::On(seconds) => self.now + u64::from(seconds) * 1000,
+            Clock::NearExpiry => expiry.saturating_sub(10_000).min(LAST),
+            Clock::ToExpiry => expiry.min(LAST),
+            Clock::On(seconds) => LAST.min(self.now + u64::from(seconds) * 1000),
         };
-        let until = until.min(LAST);
         self.ghost.elapsed += until.saturating_sub(self.now);
         self.now = until.max(self.now);
         self.ghost.look_at(self.now);
@@ -332,6 +336,11 @@ impl<S: Subject> World<S> {
             is_stale: self.is_stale,
             reviewed: self.reviewed,
         }
+    }
+
+    /// How much time went by, however often the clock was set back.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.ghost.elapsed)
     }
 
     /// The machine under test.

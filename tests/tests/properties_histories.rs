@@ -4,7 +4,9 @@
 //! The seed is fixed, so that every run is the same; `SIMACAN_SEED=n` takes another. A failing case
 //! prints its seed and the shortest history that was found.
 
+use std::cell::Cell;
 use std::fmt;
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,21 +16,8 @@ use simacan_auth::{
     RefreshOutcome, Session, Timestamp, TransportFailure, Verdict,
 };
 use simacan_auth_emulator::{Reuse, Rotation};
-use simacan_auth_tests::world::{
-    AtServer, AtTarget, Body, Clock, Login, Rules, Step, Violation, World,
-};
-
-/// Prints as a person reads it.
-struct Printed(Vec<Step>);
-
-impl fmt::Debug for Printed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .zip(1..)
-            .try_for_each(|(step, n)| write!(f, "\n{n:5}. {step}"))
-    }
-}
+use simacan_auth_tests::history::History;
+use simacan_auth_tests::world::{AtServer, AtTarget, Body, Clock, Login, Rules, Step};
 
 fn seed() -> u64 {
     let given = std::env::var("SIMACAN_SEED").ok();
@@ -140,68 +129,33 @@ fn any_rules(callers: u16, secrets: bool) -> impl Strategy<Value = (Rules, bool)
     })
 }
 
-fn live(rules: Rules, is_stubborn: bool, steps: &[Step]) -> Result<(), Violation> {
-    let mut world = World::new(rules);
-    if is_stubborn {
-        world.apply(Step::Stubborn)?;
-    }
-    for (step, n) in steps.iter().zip(1..) {
-        world.apply(*step)?;
-        if n % 16 == 0 {
-            world.settle()?;
-        }
-    }
-    world.settle().map(drop)
-}
-
-/// Leaves out what the violation does not need: proptest's own way to do so takes hours here.
-fn shorten(
-    rules: &Rules,
-    is_stubborn: bool,
-    mut steps: Vec<Step>,
-) -> (Option<Violation>, Vec<Step>) {
-    let fails = |steps: &[Step]| live(rules.clone(), is_stubborn, steps).err();
-    let mut found = fails(&steps);
-    let mut chunk = steps.len();
-    while chunk > 0 {
-        let mut at = 0;
-        while at < steps.len() {
-            let end = (at + chunk).min(steps.len());
-            let shorter = [&steps[..at], &steps[end..]].concat();
-            let same = fails(&shorter).filter(|new| {
-                found
-                    .as_ref()
-                    .is_some_and(|old| old.invariant == new.invariant)
-            });
-            if same.is_some() {
-                (found, steps) = (same, shorter);
-            } else {
-                at = end;
-            }
-        }
-        chunk /= 2;
-    }
-    (found, steps)
-}
-
 fn histories(cases: u32, callers: u16, length: usize, secrets: bool) {
     let strategy = (
         any_rules(callers, secrets),
         vec(any_step(callers), length / 2..length),
-    );
+    )
+        .prop_map(|((rules, is_stubborn), mut steps)| {
+            if is_stubborn {
+                steps.insert(0, Step::Stubborn);
+            }
+            History { rules, steps }
+        });
+    let lived = Cell::new(Duration::ZERO);
     hold(
         cases,
         &strategy,
-        |((rules, is_stubborn), steps)| {
-            live(rules, is_stubborn, &steps).map_err(|found| TestCaseError::fail(found.to_string()))
+        |history| match history.live() {
+            Ok(time) => {
+                lived.set(lived.get() + time);
+                Ok(())
+            }
+            Err(violation) => Err(TestCaseError::fail(violation.to_string())),
         },
-        |((rules, is_stubborn), steps)| {
-            let (found, steps) = shorten(&rules, is_stubborn, steps);
-            let found = found.map_or_else(String::new, |found| found.to_string());
-            let steps = Printed(steps);
-            format!("\n{found}\nstubborn: {is_stubborn}, {rules:?}{steps:?}")
-        },
+        |history| format!("\n{}", history.shorten()),
     );
+    let years = lived.get().as_secs() / (365 * 86_400);
+    println!("{cases} histories of {callers} callers: {years} years");
+    assert!(years >= u64::from(cases) / 4, "only {years} years went by");
 }
 
 #[test]
@@ -320,7 +274,7 @@ fn machine(answers: &[Answer]) -> Vec<Vec<u8>> {
     let mut sent = Vec::new();
     let mut now = Timestamp::from_millis(0);
     for _ in 0..10 * answers.len() {
-        now = now.saturating_add(std::time::Duration::from_secs(86_400));
+        now = now.saturating_add(Duration::from_secs(86_400));
         let mut request = http::Request::get("https://a.services.simacan.com/")
             .body(())
             .expect("a URI");

@@ -2,18 +2,36 @@
 
 use std::fmt;
 
+use arbitrary::{Arbitrary, Unstructured};
+
+/// The callers of an arbitrary history.
+pub(crate) const CALLERS: u16 = 6;
+
+fn any_caller(bytes: &mut Unstructured<'_>) -> arbitrary::Result<u16> {
+    bytes.int_in_range(0..=CALLERS - 1)
+}
+
+/// As often of a few minutes as of many years.
+fn any_seconds(bytes: &mut Unstructured<'_>) -> arbitrary::Result<u32> {
+    match bytes.int_in_range(0..=2)? {
+        0 => u8::arbitrary(bytes).map(u32::from),
+        1 => u16::arbitrary(bytes).map(u32::from),
+        _ => u32::arbitrary(bytes),
+    }
+}
+
 /// One thing that happens in a [`World`](super::World). One that can't happen just now changes
 /// nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// A caller asks for a token: an idle one for a new request, one that was woken again.
-    Ask(u16),
+    Ask(#[arbitrary(with = any_caller)] u16),
     /// An idle caller wants to send its token where it may not go.
-    AskForeign(u16),
+    AskForeign(#[arbitrary(with = any_caller)] u16),
     /// A caller's target has answered, or not.
-    Answer(u16, AtTarget),
+    Answer(#[arbitrary(with = any_caller)] u16, AtTarget),
     /// A caller goes away, whatever it was waiting for.
-    Leave(u16),
+    Leave(#[arbitrary(with = any_caller)] u16),
     /// The auth server receives the exchange and handles it; its answer is on the way.
     Serve,
     /// That answer arrives.
@@ -43,7 +61,7 @@ pub enum Step {
 }
 
 /// What becomes of a request at its target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AtTarget {
     /// It is answered according to its token.
     Honest,
@@ -54,7 +72,7 @@ pub enum AtTarget {
 }
 
 /// How an answer of the auth server arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// As it was sent.
     Intact,
@@ -65,12 +83,12 @@ pub enum Body {
 }
 
 /// An answer of an auth server that has other worries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AtServer {
     /// 503.
     Unavailable,
     /// 429, with a `Retry-After` of this many seconds.
-    TooMany(u32),
+    TooMany(#[arbitrary(with = any_seconds)] u32),
     /// 404, which is the configuration's fault.
     NotFound,
     /// A redirect.
@@ -78,7 +96,7 @@ pub enum AtServer {
 }
 
 /// What the clock does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Clock {
     /// It comes to the time that the machine waits for.
     ToWait,
@@ -87,13 +105,13 @@ pub enum Clock {
     /// It comes to the expiry of the access token.
     ToExpiry,
     /// It goes on by this many seconds.
-    On(u32),
+    On(#[arbitrary(with = any_seconds)] u32),
     /// It is set back by this many seconds.
-    Back(u32),
+    Back(#[arbitrary(with = any_seconds)] u32),
 }
 
 /// Whose credentials, and which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Login {
     /// Alice's, good until [`Step::ChangePassword`].
     Alice,

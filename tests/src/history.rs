@@ -1,0 +1,73 @@
+//! One history: how it is lived, shortened and printed.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::world::{Rules, Step, Violation, World};
+
+/// A world's rules, and what happens in it.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "they are what they are called")]
+pub struct History {
+    pub rules: Rules,
+    pub steps: Vec<Step>,
+}
+
+impl History {
+    /// Lets all of it happen, and says how much time went by in it. Now and then, and at the end, it is
+    /// checked that everyone who waits would be answered (I6).
+    pub fn live(&self) -> Result<Duration, Violation> {
+        let mut world = World::new(self.rules.clone());
+        for (step, n) in self.steps.iter().zip(1..) {
+            world.apply(*step)?;
+            if n % 16 == 0 {
+                world.settle()?;
+            }
+        }
+        world.settle()?;
+        Ok(world.elapsed())
+    }
+
+    /// Leaves out what its violation does not need. Proptest's own way to do so takes hours here.
+    #[must_use]
+    pub fn shorten(mut self) -> Self {
+        let Err(Violation { invariant, .. }) = self.live() else {
+            return self;
+        };
+        let mut chunk = self.steps.len();
+        while chunk > 0 {
+            let mut at = 0;
+            while at < self.steps.len() {
+                let mut shorter = self.clone();
+                let end = (at + chunk).min(shorter.steps.len());
+                shorter.steps.drain(at..end);
+                let same = |found: Violation| found.invariant == invariant;
+                if shorter.live().is_err_and(same) {
+                    self = shorter;
+                } else {
+                    at = end;
+                }
+            }
+            chunk /= 2;
+        }
+        self
+    }
+}
+
+/// What it violates, if anything, and its steps, for a person to read.
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Err(violation) = self.live() {
+            writeln!(f, "{violation}")?;
+        }
+        write!(f, "{:?}", self.rules)?;
+        let mut steps = self.steps.iter().zip(1..);
+        steps.try_for_each(|(step, n)| write!(f, "\n{n:5}. {step}"))
+    }
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
