@@ -131,3 +131,31 @@ impl Config {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressed_divides_every_time_and_nothing_else() {
+        let seconds = |n| Duration::from_secs(n);
+        let doubling = |first, longest| Doubling { first, longest };
+        let compressed = Config::default().compressed(10);
+        let expected = Config {
+            keep_alive: false,
+            seed: 0,
+            refresh_margin: seconds(6),
+            attempts: 3,
+            backoff: doubling(Duration::from_millis(25), seconds(3)),
+            cool_down: doubling(seconds(3), seconds(30)),
+            patience: seconds(3),
+            free_logins: 3,
+            login_spacing: doubling(seconds(3), seconds(90)),
+            login_reset: seconds(360),
+            target_guard: doubling(seconds(1), seconds(60)),
+            target_refreshes: 60,
+            target_window: seconds(360),
+        };
+        assert_eq!(format!("{compressed:?}"), format!("{expected:?}"));
+    }
+}

@@ -184,3 +184,51 @@ impl TargetGuards {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Origin;
+
+    /// What a seed draws is a promise: a failing history is replayed by its seed.
+    #[test]
+    fn a_seed_draws_what_it_always_drew() {
+        let mut jitter = Jitter::new(1);
+        let drawn = [(); 4].map(|()| jitter.up_to(Duration::from_secs(1)).as_nanos());
+        // SplitMix64.
+        assert_eq!(drawn, [566_561_575, 745_781_757, 971_002_753, 444_359_216]);
+        assert_eq!(jitter.up_to(Duration::ZERO), Duration::ZERO);
+        assert!(jitter.up_to(Duration::MAX) <= Duration::from_nanos(u64::MAX));
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Guards that have each started a refresh, and their origins.
+    fn guards(n: usize, now: Timestamp) -> TargetGuards {
+        let mut guards = TargetGuards::default();
+        for n in 0..n {
+            let host = format!("{n}.example");
+            let origin = Origin::new("https", &host, None).expect("https").id();
+            let generation = Generation::default();
+            let admitted = guards.admit(now, &Config::default(), origin, generation);
+            assert_eq!(admitted, Ok(()));
+        }
+        guards
+    }
+
+    #[test]
+    fn guards_are_forgotten_when_there_are_many_and_their_hour_is_over() {
+        let (start, other) = (Timestamp::from_millis(0), OriginId::NONE);
+        for (n, after, left) in [
+            (255, HOUR, 256), // a few can stay
+            (256, HOUR, 1),
+            (256, HOUR / 2, 257), // these still count
+        ] {
+            let mut guards = guards(n, start);
+            let now = start.saturating_add(after);
+            let admitted = guards.admit(now, &Config::default(), other, Generation::default());
+            assert_eq!(admitted, Ok(()));
+            assert_eq!(guards.0.len(), left, "{n} after {after:?}");
+        }
+    }
+}

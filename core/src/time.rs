@@ -29,6 +29,7 @@ impl Timestamp {
 
     /// The time this many milliseconds after 1970-01-01 00:00:00 UTC, or [`MAX`](Self::MAX).
     pub const fn from_millis(millis: u64) -> Self {
+        // Whichever branch takes the end itself, it is the end.
         if millis < Self::MAX.0 {
             Self(millis)
         } else {

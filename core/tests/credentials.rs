@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Driver, HOUR, MINUTE, Reply, SECOND};
+use common::{API, Driver, HOUR, MINUTE, Reply, SECOND};
 use simacan_auth::{Config, Denied, Event, Status};
 
 const TOKENS: Reply = Reply::Tokens("3600");
@@ -322,4 +322,48 @@ fn i6_a_caller_that_waits_is_answered_when_the_user_is_replaced_in_a_backoff() {
     assert_eq!(*driver.flying(), Driver::password("other", 2));
     driver.reply(&TOKENS);
     let _ticket = driver.go_with(permit);
+}
+
+/// The round that it waits for was over before it asked.
+#[test]
+fn i6_a_401_during_a_rejection_waits_for_what_comes_after_it() {
+    for failed_before in [false, true] {
+        let mut driver = new();
+        if failed_before {
+            driver.on_password = Some(Reply::Status(404));
+            let permit = driver.wait();
+            let _denied = driver.denied_with(permit);
+            driver.advance(MINUTE);
+            driver.on_password = None;
+        }
+        let permit = driver.wait();
+        driver.reply(&TOKENS);
+        let _ticket = driver.go_with(permit);
+        driver.advance(HOUR - 30 * SECOND);
+        let ticket = driver.go(); // which starts an early refresh
+        driver.reply(&Reply::Refused);
+        driver.reply(&Reply::Refused);
+        let permit = driver.retry_after_401(ticket);
+        driver.set_credentials("fleet", 2);
+        let permit = driver.wait_with(permit);
+        driver.advance(30 * SECOND); // the fourth password is not free
+        driver.reply(&TOKENS);
+        let _ticket = driver.go_with(permit);
+    }
+}
+
+/// What one target answered to the last user says nothing about the next.
+#[test]
+fn i15_another_user_is_not_guarded_for_the_last_one() {
+    let mut driver = Driver::for_an_hour();
+    driver.on_refresh = Some(TOKENS);
+    driver.send(API, || 401);
+    assert_eq!(driver.refreshes(), 1);
+    driver.advance(SECOND);
+    driver.send(API, || 401);
+    assert_eq!(driver.refreshes(), 1); // guarded
+    driver.set_credentials("other", 2);
+    driver.on_password = Some(TOKENS);
+    assert_eq!(driver.send(API, || 401), Some(401));
+    assert_eq!(driver.refreshes(), 2);
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{API, Driver, HOUR, MARK, MINUTE, OTHER_API, Reply, SECOND};
+use common::{API, Driver, HOUR, MARK, MILLI, MINUTE, OTHER_API, Reply, SECOND};
 use simacan_auth::{Clearance, Config, Denied, Permit, Status};
 
 const TOKENS: Reply = Reply::Tokens("3600");
@@ -115,4 +115,51 @@ fn i2_a_login_without_a_request_says_that_the_password_was_refused() {
         }
     }
     assert_eq!(driver.passwords(), 1);
+}
+
+fn keeping_alive(reply: &Reply) -> Driver {
+    let mut config = Config::default();
+    config.keep_alive = true;
+    Driver::logged_in(config, reply)
+}
+
+#[test]
+fn keep_alive_tries_again_after_the_cool_down_of_an_early_refresh_that_failed() {
+    let mut driver = keeping_alive(&TOKENS);
+    driver.on_refresh = Some(Reply::Status(404)); // one attempt a round
+    while driver.refreshes() == 0 {
+        driver.advance_to(driver.wake.expect("a refresh is scheduled"));
+    }
+    let first = driver.now;
+    assert_eq!(driver.wake, Some(first.saturating_add(30 * SECOND)));
+    driver.advance((30 * SECOND).saturating_sub(MILLI));
+    assert_eq!(driver.refreshes(), 1);
+    driver.on_refresh = Some(TOKENS);
+    driver.advance(MILLI);
+    assert_eq!(driver.refreshes(), 2);
+    assert_eq!(driver.go().generation().get(), 2);
+}
+
+#[test]
+fn keep_alive_has_nothing_to_do_without_a_refresh_token() {
+    let mut driver = keeping_alive(&Reply::AccessOnly("3600"));
+    assert_eq!(driver.wake, None);
+    driver.advance(2 * HOUR);
+    assert_eq!(driver.sent.len(), 1);
+}
+
+/// The last answer was the refusal of a password, and the token is good: nobody needs a login until
+/// somebody asks.
+#[test]
+fn demand_during_a_rejection_is_no_demand_for_what_comes_after_it() {
+    let mut driver = due(&TOKENS);
+    let _ticket = driver.go();
+    driver.reply(&Reply::Refused);
+    driver.reply(&Reply::Refused);
+    let _ticket = driver.go();
+    let before = driver.sent.len();
+    driver.set_credentials("fleet", 2);
+    assert_eq!((driver.sent.len(), driver.wake), (before, None));
+    let _ticket = driver.go();
+    assert_eq!(driver.sent.len(), before + 1);
 }

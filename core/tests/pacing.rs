@@ -313,3 +313,49 @@ fn i6_a_caller_is_denied_at_once_when_the_next_password_is_far_away() {
     });
     assert!(paced || driver.passwords() >= 5, "{}", driver.passwords());
 }
+
+/// Of a driver whose login guard lets no password out for longer than anyone waits.
+fn held_back() -> Driver {
+    let mut driver = Driver::new(config(|config| config.attempts = 1));
+    driver.on_password = Some(DOWN);
+    while driver.passwords() < 5 {
+        let _clearance = driver.ask();
+        driver.advance(SECOND);
+    }
+    // The cool-down is over long before the next password may leave.
+    driver.advance(31 * SECOND);
+    driver
+}
+
+#[test]
+fn a_password_that_is_far_away_opens_no_round() {
+    let mut driver = held_back();
+    let before = driver.events.len();
+    let denied = driver.denied();
+    assert_eq!(driver.events.len(), before);
+    assert!(until(&denied) > driver.now.saturating_add(30 * SECOND));
+}
+
+#[test]
+fn i6_who_waits_for_a_refresh_is_told_when_the_password_that_follows_is_far_away() {
+    let mut driver = Driver::for_an_hour();
+    driver.on_refresh = Some(Reply::Refused);
+    driver.on_password = Some(TOKENS);
+    // Each 401 costs a password, until one of them may not leave.
+    let mut last = None;
+    for target in 0..9 {
+        let before = (driver.refreshes(), driver.events.len());
+        last = driver.send(&format!("https://t{target}.services.simacan.com/"), || 401);
+        assert_eq!(driver.refreshes(), before.0 + 1);
+        if last.is_none() {
+            let is_paced = |event: &Event| {
+                let failure = &Failure::LoginsPaced;
+                matches!(event, Event::RoundFailed { failure: found, .. } if found == failure)
+            };
+            assert!(driver.events[before.1..].iter().any(is_paced));
+            break;
+        }
+        driver.advance(SECOND);
+    }
+    assert_eq!(last, None);
+}

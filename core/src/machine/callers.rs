@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Request, StatusCode};
 
-use super::round::Demand;
+use super::round::{Demand, Round};
 use super::state::State;
 use super::{Clearance, Machine, Permit, Ticket, Verdict};
 use crate::Timestamp;
@@ -146,7 +146,7 @@ impl Machine {
                 && self.earliest_round(now, Demand::Urgent).is_some();
             if is_blocked {
                 // Nothing can be started, so the token is left to those who can use it.
-                return Some(self.round.failed());
+                return Some(Round::FAILED);
             }
             // One that joins a refresh under way starts none, so it proves nothing about the next token.
             if !self.round.is_open()
@@ -166,7 +166,7 @@ impl Machine {
         }
         self.leave_authenticated(now);
         let round = self.join_round(now, Demand::Urgent);
-        Some(round.unwrap_or(self.round.failed()))
+        Some(round.unwrap_or(Round::FAILED))
     }
 
     /// Demand, while the token is still good: nobody waits, and nobody is told if it can't be.

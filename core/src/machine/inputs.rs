@@ -204,6 +204,7 @@ impl Machine {
             (state, None)
         });
         self.refused.extend(refused);
+        // A number that no token has: what is older is the last user's.
         self.generation = self.generation.next();
         self.first_generation = self.generation;
         self.targets.reset_all();

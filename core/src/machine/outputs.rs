@@ -114,8 +114,8 @@ impl Machine {
         }
     }
 
-    /// When keeping alive has something to do, if nobody asks before. Later than `now`, since what is due
-    /// by now has been done.
+    /// When keeping alive has something to do, if nobody asks before. What is due by now has been done,
+    /// so the filter at the end is idle; it makes I11 plain.
     fn keep_alive_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let at = match &self.state {
             _ if !self.config.keep_alive => None,

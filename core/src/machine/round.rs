@@ -30,6 +30,9 @@ pub(super) struct Round {
 }
 
 impl Round {
+    /// The number of a round that has failed whenever it is asked about.
+    pub(super) const FAILED: u64 = 0;
+
     pub(super) fn is_open(&self) -> bool {
         self.open
     }
@@ -46,11 +49,6 @@ impl Round {
     /// Whether `round`, or a later one, has failed.
     pub(super) fn has_failed(&self, round: u64) -> bool {
         self.failed >= round
-    }
-
-    /// The last round that has failed.
-    pub(super) fn failed(&self) -> u64 {
-        self.failed
     }
 
     /// What is left of the cool-down. That of an early refresh does not hold up those who
