@@ -143,7 +143,7 @@ impl Fork for Machine {
         }
     }
 
-    /// The events only by their number: what they say follows from the rest.
+    /// The events only by their number: what they say follows from the rest. Not which machine it is.
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         self.state.fingerprint(hasher);
         for refused in &self.refused {

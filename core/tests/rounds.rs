@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Driver, HOUR, MILLI, MINUTE, OTHER_API, Reply, SECOND};
-use simacan_auth::{Clearance, Config, Denied, Event, Failure, Permit, Timestamp};
+use simacan_auth::{Clearance, Config, Denied, Event, Failure, Permit, Status, Timestamp};
 
 const TOKENS: Reply = Reply::Tokens("3600");
 const DOWN: Reply = Reply::Status(503);
@@ -325,4 +325,82 @@ fn i10_what_is_transient_is_tried_again() {
             "{reply:?}: {clearance:?}"
         );
     }
+}
+
+/// The program's own code panics inside a call: only a body can. It is read before the session moves.
+#[test]
+fn i14_a_body_that_panics_leaves_the_exchange_in_flight() {
+    struct Panicking;
+
+    impl AsRef<[u8]> for Panicking {
+        fn as_ref(&self) -> &[u8] {
+            panic!("there is no body")
+        }
+    }
+
+    let mut driver = Driver::for_an_hour();
+    let ticket = driver.go();
+    let permit = driver.retry_after_401(ticket);
+    let flight = driver.flight.as_ref().expect("a refresh").exchange;
+    let now = driver.now;
+    let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let response = http::Response::new(Panicking);
+        driver.machine.handle_response(now, flight, response);
+    }));
+    assert!(answered.is_err());
+    driver.settle();
+    assert_eq!(driver.machine.in_flight(), Some(flight));
+    assert_eq!(driver.machine.status(), Status::Refreshing);
+    driver.reply(&Reply::Lost);
+    driver.on_refresh = Some(TOKENS);
+    driver.advance(SECOND);
+    assert_eq!(driver.go_with(permit).generation().get(), 2);
+}
+
+/// What failed before says nothing about what comes after another answer.
+#[test]
+fn a_refusal_after_failures_has_all_attempts_of_a_login_before_it() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR);
+    let permit = driver.wait();
+    for _ in 0..2 {
+        driver.reply(&Reply::Status(503));
+        driver.advance(SECOND);
+    }
+    driver.reply(&Reply::Refused);
+    // At once, without what was left of a backoff.
+    assert!(driver.flying().is_password());
+    for _ in 0..2 {
+        driver.reply(&Reply::Status(503));
+        driver.advance(SECOND);
+        assert!(driver.flying().is_password());
+    }
+    driver.reply(&TOKENS);
+    let _ticket = driver.go_with(permit);
+    let attempts: Vec<_> = driver
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::ExchangeStarted { attempt, .. } => Some(*attempt),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(attempts, [1, 1, 2, 3, 1, 2, 3]);
+}
+
+/// A driver that never polls costs the oldest events, not memory without end.
+#[test]
+fn events_that_nobody_fetches_are_bounded_and_the_latest_stay() {
+    let mut driver = Driver::new(Config::default());
+    for number in 1..=1000 {
+        let credentials = common::credentials(&format!("user {number}"), 1);
+        driver.machine.handle_credentials(driver.now, credentials);
+    }
+    driver.settle();
+    let named = |number| Event::CredentialsReplaced {
+        username: format!("user {number}"),
+    };
+    assert_eq!(driver.events.len(), 256);
+    assert_eq!(driver.events.first(), Some(&named(745)));
+    assert_eq!(driver.events.last(), Some(&named(1000)));
 }

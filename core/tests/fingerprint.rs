@@ -1,0 +1,198 @@
+//! A model checker takes two states for one if their fingerprints are the same, and never sees what
+//! only one of them leads to. So whatever decides what happens next has to be in it.
+
+mod common;
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
+
+use common::{API, OTHER_API, SECOND, START, request};
+use http::{Response, StatusCode};
+use simacan_auth::{
+    Clearance, Config, Credentials, Machine, Output, Permit, Provider, Ticket, Timestamp,
+    TransportFailure, Verdict,
+};
+
+fn machine(username: &str, password: &str) -> Machine {
+    let credentials = Credentials::new(username, password);
+    Machine::new(Provider::simacan(), credentials, Config::default())
+}
+
+fn wait(machine: &mut Machine, now: Timestamp) -> Permit {
+    let permit = machine.permit();
+    match machine.authorize(now, permit, &mut request(API)) {
+        Clearance::Wait(permit) => permit,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn go(machine: &mut Machine, uri: &str, permit: Permit) -> Ticket {
+    match machine.authorize(START, permit, &mut request(uri)) {
+        Clearance::Go(ticket) => ticket,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Polls; the exchange that is due, if any, is answered with this, or is lost.
+fn exchange(machine: &mut Machine, now: Timestamp, answer: Option<(u16, &str)>) {
+    loop {
+        match machine.poll(now) {
+            Output::Event(_) => {}
+            Output::Wait(_) => return,
+            Output::Transmit(transmit) => match answer {
+                None => {
+                    let failure = TransportFailure::timed_out();
+                    machine.handle_failure(now, transmit.exchange, failure);
+                }
+                Some((status, body)) => {
+                    let response = Response::builder().status(status).body(body);
+                    let response = response.expect("it is well formed");
+                    machine.handle_response(now, transmit.exchange, response);
+                }
+            },
+        }
+    }
+}
+
+fn logged_in(access: &str, rest: &str) -> Machine {
+    let mut machine = machine("u", "p");
+    let _permit = wait(&mut machine, START);
+    let body = format!(r#"{{"access_token":"{access}","token_type":"bearer"{rest}}}"#);
+    exchange(&mut machine, START, Some((200, &body)));
+    machine
+}
+
+const REFRESH: &str = r#","refresh_token":"r""#;
+
+/// Pairs of neighbours differ in one thing.
+fn machines() -> Vec<(&'static str, Machine)> {
+    let in_flight = |now| {
+        let mut machine = machine("u", "p");
+        let _permit = wait(&mut machine, now);
+        while !matches!(machine.poll(now), Output::Wait(_)) {}
+        machine
+    };
+    let after = |answers: &[(u16, &str)]| {
+        let mut machine = logged_in("a", REFRESH);
+        let permit = machine.permit();
+        let ticket = go(&mut machine, API, permit);
+        let verdict = machine.review(START, ticket, StatusCode::UNAUTHORIZED);
+        assert!(matches!(verdict, Verdict::Retry(_)));
+        for answer in answers {
+            exchange(&mut machine, START, Some(*answer));
+        }
+        machine
+    };
+    let failed = |status| {
+        let mut machine = machine("u", "p");
+        let _permit = wait(&mut machine, START);
+        exchange(&mut machine, START, Some((status, "")));
+        machine
+    };
+    let tokens = r#"{"access_token":"a","token_type":"bearer","refresh_token":"r"}"#;
+    vec![
+        ("new", machine("u", "p")),
+        ("another user", machine("v", "p")),
+        ("another password", machine("u", "q")),
+        ("waited for", {
+            let mut machine = machine("u", "p");
+            let _permit = wait(&mut machine, START);
+            machine
+        }),
+        ("in flight", in_flight(START)),
+        ("in flight later", in_flight(START.saturating_add(SECOND))),
+        ("tokens", logged_in("a", REFRESH)),
+        ("another access token", logged_in("b", REFRESH)),
+        (
+            "another refresh token",
+            logged_in("a", r#","refresh_token":"s""#),
+        ),
+        ("no refresh token", logged_in("a", "")),
+        (
+            "an expiry",
+            logged_in("a", r#","refresh_token":"r","expires_in":60"#),
+        ),
+        ("condemned", after(&[])),
+        ("condemned and refreshed", after(&[(200, tokens)])),
+        ("condemned, and the refresh failed", after(&[(503, "")])),
+        ("condemned, and the refresh refused", after(&[(401, "")])),
+        ("one failure", failed(503)),
+        ("a failed round", failed(404)),
+        ("refused", failed(401)),
+    ]
+}
+
+fn fingerprint(of: impl FnOnce(&mut dyn Hasher)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of(&mut hasher);
+    hasher.finish()
+}
+
+#[test]
+fn no_two_states_of_a_machine_have_the_same_fingerprint_but_copies() {
+    let mut known = HashMap::new();
+    for (name, machine) in machines() {
+        let print = fingerprint(|hasher| machine.fingerprint(hasher));
+        let copy = machine.fork();
+        assert_eq!(
+            fingerprint(|hasher| copy.fingerprint(hasher)),
+            print,
+            "{name}"
+        );
+        assert_eq!(format!("{copy:?}"), format!("{machine:?}"));
+        if let Some(other) = known.insert(print, name) {
+            panic!("{name} and {other} are one");
+        }
+    }
+    // The same made twice is the same: nothing in it is drawn, no address, no count of machines.
+    for (name, machine) in machines() {
+        let print = fingerprint(|hasher| machine.fingerprint(hasher));
+        assert_eq!(known.get(&print), Some(&name));
+    }
+}
+
+#[test]
+fn no_two_permits_or_tickets_have_the_same_fingerprint_but_copies() {
+    let mut machine = logged_in("a", REFRESH);
+    let free = machine.permit();
+    let mut tickets = Vec::new();
+    for uri in [API, OTHER_API] {
+        let permit = machine.permit();
+        tickets.push(go(&mut machine, uri, permit));
+    }
+    let permit = machine.permit();
+    let ticket = go(&mut machine, API, permit);
+    let Verdict::Retry(retry) = machine.review(START, ticket, StatusCode::UNAUTHORIZED) else {
+        panic!("a refresh is worth it");
+    };
+    let waiting = wait(&mut machine, START);
+    let body = r#"{"access_token":"b","token_type":"bearer"}"#;
+    exchange(&mut machine, START, Some((200, body)));
+    tickets.push(go(&mut machine, API, retry.fork()));
+    let permit = machine.permit();
+    tickets.push(go(&mut machine, API, permit));
+
+    let permits = [free, retry, waiting];
+    let mut prints: Vec<_> = permits
+        .iter()
+        .map(|permit| fingerprint(|hasher| permit.fingerprint(hasher)))
+        .collect();
+    prints.extend(
+        tickets
+            .iter()
+            .map(|ticket| fingerprint(|hasher| ticket.fingerprint(hasher))),
+    );
+    let copies = permits
+        .iter()
+        .map(|permit| fingerprint(|hasher| permit.fork().fingerprint(hasher)));
+    let copies = copies.chain(
+        tickets
+            .iter()
+            .map(|ticket| fingerprint(|hasher| ticket.fork().fingerprint(hasher))),
+    );
+    assert!(copies.eq(prints.iter().copied()));
+    let n = prints.len();
+    prints.sort_unstable();
+    prints.dedup();
+    assert_eq!(prints.len(), n, "two of them are one");
+}
