@@ -63,6 +63,18 @@ fn logged_in(access: &str, rest: &str) -> Machine {
 }
 
 const REFRESH: &str = r#","refresh_token":"r""#;
+const MINUTE: &str = r#","refresh_token":"r","expires_in":60"#;
+
+/// The refresh that is due is refused; the login that follows is due.
+fn refuse_one(machine: &mut Machine, now: Timestamp) {
+    loop {
+        if let Output::Transmit(transmit) = machine.poll(now) {
+            let refused = Response::builder().status(401).body("");
+            let refused = refused.expect("it is well formed");
+            return machine.handle_response(now, transmit.exchange, refused);
+        }
+    }
+}
 
 /// Pairs of neighbours differ in one thing.
 fn machines() -> Vec<(&'static str, Machine)> {
@@ -89,6 +101,19 @@ fn machines() -> Vec<(&'static str, Machine)> {
         exchange(&mut machine, START, Some((status, "")));
         machine
     };
+    let refused = |mut machine: Machine| {
+        let due = START.saturating_add(59 * SECOND);
+        let permit = machine.permit();
+        let clearance = machine.authorize(due, permit, &mut request(API));
+        assert!(matches!(clearance, Clearance::Go(_)));
+        refuse_one(&mut machine, due);
+        machine
+    };
+    let superseded = |username, password| {
+        let mut machine = in_flight(START);
+        machine.handle_credentials(START, Credentials::new(username, password));
+        machine
+    };
     let tokens = r#"{"access_token":"a","token_type":"bearer","refresh_token":"r"}"#;
     vec![
         ("new", machine("u", "p")),
@@ -108,17 +133,28 @@ fn machines() -> Vec<(&'static str, Machine)> {
             logged_in("a", r#","refresh_token":"s""#),
         ),
         ("no refresh token", logged_in("a", "")),
-        (
-            "an expiry",
-            logged_in("a", r#","refresh_token":"r","expires_in":60"#),
-        ),
+        ("an expiry", logged_in("a", MINUTE)),
         ("condemned", after(&[])),
         ("condemned and refreshed", after(&[(200, tokens)])),
         ("condemned, and the refresh failed", after(&[(503, "")])),
         ("condemned, and the refresh refused", after(&[(401, "")])),
         ("one failure", failed(503)),
         ("a failed round", failed(404)),
-        ("refused", failed(401)),
+        ("rejected", failed(401)),
+        ("rejected, another user", {
+            let mut machine = machine("v", "p");
+            let _permit = wait(&mut machine, START);
+            exchange(&mut machine, START, Some((401, "")));
+            machine
+        }),
+        ("refused early", refused(logged_in("a", MINUTE))),
+        (
+            "refused early, another token",
+            refused(logged_in("b", MINUTE)),
+        ),
+        ("superseded", superseded("u", "q")),
+        ("superseded by another password", superseded("u", "r")),
+        ("superseded by another user", superseded("v", "q")),
     ]
 }
 

@@ -359,3 +359,68 @@ fn i6_who_waits_for_a_refresh_is_told_when_the_password_that_follows_is_far_away
     }
     assert_eq!(last, None);
 }
+
+/// Of a driver whose second password may leave after so long; anyone waits for 30 s.
+fn one_free_login(spacing: Duration) -> Config {
+    config(|config| {
+        config.free_logins = 1;
+        config.login_spacing.first = spacing;
+    })
+}
+
+#[test]
+fn i6_the_login_guard_holds_back_no_refresh() {
+    let mut driver = Driver::logged_in(one_free_login(60 * SECOND), &TOKENS);
+    let ticket = driver.go();
+    let permit = driver.retry_after_401(ticket);
+    assert!(!driver.flying().is_password());
+    driver.reply(&DOWN);
+    driver.advance(SECOND);
+    assert!(!driver.flying().is_password());
+    driver.reply(&TOKENS);
+    let _ticket = driver.go_with(permit);
+}
+
+#[test]
+fn i14_a_401_that_only_a_password_could_cure_costs_the_others_nothing_while_none_may_leave() {
+    let mut driver = Driver::logged_in(one_free_login(60 * SECOND), &Reply::AccessOnly("3600"));
+    let ticket = driver.go();
+    let permit = driver.retry_after_401(ticket);
+    let _denied = driver.denied_with(permit);
+    let _ticket = driver.go();
+    driver.advance(60 * SECOND);
+    let ticket = driver.go();
+    let permit = driver.retry_after_401(ticket);
+    driver.reply(&TOKENS);
+    let _ticket = driver.go_with(permit);
+}
+
+#[test]
+fn as_long_as_the_patience_is_not_too_long() {
+    for (spacing, waits) in [(30 * SECOND, true), (30 * SECOND + MILLI, false)] {
+        // Within a round,
+        let mut driver = Driver::new(one_free_login(spacing));
+        let permit = driver.wait();
+        driver.reply(&DOWN);
+        let failed = matches!(driver.events.last(), Some(Event::RoundFailed { .. }));
+        assert_eq!(failed, !waits);
+        if waits {
+            let _permit = driver.wait_with(permit);
+        } else {
+            let _denied = driver.denied_with(permit);
+        }
+        // and before one.
+        let mut config = one_free_login(spacing);
+        config.attempts = 1;
+        config.cool_down.first = Duration::ZERO;
+        let mut driver = Driver::new(config);
+        let permit = driver.wait();
+        driver.reply(&DOWN);
+        let _denied = driver.denied_with(permit);
+        if waits {
+            let _permit = driver.wait();
+        } else {
+            let _denied = driver.denied();
+        }
+    }
+}

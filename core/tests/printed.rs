@@ -186,6 +186,19 @@ fn a_session_prints_whose_it_is_where_and_until_when() {
 }
 
 #[test]
+fn a_rejection_prints_whose_it_is_and_where() {
+    let (_, exchange) = Session::new(Provider::simacan(), Credentials::new("u", "p")).begin(START);
+    let refused = http::Response::builder().status(401).body("").unwrap();
+    let LoginOutcome::Rejected(rejected) = exchange.receive(START, refused) else {
+        panic!("it was refused");
+    };
+    assert_eq!(
+        format!("{rejected:?}"),
+        r#"Rejected { auth_host: "auth-service.services.simacan.com", username: "u", .. }"#
+    );
+}
+
+#[test]
 fn a_machine_prints_its_state_and_round() {
     let mut driver = Driver::for_an_hour();
     let printed = format!("{:?}", driver.machine);

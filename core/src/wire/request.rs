@@ -202,7 +202,9 @@ mod tests {
     use super::*;
 
     fn body(provider: &Provider, grant: Grant<'_>) -> String {
-        String::from_utf8(request(provider, grant).body().to_vec()).unwrap()
+        let body = request(provider, grant).into_body();
+        assert_eq!(*body, *AsRef::<[u8]>::as_ref(&body));
+        String::from_utf8(Bytes::from(body).into()).unwrap()
     }
 
     fn oauth2(client: ClientAuth) -> Provider {
