@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 
 use common::{API, OTHER_API, SECOND, START, request};
@@ -166,7 +166,7 @@ fn fingerprint(of: impl FnOnce(&mut dyn Hasher)) -> u64 {
 
 #[test]
 fn no_two_states_of_a_machine_have_the_same_fingerprint_but_copies() {
-    let mut known = HashMap::new();
+    let mut known = BTreeMap::new();
     for (name, machine) in machines() {
         let print = fingerprint(|hasher| machine.fingerprint(hasher));
         let copy = machine.fork();

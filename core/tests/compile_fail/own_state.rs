@@ -1,0 +1,10 @@
+use simacan_auth::{Session, State};
+
+#[derive(Debug)]
+struct Trusted;
+
+impl State for Trusted {}
+
+fn shortcut(_: Session<Trusted>) {}
+
+fn main() {}
