@@ -4,6 +4,7 @@ mod request;
 mod response;
 mod response_body;
 mod retry_after;
+mod text;
 
 pub(crate) use request::{Grant, request};
 pub(crate) use response::{Answer, TokenResponse, read};

@@ -2,7 +2,6 @@
 //! nothing of a body is repeated but the name of a member (I9).
 
 use std::fmt;
-use std::ops::Deref;
 use std::time::Duration;
 
 use http::{Response, StatusCode};
@@ -10,10 +9,10 @@ use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
 use super::response_body::MAX_BODY;
 use super::retry_after::retry_after;
+use super::text::Text;
 use crate::Timestamp;
 use crate::error::{BodyDefect, Failure, OAuthError};
 use crate::provider::{Dialect, Provider};
@@ -183,41 +182,21 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// A string out of the JSON, wiped if it had to be copied.
-enum Text<'a> {
-    Borrowed(&'a str),
-    Unescaped(Zeroizing<String>),
-}
-
-impl Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        match self {
-            Self::Borrowed(text) => text,
-            Self::Unescaped(text) => text,
-        }
-    }
-}
-
 /// `null` counts as absent.
 fn string<'a>(
     name: &'static str,
     member: Option<&'a RawValue>,
 ) -> Result<Option<Text<'a>>, BodyDefect> {
-    let json = match member.map(RawValue::get) {
-        None | Some("null") => return Ok(None),
+    let json = match member {
+        None => return Ok(None),
+        Some(json) if json.get() == "null" => return Ok(None),
         Some(json) => json,
     };
-    let quoted = json.strip_prefix('"').and_then(|j| j.strip_suffix('"'));
-    let quoted = quoted.ok_or(BodyDefect::WrongType(name))?;
-    if !quoted.contains('\\') {
-        return Ok(Some(Text::Borrowed(quoted)));
+    if !json.get().starts_with('"') {
+        return Err(BodyDefect::WrongType(name));
     }
-    // A lone surrogate is JSON, but no text.
-    serde_json::from_str::<Zeroizing<String>>(json)
-        .map(|text| Some(Text::Unescaped(text)))
-        .map_err(|_| BodyDefect::BadCharacter(name))
+    let text = Text::read(json).ok_or(BodyDefect::BadCharacter(name))?;
+    Ok(Some(text))
 }
 
 fn token<'a>(

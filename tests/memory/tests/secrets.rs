@@ -1,0 +1,214 @@
+//! No copy of a password or token that was dropped is left in memory that the core owned (DESIGN 8).
+//!
+//! All that this program ever allocates stays in the arena. What the test itself says stands in its
+//! binary and not there.
+
+use http::{Response, StatusCode};
+use simacan_auth::{
+    Cause, Clearance, ClientAuth, Config, Credentials, LoginOutcome, Machine, Output, Provider,
+    Refresh, RefreshOutcome, Session, Timestamp, TransportFailure, Verdict,
+};
+use simacan_auth_memory::Arena;
+
+#[global_allocator]
+static ARENA: Arena<{ 64 << 20 }> = Arena::new();
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const API: &str = "https://a.services.simacan.com/";
+
+/// They stand in the secrets. No escape and no encoding changes them.
+const PASSWORDS: [&str; 2] = ["PASSWORDONE", "PASSWORDTWO"];
+const ACCESS: [&str; 3] = ["ACCESSONE", "ACCESSTWO", "ACCESSTHREE"];
+const REFRESH: [&str; 3] = ["REFRESHONE", "REFRESHTWO", "REFRESHTHREE"];
+const CLIENT: &str = "CLIENTSECRET";
+/// `me:CLIENTSECRET`, as `Basic` has it.
+const BASIC: &str = "bWU6Q0xJRU5UU0VDUkVU";
+
+fn copies(text: &str) -> usize {
+    // SAFETY: this is the only test of the program; its main thread waits for it.
+    unsafe { ARENA.count(text.as_bytes()) }
+}
+
+#[track_caller]
+fn assert_gone(texts: &[&str]) {
+    for text in texts {
+        assert_eq!(copies(text), 0, "{text} is still in memory");
+    }
+}
+
+fn credentials(number: usize) -> Credentials {
+    // With characters that a form has to encode.
+    let password = ["p&ss=é PASSWORDONE", "p&ss=é PASSWORDTWO"][number];
+    Credentials::new("u", password)
+}
+
+/// Some have to be unescaped.
+fn tokens(number: usize) -> Response<&'static [u8]> {
+    Response::new(
+        [
+            &br#"{"access_token":"aACCESSONE","token_type":"bearer","refresh_token":"rREFRESHONE+&","expires_in":3600}"#[..],
+            &br#"{"access_token":"\u0061ACCESSTWO","token_type":"bearer","refresh_token":"\u0072REFRESHTWO\/","expires_in":"3600"}"#[..],
+            &br#"{"access_token":"aACCESSTHREE","token_type":"bearer","refresh_token":"rREFRESHTHREE","expires_in":3600}"#[..],
+        ][number],
+    )
+}
+
+fn status(status: StatusCode, body: &'static [u8]) -> Response<&'static [u8]> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}
+
+fn typestate(provider: Provider, has_client: bool) {
+    let (request, exchange) = Session::new(provider, credentials(0)).begin(NOW);
+    assert!(
+        copies(PASSWORDS[0]) >= 2,
+        "in the credentials and in the request"
+    );
+    if has_client {
+        assert!(copies(CLIENT) + copies(BASIC) >= 2);
+    }
+    drop(request);
+    assert_eq!(copies(PASSWORDS[0]), 1, "the request is wiped");
+    let LoginOutcome::Authenticated(session) = exchange.receive(NOW, tokens(0)) else {
+        panic!("these are tokens");
+    };
+    assert_eq!((copies(ACCESS[0]), copies(REFRESH[0])), (1, 1));
+    let mut target = http::Request::get(API).body(()).expect("it is well formed");
+    let _ = session.authorize(NOW, &mut target);
+    assert_eq!(copies(ACCESS[0]), 1, "a request shares the header");
+    drop(target);
+
+    let Refresh::Refreshing(session) = session.refresh(NOW, Cause::Unauthorized) else {
+        panic!("there is a refresh token");
+    };
+    let (request, exchange) = session.begin(NOW);
+    drop(request);
+    let RefreshOutcome::Authenticated(session) = exchange.receive(NOW, tokens(1)) else {
+        panic!("these are tokens");
+    };
+    // I3: the spent refresh token is not kept anywhere, and neither is the old access token.
+    assert_gone(&[ACCESS[0], REFRESH[0]]);
+    assert_eq!((copies(ACCESS[1]), copies(REFRESH[1])), (1, 1));
+
+    let Refresh::Refreshing(session) = session.refresh(NOW, Cause::Unauthorized) else {
+        panic!("there is a refresh token");
+    };
+    let (request, exchange) = session.begin(NOW);
+    drop(request);
+    let refused = if has_client {
+        let body = br#"{"error":"invalid_grant","error_description":"REFRESHTWO"}"#;
+        status(StatusCode::BAD_REQUEST, body)
+    } else {
+        status(StatusCode::UNAUTHORIZED, b"REFRESHTWO")
+    };
+    let RefreshOutcome::ReLogin(session) = exchange.receive(NOW, refused.clone()) else {
+        panic!("it was refused");
+    };
+    assert_gone(&[REFRESH[1]]);
+    let (request, exchange) = session.begin(NOW);
+    drop(request);
+    let LoginOutcome::Rejected(rejected) = exchange.receive(NOW, refused) else {
+        panic!("it was refused");
+    };
+    drop(rejected.into_provider());
+    assert_gone(&PASSWORDS);
+    assert_gone(&ACCESS);
+    assert_gone(&REFRESH);
+    assert_gone(&[CLIENT, BASIC]);
+}
+
+/// Sends what is due and has it answered.
+fn answer(machine: &mut Machine, response: Option<Response<&'static [u8]>>) {
+    let mut response = Some(response);
+    loop {
+        match machine.poll(NOW) {
+            Output::Event(_) => {}
+            Output::Wait(_) => break,
+            Output::Transmit(transmit) => match response.take().expect("only one is due") {
+                Some(response) => machine.handle_response(NOW, transmit.exchange, response),
+                None => {
+                    let failure = TransportFailure::timed_out();
+                    machine.handle_failure(NOW, transmit.exchange, failure);
+                }
+            },
+        }
+    }
+}
+
+fn unauthorized(machine: &mut Machine) {
+    let permit = machine.permit();
+    let mut target = http::Request::get(API).body(()).expect("it is well formed");
+    let Clearance::Go(ticket) = machine.authorize(NOW, permit, &mut target) else {
+        panic!("there is a token");
+    };
+    let verdict = machine.review(NOW, ticket, StatusCode::UNAUTHORIZED);
+    assert!(matches!(verdict, Verdict::Retry(_)));
+}
+
+fn machine() {
+    let mut machine = Machine::new(Provider::simacan(), credentials(0), Config::default());
+    let permit = machine.permit();
+    let waits = machine.log_in(NOW, permit);
+    assert!(matches!(waits, Clearance::Wait(_)));
+    answer(&mut machine, Some(tokens(0)));
+    assert_eq!((copies(ACCESS[0]), copies(REFRESH[0])), (1, 1));
+
+    // A new password in place of the old, while there are tokens.
+    machine.handle_credentials(NOW, credentials(1));
+    assert_gone(&PASSWORDS[..1]);
+
+    // Bodies that are no tokens, though some are in them.
+    let half = br#"{"access_token":"aACCESSTHREE","token_type":"bearer","refresh_token":"\u0072REFRESHTHREE"#;
+    let wrong = br#"{"access_token":"a\u0001ACCESSTHREE","refresh_token":"\u0072REFRESHTHREE","token_type":"bearer"}"#;
+    let mac = br#"{"access_token":"\u0061ACCESSTHREE","token_type":"mac","refresh_token":"rREFRESHTHREE"}"#;
+    for body in [&half[..], wrong, mac] {
+        let (_, exchange) = Session::new(Provider::simacan(), credentials(1)).begin(NOW);
+        let outcome = exchange.receive(NOW, Response::new(body));
+        let LoginOutcome::Failed(session, failure) = outcome else {
+            panic!("these are no tokens");
+        };
+        drop(session);
+        assert!(!failure.to_string().is_empty());
+        assert_gone(&[ACCESS[2], REFRESH[2]]);
+    }
+
+    unauthorized(&mut machine);
+    answer(&mut machine, Some(tokens(1)));
+    assert_gone(&[ACCESS[0], REFRESH[0]]);
+
+    // Another user: nothing of the last one stays, not even while an exchange is in flight.
+    assert_eq!((copies(ACCESS[1]), copies(REFRESH[1])), (1, 1));
+    machine.handle_credentials(NOW, Credentials::new("v", "PASSWORDONE"));
+    assert_gone(&[ACCESS[1], REFRESH[1], PASSWORDS[1]]);
+    let permit = machine.permit();
+    let waits = machine.log_in(NOW, permit);
+    assert!(matches!(waits, Clearance::Wait(_)));
+    answer(
+        &mut machine,
+        Some(status(StatusCode::UNAUTHORIZED, b"PASSWORDONE")),
+    );
+    // It is remembered, so as never to be sent again (I2).
+    assert!(copies(PASSWORDS[0]) >= 1);
+    drop(machine);
+    assert_gone(&PASSWORDS);
+    assert_gone(&ACCESS);
+    assert_gone(&REFRESH);
+}
+
+#[test]
+fn i3_i9_no_copy_of_a_dropped_password_or_token_is_left_in_memory() {
+    // The arena is no blind witness.
+    let seen = String::from_utf8(vec![b'Z'; 20]).expect("it is ASCII");
+    drop(seen);
+    assert!(copies("ZZZZZZZZZZZZZZZZZZZZ") >= 1);
+
+    typestate(Provider::simacan(), false);
+    for client in [ClientAuth::basic, ClientAuth::form] {
+        let client = client("me", CLIENT);
+        let provider = Provider::oauth2("https://l.example/token", client);
+        let provider = provider.allow_origin("https://a.services.simacan.com");
+        typestate(provider.build().expect("it is well formed"), true);
+    }
+    machine();
+}
