@@ -158,7 +158,7 @@ fn encode(form: &Form<'_>) -> RequestBody {
         form.client_id,
         form.client_secret,
     ];
-    // A byte takes three at most, `%XX`.
+    // A byte takes three at most, `%XX`. More than that would be waste, less a copy left behind.
     let capacity = NAMES + 3 * values.iter().flatten().map(|v| v.len()).sum::<usize>();
     let mut text = Zeroizing::new(String::with_capacity(capacity));
     let mut encoder = form_urlencoded::Serializer::new(&mut *text);
@@ -205,6 +205,17 @@ mod tests {
         let body = request(provider, grant).into_body();
         assert_eq!(*body, *AsRef::<[u8]>::as_ref(&body));
         String::from_utf8(Bytes::from(body).into()).unwrap()
+    }
+
+    #[test]
+    fn the_longest_secrets_fit_the_buffer_and_do_not_print() {
+        let text = "é".repeat(100);
+        let credentials = Credentials::new(text.clone(), text.clone());
+        let provider = oauth2(ClientAuth::form(text.clone(), text.clone()));
+        let body = request(&provider, Grant::Password(&credentials)).into_body();
+        let encoded = body.windows(3).filter(|window| window == b"%A9").count();
+        assert_eq!(encoded, 400);
+        assert_eq!(format!("{body:?}"), "RequestBody([redacted])");
     }
 
     fn oauth2(client: ClientAuth) -> Provider {

@@ -152,6 +152,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
         impl<'de> Visitor<'de> for Object {
             type Value = Members<'de>;
 
+            /// Nobody reads it: the text of the errors is not passed on.
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
@@ -360,6 +361,14 @@ mod tests {
             assert_eq!(defect(body), expected, "{body:.80}");
             assert!(!expected.to_string().contains("secr"));
         }
+    }
+
+    #[test]
+    fn a_body_of_a_mebibyte_is_read_and_no_larger_one() {
+        let tokens = r#"{"access_token":"a","token_type":"bearer"}"#;
+        let padded = |length| tokens.to_owned() + &" ".repeat(length - tokens.len());
+        assert!(parse(padded(MAX_BODY)).is_ok());
+        assert_eq!(defect(padded(MAX_BODY + 1)), BodyDefect::TooLarge);
     }
 
     #[test]

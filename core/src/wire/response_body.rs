@@ -84,4 +84,26 @@ mod tests {
         assert!(body.push(b"x").is_break());
         assert_eq!(body.as_ref().len(), MAX_BODY + 1);
     }
+    #[test]
+    fn a_body_of_a_mebibyte_is_read_to_its_end() {
+        let mut body = ResponseBody::new();
+        assert!(body.push(&vec![b' '; MAX_BODY]).is_continue());
+        assert!(body.push(b"").is_continue());
+        assert!(body.push(b"x").is_break());
+    }
+
+    #[test]
+    fn it_grows_only_when_it_is_full() {
+        let mut body = ResponseBody::default();
+        let room = body.0.capacity();
+        let start = body.0.as_ptr();
+        assert!(body.push(&vec![b'x'; room - 1]).is_continue());
+        assert!(body.push(b"y").is_continue());
+        assert_eq!((body.0.as_ptr(), body.0.capacity()), (start, room));
+        assert!(body.push(b"z").is_continue());
+        assert_eq!(body.0.capacity(), 2 * room);
+        assert_eq!(body.as_ref().len(), room + 1);
+        assert!(body.as_ref().ends_with(b"xyz"));
+        assert_eq!(format!("{body:?}"), "ResponseBody([redacted], 8193 bytes)");
+    }
 }

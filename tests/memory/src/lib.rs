@@ -18,6 +18,7 @@ unsafe impl<const N: usize> Sync for Arena<N> {}
 
 impl<const N: usize> Arena<N> {
     /// Zeros.
+    #[must_use]
     #[expect(clippy::new_without_default, reason = "it stands in a static")]
     pub const fn new() -> Self {
         Self {

@@ -6,7 +6,7 @@
 use http::{Response, StatusCode};
 use simacan_auth::{
     Cause, Clearance, ClientAuth, Config, Credentials, LoginOutcome, Machine, Output, Provider,
-    Refresh, RefreshOutcome, Session, Timestamp, TransportFailure, Verdict,
+    Refresh, RefreshOutcome, ResponseBody, Session, Timestamp, TransportFailure, Verdict,
 };
 use simacan_auth_memory::Arena;
 
@@ -196,6 +196,18 @@ fn machine() {
     assert_gone(&REFRESH);
 }
 
+/// Read in pieces, as a driver reads it, and larger than the room that there is at first.
+fn bodies() {
+    let mut body = ResponseBody::new();
+    for _ in 0..40 {
+        assert!(body.push(&tokens(0).body()[..90]).is_continue());
+        assert!(body.push(&[b' '; 1000]).is_continue());
+    }
+    assert!(copies(ACCESS[0]) >= 40);
+    drop(body);
+    assert_gone(&[ACCESS[0], REFRESH[0]]);
+}
+
 #[test]
 fn i3_i9_no_copy_of_a_dropped_password_or_token_is_left_in_memory() {
     // The arena is no blind witness.
@@ -211,4 +223,5 @@ fn i3_i9_no_copy_of_a_dropped_password_or_token_is_left_in_memory() {
         typestate(provider.build().expect("it is well formed"), true);
     }
     machine();
+    bodies();
 }
