@@ -6,7 +6,7 @@
 use http::{Response, StatusCode};
 use simacan_auth::{
     Cause, Clearance, ClientAuth, Config, Credentials, LoginOutcome, Machine, Output, Provider,
-    Refresh, RefreshOutcome, ResponseBody, Session, Timestamp, TransportFailure, Verdict,
+    Refresh, RefreshOutcome, ResponseBody, Session, Timestamp, Verdict,
 };
 use simacan_auth_memory::Arena;
 
@@ -119,19 +119,16 @@ fn typestate(provider: Provider, has_client: bool) {
 }
 
 /// Sends what is due and has it answered.
-fn answer(machine: &mut Machine, response: Option<Response<&'static [u8]>>) {
+fn answer(machine: &mut Machine, response: Response<&'static [u8]>) {
     let mut response = Some(response);
     loop {
         match machine.poll(NOW) {
             Output::Event(_) => {}
             Output::Wait(_) => break,
-            Output::Transmit(transmit) => match response.take().expect("only one is due") {
-                Some(response) => machine.handle_response(NOW, transmit.exchange, response),
-                None => {
-                    let failure = TransportFailure::timed_out();
-                    machine.handle_failure(NOW, transmit.exchange, failure);
-                }
-            },
+            Output::Transmit(transmit) => {
+                let response = response.take().expect("only one is due");
+                machine.handle_response(NOW, transmit.exchange, response);
+            }
         }
     }
 }
@@ -151,7 +148,7 @@ fn machine() {
     let permit = machine.permit();
     let waits = machine.log_in(NOW, permit);
     assert!(matches!(waits, Clearance::Wait(_)));
-    answer(&mut machine, Some(tokens(0)));
+    answer(&mut machine, tokens(0));
     assert_eq!((copies(ACCESS[0]), copies(REFRESH[0])), (1, 1));
 
     // A new password in place of the old, while there are tokens.
@@ -174,7 +171,7 @@ fn machine() {
     }
 
     unauthorized(&mut machine);
-    answer(&mut machine, Some(tokens(1)));
+    answer(&mut machine, tokens(1));
     assert_gone(&[ACCESS[0], REFRESH[0]]);
 
     // Another user: nothing of the last one stays, not even while an exchange is in flight.
@@ -186,7 +183,7 @@ fn machine() {
     assert!(matches!(waits, Clearance::Wait(_)));
     answer(
         &mut machine,
-        Some(status(StatusCode::UNAUTHORIZED, b"PASSWORDONE")),
+        status(StatusCode::UNAUTHORIZED, b"PASSWORDONE"),
     );
     // It is remembered, so as never to be sent again (I2).
     assert!(copies(PASSWORDS[0]) >= 1);
