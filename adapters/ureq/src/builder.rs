@@ -8,6 +8,7 @@ use ureq::Agent;
 
 use crate::Client;
 use crate::driver::Driver;
+use crate::exchange;
 
 /// Builds a [`Client`].
 #[must_use]
@@ -85,38 +86,19 @@ impl Builder {
             self.config.seed = RandomState::new().hash_one(0);
         }
         let agent = self.agent.unwrap_or_else(Agent::new_with_defaults);
-        let exchange_agent = exchange_agent(&agent, self.exchange_timeout);
+        let exchange = exchange::over(&agent, self.exchange_timeout);
         Client {
             agent,
             draining: Arc::default(),
             driver: Driver::new(
                 Machine::new(self.provider, self.credentials, self.config),
-                exchange_agent,
+                exchange,
                 self.exchange_timeout,
                 self.clock,
                 self.on_event,
             ),
         }
     }
-}
-
-/// An agent that does what an exchange needs and nothing else (DESIGN 9).
-fn exchange_agent(agent: &Agent, timeout: Duration) -> Agent {
-    let config = agent.config();
-    let builder = Agent::config_builder()
-        .proxy(config.proxy().cloned())
-        .ip_family(config.ip_family())
-        .no_delay(config.no_delay())
-        .max_response_header_size(config.max_response_header_size())
-        // A stale pooled connection fails like a lost answer, and there is an exchange an hour.
-        .max_idle_connections(0)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .timeout_global(Some(timeout));
-    #[cfg(feature = "_tls")]
-    let builder = builder.tls_config(config.tls_config().clone());
-    builder.build().into()
 }
 
 impl fmt::Debug for Builder {

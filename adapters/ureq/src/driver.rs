@@ -1,8 +1,7 @@
 //! The machine behind a lock, and the threads that carry its exchanges. All decisions are the
 //! machine's (DESIGN 9).
 
-use std::io::Read;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::{fmt, mem};
 
@@ -11,15 +10,16 @@ use simacan_auth::{
     Clearance, Credentials, Event, ExchangeId, Machine, Origin, Output, Permit, RequestBody,
     ResponseBody, Status, Ticket, Timestamp, Transmit, TransportFailure, Verdict,
 };
-use ureq::Agent;
 
 use crate::Error;
+use crate::exchange::Exchange;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 pub(crate) struct Driver {
     machine: Mutex<Machine>,
     /// Whoever has drained an event wakes everyone.
     woken: Condvar,
-    exchange_agent: Agent,
+    exchange: Exchange,
     exchange_timeout: Duration,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
@@ -28,7 +28,7 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(
         machine: Machine,
-        exchange_agent: Agent,
+        exchange: Exchange,
         exchange_timeout: Duration,
         clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
         on_event: Box<dyn Fn(&Event) + Send + Sync>,
@@ -36,7 +36,7 @@ impl Driver {
         Arc::new(Self {
             machine: Mutex::new(machine),
             woken: Condvar::new(),
-            exchange_agent,
+            exchange,
             exchange_timeout,
             clock,
             on_event,
@@ -200,26 +200,6 @@ impl Driver {
         woken.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn exchange(
-        &self,
-        request: Request<RequestBody>,
-    ) -> Result<Response<ResponseBody>, ureq::Error> {
-        let (parts, body) = request.into_parts();
-        let response = self
-            .exchange_agent
-            .run(Request::from_parts(parts, &body[..]))?;
-        let (parts, body) = response.into_parts();
-        let mut reader = body.into_reader();
-        let mut collected = ResponseBody::new();
-        let mut chunk = zeroize::Zeroizing::new([0; 4096]);
-        loop {
-            let length = reader.read(&mut *chunk)?;
-            if length == 0 || collected.push(&chunk[..length]).is_break() {
-                return Ok(Response::from_parts(parts, collected));
-            }
-        }
-    }
-
     /// A panic under the lock leaves the machine in a state that it knows itself.
     fn lock(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
@@ -258,8 +238,7 @@ impl<'a> Carrier<'a> {
     /// In this thread and with no lock held.
     fn carry(mut self) {
         if let Some(request) = self.request.take() {
-            let result = self.driver.exchange(request);
-            self.result = result.map_err(TransportFailure::new);
+            self.result = (self.driver.exchange)(request);
         }
     }
 }

@@ -53,6 +53,17 @@ mod builder;
 mod client;
 mod driver;
 mod error;
+mod exchange;
+#[cfg(all(test, shuttle))]
+mod interleavings;
+
+/// With `--cfg shuttle`, those of the checker that tries their interleavings.
+mod sync {
+    #[cfg(shuttle)]
+    pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+    #[cfg(not(shuttle))]
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+}
 
 pub use body::Body;
 pub use builder::Builder;
