@@ -7,6 +7,7 @@ use simacan_auth::{Config, Credentials, Event, Machine, Origin, Provider, Timest
 
 use crate::Client;
 use crate::driver::Driver;
+use crate::exchange;
 
 /// Builds a [`Client`].
 #[must_use]
@@ -124,7 +125,7 @@ impl Builder {
             client,
             driver: Driver::new(
                 Machine::new(self.provider, self.credentials, self.config),
-                exchange_client,
+                exchange::over(exchange_client),
                 self.exchange_timeout,
                 self.clock,
                 self.on_event,

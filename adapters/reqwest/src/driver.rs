@@ -1,20 +1,20 @@
 //! The machine behind a lock, and the tasks that carry its exchanges. All decisions are the
 //! machine's (DESIGN 9).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 use std::{fmt, mem};
 
-use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use simacan_auth::{
     Clearance, Credentials, Event, ExchangeId, Machine, Origin, Output, Permit, RequestBody,
     ResponseBody, Status, Ticket, Timestamp, Transmit, TransportFailure, Verdict,
 };
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::Error;
+use crate::exchange::Exchange;
+use crate::runtime::{Mutex, MutexGuard, Notify, spawn, wait};
 
 pub(crate) struct Driver {
     /// Held for nanoseconds, never across an await.
@@ -22,7 +22,7 @@ pub(crate) struct Driver {
     /// Whoever has drained an event wakes everyone. Apart, so that it can be awaited without
     /// keeping the rest alive.
     woken: Arc<Notify>,
-    exchange_client: reqwest::Client,
+    exchange: Exchange,
     exchange_timeout: Duration,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
@@ -31,7 +31,7 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(
         machine: Machine,
-        exchange_client: reqwest::Client,
+        exchange: Exchange,
         exchange_timeout: Duration,
         clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
         on_event: Box<dyn Fn(&Event) + Send + Sync>,
@@ -39,7 +39,7 @@ impl Driver {
         Arc::new(Self {
             machine: Mutex::new(machine),
             woken: Arc::default(),
-            exchange_client,
+            exchange,
             exchange_timeout,
             clock,
             on_event,
@@ -99,7 +99,7 @@ impl Driver {
                 Attempt::Go(ticket) => return Ok(ticket),
                 Attempt::Wait(given_back, duration) => {
                     permit = given_back;
-                    let _ = timeout(duration, woken).await;
+                    wait(duration, woken).await;
                 }
             }
         }
@@ -145,7 +145,7 @@ impl Driver {
                 let now = (driver.clock)();
                 let until = driver.step(driver.lock(), now).unwrap_or(DAY);
                 drop(driver);
-                let _ = timeout(until, woken).await;
+                wait(until, woken).await;
             }
         }
     }
@@ -169,7 +169,7 @@ impl Driver {
         drop(machine);
         // With no lock held: a runtime that shuts down drops the task at once, and that reports it.
         if let Some(transmit) = transmit {
-            tokio::spawn(Carrier::new(self.clone(), transmit).carry());
+            spawn(Carrier::new(self.clone(), transmit).carry());
         }
         if !events.is_empty() {
             self.woken.notify_waiters();
@@ -194,24 +194,6 @@ impl Driver {
             machine.handle_failure(now, exchange, TransportFailure::timed_out());
         }
         left
-    }
-
-    async fn exchange(
-        &self,
-        request: http::Request<RequestBody>,
-    ) -> reqwest::Result<Response<ResponseBody>> {
-        let request = request.map(Bytes::from).try_into()?;
-        let mut response = self.exchange_client.execute(request).await?;
-        let mut body = ResponseBody::new();
-        while let Some(chunk) = response.chunk().await? {
-            if body.push(&chunk).is_break() {
-                break;
-            }
-        }
-        let mut answer = Response::new(body);
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = mem::take(response.headers_mut());
-        Ok(answer)
     }
 
     /// A panic under the lock leaves the machine in a state that it knows itself.
@@ -257,8 +239,7 @@ impl Carrier {
     async fn carry(mut self) {
         let driver = self.driver.clone();
         if let Some(request) = self.request.take() {
-            let result = driver.exchange(request).await;
-            self.result = result.map_err(TransportFailure::new);
+            self.result = (driver.exchange)(request).await;
         }
         drop(self);
         // What comes next (the password after a refused refresh) is not left to a caller who may

@@ -48,6 +48,10 @@ mod builder;
 mod client;
 mod driver;
 mod error;
+mod exchange;
+#[cfg(all(test, shuttle))]
+mod interleavings;
+mod runtime;
 
 pub use builder::Builder;
 pub use client::Client;
