@@ -78,12 +78,13 @@ fn refuse_one(machine: &mut Machine, now: Timestamp) {
 
 /// Pairs of neighbours differ in one thing.
 fn machines() -> Vec<(&'static str, Machine)> {
-    let in_flight = |now| {
-        let mut machine = machine("u", "p");
+    let in_flight_with = |password, now| {
+        let mut machine = machine("u", password);
         let _permit = wait(&mut machine, now);
         while !matches!(machine.poll(now), Output::Wait(_)) {}
         machine
     };
+    let in_flight = |now| in_flight_with("p", now);
     let after = |answers: &[(u16, &str)]| {
         let mut machine = logged_in("a", REFRESH);
         let permit = machine.permit();
@@ -126,6 +127,7 @@ fn machines() -> Vec<(&'static str, Machine)> {
         }),
         ("in flight", in_flight(START)),
         ("in flight later", in_flight(START.saturating_add(SECOND))),
+        ("in flight, another password", in_flight_with("q", START)),
         ("tokens", logged_in("a", REFRESH)),
         ("another access token", logged_in("b", REFRESH)),
         (

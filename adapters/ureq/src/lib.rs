@@ -35,6 +35,8 @@
 //!   says, no second place sees it, and a 401 from there says nothing about it.
 //! - **A body that can be replayed** is sent again after a 401: see [`Body`]. One that can't is
 //!   sent with [`Client::send_once`].
+//! - **An agent that you have already** can take a [`Client`] as its middleware, which can't send a
+//!   request again.
 //! - **The thread that finds an exchange due carries it.** Others wait only if they have no token.
 //!
 //! # Logs
@@ -56,6 +58,7 @@ mod error;
 mod exchange;
 #[cfg(all(test, shuttle))]
 mod interleavings;
+mod middleware;
 
 /// With `--cfg shuttle`, those of the checker that tries their interleavings.
 mod sync {

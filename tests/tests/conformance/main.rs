@@ -44,6 +44,7 @@ mod bodies;
 mod cancellation;
 mod connections;
 mod herd;
+mod middleware;
 mod origins;
 mod outage;
 mod panics;
