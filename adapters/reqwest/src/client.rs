@@ -1,11 +1,12 @@
 use std::fmt;
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use reqwest::{IntoUrl, Request, RequestBuilder, Response, Url};
-use simacan_auth::{Credentials, Origin, Provider, Status, Verdict};
+use simacan_auth::{Credentials, Origin, Permit, Provider, Status, Ticket, Verdict};
 use tokio::time::timeout;
 
 use crate::driver::Driver;
@@ -48,25 +49,44 @@ impl Client {
     pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
         let mut permit = self.driver.permit();
         loop {
-            let url = request.url().clone();
-            let origin = origin(&url);
-            let ticket = self
-                .driver
-                .authorize(permit, origin, request.headers_mut())
-                .await?;
-            let again = request.try_clone();
-            let mut response = self.client.execute(request).await?;
-            if response.status() == StatusCode::UNAUTHORIZED
-                && response.url().origin() != url.origin()
-            {
-                return Ok(response); // from a second place: it says nothing about the token
+            let sent = self.authorize(permit, &mut request).await?;
+            let response = self.client.execute(request).await?;
+            match self.review(sent, response).await {
+                ControlFlow::Break(response) => return Ok(response),
+                ControlFlow::Continue(next) => (permit, request) = next,
             }
-            match (self.driver.review(ticket, response.status()), again) {
-                (Verdict::Retry(next), Some(again)) => (permit, request) = (next, again),
-                _ => return Ok(response),
-            }
-            let _ = timeout(DRAIN_PATIENCE, drain(&mut response)).await;
         }
+    }
+
+    /// Before it is sent.
+    pub(crate) async fn authorize(
+        &self,
+        permit: Permit,
+        request: &mut Request,
+    ) -> Result<Sent, Error> {
+        let url = request.url().clone();
+        let headers = request.headers_mut();
+        let ticket = self.driver.authorize(permit, origin(&url), headers).await?;
+        let again = request.try_clone();
+        Ok(Sent { url, ticket, again })
+    }
+
+    /// After it was answered: `Continue` with what is to be sent in its place.
+    pub(crate) async fn review(
+        &self,
+        sent: Sent,
+        mut response: Response,
+    ) -> ControlFlow<Response, (Permit, Request)> {
+        let is_elsewhere = response.url().origin() != sent.url.origin();
+        if response.status() == StatusCode::UNAUTHORIZED && is_elsewhere {
+            return ControlFlow::Break(response); // from a second place: it says nothing about the token
+        }
+        let verdict = self.driver.review(sent.ticket, response.status());
+        let (Verdict::Retry(permit), Some(again)) = (verdict, sent.again) else {
+            return ControlFlow::Break(response);
+        };
+        let _ = timeout(DRAIN_PATIENCE, drain(&mut response)).await;
+        ControlFlow::Continue((permit, again))
     }
 
     /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).
@@ -127,6 +147,14 @@ impl Client {
     pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
         self.client.head(url)
     }
+}
+
+/// A request on its way.
+pub(crate) struct Sent {
+    url: Url,
+    ticket: Ticket,
+    /// If its body can be sent twice.
+    again: Option<Request>,
 }
 
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1);

@@ -37,6 +37,9 @@
 //! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. A stream
 //!   can't: its 401 is delivered. It has ended the token all the same, so the
 //!   next request brings a new one.
+//! - **A client that you have already** can take this one: with the feature `middleware` as a
+//!   `reqwest_middleware::Middleware`, with `tower` as a layer for what sends `http` requests, such as hyper and
+//!   tonic. Their redirects are their own.
 //! - **Dropping a future cancels a request and nothing else.** The exchange belongs to a task of its own.
 //!
 //! # TLS
@@ -51,13 +54,21 @@ mod error;
 mod exchange;
 #[cfg(all(test, shuttle))]
 mod interleavings;
+#[cfg(feature = "middleware")]
+mod middleware;
 mod runtime;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use builder::Builder;
 pub use client::Client;
 pub use error::Error;
 pub use reqwest;
+#[cfg(feature = "middleware")]
+pub use reqwest_middleware;
 pub use simacan_auth::{
     self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider, Status,
     Timestamp,
 };
+#[cfg(feature = "tower")]
+pub use tower::{Authorize, AuthorizeLayer};

@@ -40,11 +40,11 @@ macro_rules! on_both_runtimes {
     };
 }
 
+mod agents;
 mod bodies;
 mod cancellation;
 mod connections;
 mod herd;
-mod middleware;
 mod origins;
 mod outage;
 mod panics;
@@ -54,6 +54,7 @@ mod runtimes;
 mod secrets;
 mod sessions;
 mod soak;
+mod stacks;
 mod stub;
 mod subject;
 mod targets;

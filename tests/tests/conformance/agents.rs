@@ -1,4 +1,4 @@
-//! What those get who have a client already and put ours into it.
+//! What those get who have a client already and put ours into it: an `Agent` of ureq.
 
 use http::StatusCode;
 use simacan_auth::Credentials;

@@ -1,0 +1,59 @@
+use std::ops::ControlFlow;
+
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{Middleware, Next};
+
+use crate::{Client, Error};
+
+/// For a [`reqwest_middleware::ClientWithMiddleware`] that is in use already: each of its requests gets the
+/// token, and after a 401 it goes through the rest of the chain once more, if its body can be sent twice.
+///
+/// Put it last of those that change or repeat requests. The client at the end of the chain is the
+/// user's own, and so are its redirects: reqwest takes the token off at the first hop to another host and puts it
+/// back on the way home, and nothing here sees that. Give that client
+/// `redirect::Policy::none()`, or use [`Client::send`], which checks each hop.
+///
+/// [`Error::Denied`] and [`Error::ForeignOrigin`] are inside [`reqwest_middleware::Error::Middleware`].
+///
+/// ```no_run
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use reqwest_middleware::ClientBuilder;
+/// use simacan_auth_reqwest::{Client, Credentials, Provider, reqwest};
+///
+/// let auth = Client::builder(Provider::simacan(), Credentials::new("u", "p")).build()?;
+/// let no_redirects = reqwest::redirect::Policy::none();
+/// let client = reqwest::Client::builder().redirect(no_redirects).build()?;
+/// let client = ClientBuilder::new(client).with(auth).build();
+/// # drop(client);
+/// # Ok(())
+/// # }
+/// ```
+#[async_trait::async_trait]
+impl Middleware for Client {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let mut permit = self.driver.permit();
+        loop {
+            let sent = self.authorize(permit, &mut request).await?;
+            let response = next.clone().run(request, extensions).await?;
+            match self.review(sent, response).await {
+                ControlFlow::Break(response) => return Ok(response),
+                ControlFlow::Continue(again) => (permit, request) = again,
+            }
+        }
+    }
+}
+
+impl From<Error> for reqwest_middleware::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Request(error) => Self::Reqwest(error),
+            error => Self::middleware(error),
+        }
+    }
+}

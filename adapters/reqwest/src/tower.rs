@@ -1,0 +1,156 @@
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use simacan_auth::{Origin, Verdict};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::Client;
+use crate::driver::Driver;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+impl Client {
+    /// For a [`Service`] that sends `http` requests, such as hyper's and tonic's clients: each gets the
+    /// token. A 401 is delivered; it has ended the token, so the next request has a new one.
+    ///
+    /// The service gets absolute URIs (of tonic's clients, those that were made `with_origin`). What it
+    /// does with redirects is its own affair; hyper and tonic follow none.
+    ///
+    /// ```
+    /// # use simacan_auth_reqwest::{Client, Credentials, Provider};
+    /// # use tower_layer::Layer;
+    /// # fn example<S: Clone>(client: &Client, service: S) {
+    /// let service = client.layer::<Vec<u8>>().layer(service);
+    /// # }
+    /// ```
+    pub fn layer<B>(&self) -> AuthorizeLayer<B> {
+        AuthorizeLayer {
+            driver: self.driver.clone(),
+            replay: |_| None,
+        }
+    }
+
+    /// As [`layer`](Self::layer), and after a 401 the request is sent once more with a newer token. For
+    /// bodies that are cheap to clone.
+    pub fn replaying_layer<B: Clone>(&self) -> AuthorizeLayer<B> {
+        AuthorizeLayer {
+            driver: self.driver.clone(),
+            replay: |body| Some(body.clone()),
+        }
+    }
+}
+
+/// See [`Client::layer`].
+pub struct AuthorizeLayer<B> {
+    driver: Arc<Driver>,
+    replay: fn(&B) -> Option<B>,
+}
+
+/// A service whose requests carry the token. Clones share one session.
+pub struct Authorize<S, B> {
+    service: S,
+    driver: Arc<Driver>,
+    replay: fn(&B) -> Option<B>,
+}
+
+impl<S, B> Layer<S> for AuthorizeLayer<B> {
+    type Service = Authorize<S, B>;
+
+    fn layer(&self, service: S) -> Authorize<S, B> {
+        Authorize {
+            service,
+            driver: self.driver.clone(),
+            replay: self.replay,
+        }
+    }
+}
+
+/// The error is the service's or an [`Error`](crate::Error).
+impl<S, B, R> Service<Request<B>> for Authorize<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: Send + 'static,
+    R: Send,
+{
+    type Response = Response<R>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.service.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // The one that was found ready is the one that is called.
+        let other = self.service.clone();
+        let mut service = mem::replace(&mut self.service, other);
+        let (driver, replay) = (self.driver.clone(), self.replay);
+        Box::pin(async move {
+            let mut permit = driver.permit();
+            loop {
+                let uri = request.uri().clone();
+                let origin = Origin::of(&uri);
+                let ticket = driver
+                    .authorize(permit, origin, request.headers_mut())
+                    .await?;
+                let (parts, body) = request.into_parts();
+                let again = replay(&body).map(|body| Request::from_parts(parts.clone(), body));
+                let sent = service.call(Request::from_parts(parts, body));
+                let response = sent.await.map_err(Into::into)?;
+                match (driver.review(ticket, response.status()), again) {
+                    (Verdict::Retry(next), Some(again)) => (permit, request) = (next, again),
+                    _ => return Ok(response),
+                }
+                drop(response);
+                poll_fn(|context| service.poll_ready(context))
+                    .await
+                    .map_err(Into::into)?;
+            }
+        })
+    }
+}
+
+impl<B> Clone for AuthorizeLayer<B> {
+    fn clone(&self) -> Self {
+        Self {
+            driver: self.driver.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<S: Clone, B> Clone for Authorize<S, B> {
+    fn clone(&self) -> Self {
+        Self {
+            service: self.service.clone(),
+            driver: self.driver.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<B> fmt::Debug for AuthorizeLayer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizeLayer")
+            .field("driver", &self.driver)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: fmt::Debug, B> fmt::Debug for Authorize<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorize")
+            .field("service", &self.service)
+            .field("driver", &self.driver)
+            .finish_non_exhaustive()
+    }
+}
