@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::Error;
 use crate::exchange::Exchange;
 use crate::runtime::{Mutex, MutexGuard, Notify, spawn, wait};
+use crate::trace;
 
 pub(crate) struct Driver {
     /// Held for nanoseconds, never across an await.
@@ -175,6 +176,7 @@ impl Driver {
             self.woken.notify_waiters();
         }
         for event in &events {
+            trace::event(event);
             (self.on_event)(event);
         }
         until.map(|until| until.saturating_since(now))

@@ -5,6 +5,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use simacan_auth::{RequestBody, ResponseBody, TransportFailure};
 
+use crate::trace;
+
 /// Makes an exchange with the auth endpoint.
 pub(crate) type Exchange = Box<dyn Fn(Request<RequestBody>) -> Answer + Send + Sync>;
 
@@ -14,8 +16,11 @@ pub(crate) type Answer =
 /// With this client, which is made for it.
 pub(crate) fn over(client: reqwest::Client) -> Exchange {
     Box::new(move |request| {
-        let answer = exchange(client.clone(), request);
-        Box::pin(async { answer.await.map_err(TransportFailure::new) })
+        let client = client.clone();
+        Box::pin(trace::exchange(request, async |request| {
+            let answer = exchange(client, request).await;
+            answer.map_err(TransportFailure::new)
+        }))
     })
 }
 

@@ -42,6 +42,11 @@
 //!   tonic. Their redirects are their own.
 //! - **Dropping a future cancels a request and nothing else.** The exchange belongs to a task of its own.
 //!
+//! # Tracing
+//!
+//! With the feature `tracing`, each [`Event`] is a `tracing` event and each exchange with the auth endpoint a
+//! span named `exchange`. Neither holds a secret.
+//!
 //! # TLS
 //!
 //! The default feature `rustls` is reqwest's. Without it, choose among reqwest's own features in
@@ -59,6 +64,7 @@ mod middleware;
 mod runtime;
 #[cfg(feature = "tower")]
 mod tower;
+mod trace;
 
 pub use builder::Builder;
 pub use client::Client;

@@ -14,6 +14,7 @@ use simacan_auth::{
 use crate::Error;
 use crate::exchange::Exchange;
 use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::trace;
 
 pub(crate) struct Driver {
     machine: Mutex<Machine>,
@@ -163,6 +164,7 @@ impl Driver {
             self.woken.notify_all();
         }
         for event in events {
+            trace::event(event);
             (self.on_event)(event);
         }
     }

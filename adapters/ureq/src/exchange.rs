@@ -5,6 +5,8 @@ use http::{Request, Response};
 use simacan_auth::{RequestBody, ResponseBody, TransportFailure};
 use ureq::Agent;
 
+use crate::trace;
+
 /// Makes an exchange with the auth endpoint, in the thread that calls it.
 pub(crate) type Exchange = Box<
     dyn Fn(Request<RequestBody>) -> Result<Response<ResponseBody>, TransportFailure> + Send + Sync,
@@ -13,7 +15,11 @@ pub(crate) type Exchange = Box<
 /// On an agent of its own, with what the user's agent says of proxy, TLS and address family.
 pub(crate) fn over(agent: &Agent, timeout: Duration) -> Exchange {
     let agent = exchange_agent(agent, timeout);
-    Box::new(move |request| exchange(&agent, request).map_err(TransportFailure::new))
+    Box::new(move |request| {
+        trace::exchange(request, |request| {
+            exchange(&agent, request).map_err(TransportFailure::new)
+        })
+    })
 }
 
 fn exchange(

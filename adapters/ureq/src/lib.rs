@@ -45,6 +45,11 @@
 //! to the `log` crate at the level `trace`, tokens and password included: keep `ureq` and
 //! `ureq_proto` at `debug` or above.
 //!
+//! # Tracing
+//!
+//! With the feature `tracing`, each [`Event`] is a `tracing` event and each exchange with the auth endpoint a
+//! span named `exchange`. Neither holds a secret.
+//!
 //! # TLS
 //!
 //! The features `rustls` (the default), `rustls-no-provider` and `native-tls` are ureq's. Choose here, not
@@ -59,6 +64,7 @@ mod exchange;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 mod middleware;
+mod trace;
 
 /// With `--cfg shuttle`, those of the checker that tries their interleavings.
 mod sync {

@@ -59,4 +59,5 @@ mod stub;
 mod subject;
 mod targets;
 mod timeouts;
+mod tracing;
 mod world;

@@ -1,0 +1,56 @@
+//! What `tracing` is told, if it is there. The names of the fields are OpenTelemetry's.
+
+use http::{Request, Response};
+use simacan_auth::{Event, RequestBody, ResponseBody, TransportFailure};
+
+/// As a `tracing` event; its message is what it prints.
+#[cfg(feature = "tracing")]
+pub(crate) fn event(event: &Event) {
+    match event {
+        Event::Rejected { .. } => tracing::error!("{event}"),
+        Event::RoundFailed { .. }
+        | Event::AttemptFailed { .. }
+        | Event::RefreshRefused
+        | Event::TargetGuarded { .. } => tracing::warn!("{event}"),
+        Event::LoggedIn { .. } | Event::Refreshed { .. } | Event::CredentialsReplaced { .. } => {
+            tracing::info!("{event}");
+        }
+        _ => tracing::debug!("{event}"),
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn event(_: &Event) {}
+
+type Answer = Result<Response<ResponseBody>, TransportFailure>;
+
+/// Makes an exchange in a span of its own.
+#[cfg(feature = "tracing")]
+pub(crate) async fn exchange<F: Future<Output = Answer>>(
+    request: Request<RequestBody>,
+    make: impl FnOnce(Request<RequestBody>) -> F,
+) -> Answer {
+    use tracing::Instrument;
+
+    let span = tracing::info_span!(
+        "exchange",
+        server.address = request.uri().host(),
+        url.path = request.uri().path(),
+        http.response.status_code = tracing::field::Empty,
+        error = tracing::field::Empty,
+    );
+    let answer = make(request).instrument(span.clone()).await;
+    match &answer {
+        Ok(response) => span.record("http.response.status_code", response.status().as_u16()),
+        Err(failure) => span.record("error", tracing::field::display(failure)),
+    };
+    answer
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) async fn exchange<F: Future<Output = Answer>>(
+    request: Request<RequestBody>,
+    make: impl FnOnce(Request<RequestBody>) -> F,
+) -> Answer {
+    make(request).await
+}
