@@ -34,8 +34,8 @@
 //! - **A redirect is followed within the origins that the provider allows**, ten times at most.
 //!   Any other is delivered, not followed. A 401 from another origin than the request's
 //!   says nothing about the token and is delivered.
-//! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. A stream
-//!   can't: its 401 is delivered. It has ended the token all the same, so the
+//! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. A stream or multipart
+//!   form can't: its 401 is delivered. It has ended the token all the same, so the
 //!   next request brings a new one.
 //! - **A client that you have already** can take this one: with the feature `middleware` as a
 //!   `reqwest_middleware::Middleware`, with `tower` as a layer for what sends `http` requests, such as hyper and

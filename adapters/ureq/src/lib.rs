@@ -34,7 +34,7 @@
 //! - **A redirect is followed without the token.** Whatever the agent's `redirect_auth_headers`
 //!   says, no second place sees it, and a 401 from there says nothing about it.
 //! - **A body that can be replayed** is sent again after a 401: see [`Body`]. One that can't is
-//!   sent with [`Client::send_once`].
+//!   sent with [`Client::send_once`]: a reader, a multipart form.
 //! - **An agent that you have already** can take a [`Client`] as its middleware, which can't send a
 //!   request again.
 //! - **The thread that finds an exchange due carries it.** Others wait only if they have no token.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Cursor, Seek, Write};
 use std::sync::Arc;
 
+use ::ureq::unversioned::multipart::Form;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Request, StatusCode};
@@ -17,6 +18,7 @@ conformance! {
     i7_a_body_is_sent_again_byte_for_byte,
     a_request_without_a_body_is_sent_again,
     an_authorization_of_the_users_own_is_replaced,
+    i7_a_body_that_waits_for_a_100_is_sent_again,
 }
 
 /// The lengths of the bodies of the target requests, with their statuses.
@@ -75,6 +77,69 @@ fn an_authorization_of_the_users_own_is_replaced<S: Subject>() {
     }
     assert_status(&subject.send(request), StatusCode::OK);
     world.assert_exchanges(1, 0);
+}
+
+/// RFC 9110, section 10.1.1. The emulator says 100 before it reads the body.
+fn i7_a_body_that_waits_for_a_100_is_sent_again<S: Subject>() {
+    let world = World::new();
+    let subject: S = world.logged_in();
+    world.revoke();
+    let mut request = world.post("/x", vec![7; 10_000]);
+    let expected = "100-continue".parse().unwrap();
+    request.headers_mut().insert("expect", expected);
+    assert_accepted(&[subject.send(request)]);
+    assert_eq!(sent(&world), [(10_000, 401), (10_000, 204)]);
+    world.assert_exchanges(0, 1);
+}
+
+/// A form of parts is a stream to both clients, even if it is all in memory.
+#[test]
+fn ureq_delivers_the_401_to_a_multipart_form() {
+    let world = World::new();
+    let Ureq(client) = world.logged_in();
+    let send = || {
+        let form = Form::new().text("vehicle", "NL-1").text("x", "5.387");
+        let request = Request::post(world.uri("/x")).body(form).unwrap();
+        client.send_once(request).unwrap().status()
+    };
+    assert_eq!(send(), StatusCode::NO_CONTENT);
+    world.revoke();
+    assert_eq!(send(), StatusCode::UNAUTHORIZED);
+    assert_eq!(send(), StatusCode::NO_CONTENT);
+    world.assert_exchanges(0, 1);
+    assert_is_multipart(&world);
+}
+
+#[test]
+fn reqwest_delivers_the_401_to_a_multipart_form() {
+    let world = World::new();
+    let subject: Reqwest<MultiThread> = world.logged_in();
+    let send = || {
+        let form = ::reqwest::multipart::Form::new()
+            .text("vehicle", "NL-1")
+            .text("x", "5.387");
+        let request = subject.client.post(world.uri("/x")).multipart(form);
+        let sent = subject.runtime.block_on(subject.client.send(request));
+        sent.unwrap().status()
+    };
+    assert_eq!(send(), StatusCode::NO_CONTENT);
+    world.revoke();
+    assert_eq!(send(), StatusCode::UNAUTHORIZED);
+    assert_eq!(send(), StatusCode::NO_CONTENT);
+    world.assert_exchanges(0, 1);
+    assert_is_multipart(&world);
+}
+
+fn assert_is_multipart(world: &World) {
+    world.emulate(|emulator| {
+        let bodies = emulator.ledger().accepted_bodies();
+        assert_eq!(bodies.len(), 2);
+        for body in bodies {
+            let text = String::from_utf8_lossy(body);
+            assert!(text.contains("name=\"vehicle\"\r\n"), "{text}");
+            assert!(text.contains("\r\n\r\n5.387\r\n--"), "{text}");
+        }
+    });
 }
 
 const LARGE: usize = 50 << 20;
