@@ -85,12 +85,15 @@ fn machines() -> Vec<(&'static str, Machine)> {
         machine
     };
     let in_flight = |now| in_flight_with("p", now);
-    let after = |answers: &[(u16, &str)]| {
-        let mut machine = logged_in("a", REFRESH);
+    let condemned = |mut machine: Machine| {
         let permit = machine.permit();
         let ticket = go(&mut machine, API, permit);
         let verdict = machine.review(START, ticket, StatusCode::UNAUTHORIZED);
         assert!(matches!(verdict, Verdict::Retry(_)));
+        machine
+    };
+    let after = |answers: &[(u16, &str)]| {
+        let mut machine = condemned(logged_in("a", REFRESH));
         for answer in answers {
             exchange(&mut machine, START, Some(*answer));
         }
@@ -137,6 +140,10 @@ fn machines() -> Vec<(&'static str, Machine)> {
         ("no refresh token", logged_in("a", "")),
         ("an expiry", logged_in("a", MINUTE)),
         ("condemned", after(&[])),
+        (
+            "condemned, another access token",
+            condemned(logged_in("b", REFRESH)),
+        ),
         ("condemned and refreshed", after(&[(200, tokens)])),
         ("condemned, and the refresh failed", after(&[(503, "")])),
         ("condemned, and the refresh refused", after(&[(401, "")])),

@@ -104,6 +104,7 @@ impl Machine {
         reason = "a ticket is good for one review"
     )]
     pub fn review(&mut self, now: Timestamp, ticket: Ticket, status: StatusCode) -> Verdict {
+        // No token has the first generation itself: see where it is set.
         if ticket.machine != self.id || ticket.generation < self.first_generation {
             return Verdict::Deliver;
         }

@@ -101,7 +101,8 @@ impl Machine {
         Output::Transmit(Transmit { exchange, request })
     }
 
-    /// Demand without a caller.
+    /// Demand without a caller. In flight there is nothing due; if it were taken for due, the open round
+    /// would be joined, which changes nothing.
     fn keep_alive(&mut self, now: Timestamp) {
         match &self.state {
             State::Authenticated(session)
@@ -115,7 +116,8 @@ impl Machine {
     }
 
     /// When keeping alive has something to do, if nobody asks before. What is due by now has been done,
-    /// so the filter at the end is idle; it makes I11 plain.
+    /// so the filter at the end is idle; it makes I11 plain. In flight there is nothing to wait for but its
+    /// end; a time would only wake the driver for nothing.
     fn keep_alive_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let at = match &self.state {
             _ if !self.config.keep_alive => None,
