@@ -112,6 +112,6 @@ pub use fault::{Endpoint, Fault, FaultRates};
 pub use ledger::{Counters, Ledger};
 pub use model::{Emulator, Outcome, Reply};
 pub use options::Options;
-pub use server::Server;
+pub use server::{Server, Socket};
 pub use settings::{Detail, Reuse, Rotation, Settings};
 pub use target::{Place, Times};

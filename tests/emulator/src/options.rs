@@ -1,12 +1,12 @@
 //! What a server is told before it starts.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
 use crate::entry::Entry;
 use crate::model::Emulator;
-use crate::server::Server;
+use crate::server::{Server, Socket};
 
 /// What a [`Server`] can be told before it starts.
 #[must_use = "`start` starts the server"]
@@ -17,7 +17,16 @@ pub struct Options {
     pub(crate) close_after_answer: bool,
     pub(crate) keep_of_body: usize,
     pub(crate) max_connections: usize,
+    /// With TLS.
+    pub(crate) wrap: Option<Wrap>,
 }
+
+/// Makes of a socket what requests are read from.
+pub(crate) type Wrap = Box<dyn Fn(Socket) -> io::Result<Box<dyn Stream>> + Send + Sync>;
+
+pub(crate) trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
 
 impl Options {
     pub(crate) fn new() -> Self {
@@ -28,6 +37,7 @@ impl Options {
             close_after_answer: false,
             keep_of_body: 1 << 20,
             max_connections: 2048,
+            wrap: None,
         }
     }
 
@@ -71,6 +81,16 @@ impl Options {
         self
     }
 
+    /// Talks TLS: `wrap` makes a stream of each socket that encrypts what is written. The server's
+    /// addresses begin with `https` then.
+    pub fn tls<S: Read + Write + 'static>(
+        mut self,
+        wrap: impl Fn(Socket) -> io::Result<S> + Send + Sync + 'static,
+    ) -> Self {
+        self.wrap = Some(Box::new(move |socket| Ok(Box::new(wrap(socket)?))));
+        self
+    }
+
     /// Starts the server.
     pub fn start(self, emulator: Emulator) -> io::Result<Server> {
         Server::launch(self, emulator)
@@ -84,6 +104,7 @@ impl fmt::Debug for Options {
             .field("close_after_answer", &self.close_after_answer)
             .field("keep_of_body", &self.keep_of_body)
             .field("max_connections", &self.max_connections)
+            .field("tls", &self.wrap.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -35,14 +35,16 @@ impl Server {
         Options::new()
     }
 
-    /// The base of the Simacan Auth API: `http://127.0.0.1:PORT/api/v1`.
+    /// The base of the Simacan Auth API: `http://127.0.0.1:PORT/api/v1`. With [`Options::tls`], it and the
+    /// others begin with `https`.
     pub fn base_url(&self) -> String {
         format!("{}/api/v1", self.origin())
     }
 
     /// Where the target APIs are: `http://127.0.0.1:PORT`.
     pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
+        let is_tls = self.shared.options.wrap.is_some();
+        format!("http{}://{}", if is_tls { "s" } else { "" }, self.address)
     }
 
     /// The RFC 6749 token endpoint: `http://127.0.0.1:PORT/oauth2/token`.
@@ -175,6 +177,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Enough for a debug build to parse and answer a request; a thousand threads take little.
 const STACK: usize = 256 * 1024;
 
+/// Enough for a handshake, too.
+const TLS_STACK: usize = 2 * 1024 * 1024;
+
 fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
     while shared.wait_for_room() {
         let Ok((stream, _)) = listener.accept() else {
@@ -185,13 +190,22 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
         let Some(open) = Open::register(shared, stream) else {
             return;
         };
+        let stack = match shared.options.wrap {
+            None => STACK,
+            Some(_) => TLS_STACK,
+        };
         let thread = thread::Builder::new()
             .name("emulator".into())
-            .stack_size(STACK);
+            .stack_size(stack);
         // If there is no thread to be had, the connection is dropped.
         let _ = thread.spawn(move || {
             // A connection that breaks is the client's to notice.
-            let _ = serve(&open.shared, &*open.stream);
+            let _ = match &open.shared.options.wrap {
+                None => serve(&open.shared, &*open.stream),
+                Some(wrap) => {
+                    wrap(Socket(open.stream.clone())).and_then(|stream| serve(&open.shared, stream))
+                }
+            };
         });
     }
 }
@@ -233,7 +247,27 @@ impl Drop for Open {
     }
 }
 
-/// Serves one connection to its end. A TLS listener would hand its own stream to this.
+/// A connection as [`Options::tls`] gets it. It ends with the server.
+#[derive(Debug)]
+pub struct Socket(Arc<TcpStream>);
+
+impl Read for Socket {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(bytes)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Serves one connection to its end.
 fn serve<S: Read + Write>(shared: &Shared, stream: S) -> io::Result<()> {
     let mut connection = Connection::new(stream, shared.options.keep_of_body);
     loop {

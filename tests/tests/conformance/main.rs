@@ -59,5 +59,6 @@ mod stub;
 mod subject;
 mod targets;
 mod timeouts;
+mod tls;
 mod tracing;
 mod world;

@@ -161,6 +161,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Something has arrived.
+    pub(crate) fn read_a_byte(&mut self) -> io::Result<()> {
+        self.stream.read_exact(&mut [0])
+    }
+
     /// Until the client hangs up.
     pub(crate) fn wait_for_the_end(&mut self) -> io::Result<()> {
         io::copy(&mut self.stream, &mut io::sink()).map(drop)

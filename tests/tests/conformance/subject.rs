@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use simacan_auth::{Config, Credentials, Denied, Event, ForeignOrigin, Provider, Status};
 use tokio::runtime::{self, Runtime};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::world::{Clock, PATIENCE, assert_holds_no_secret};
 
@@ -19,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) credentials: Credentials,
     pub(crate) config: Config,
     pub(crate) exchange_timeout: Duration,
+    /// The one root that TLS trusts.
+    pub(crate) root: Option<Vec<u8>>,
     pub(crate) clock: Clock,
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
@@ -108,9 +111,15 @@ pub(crate) struct Ureq(pub(crate) simacan_auth_ureq::Client);
 
 impl Ureq {
     pub(crate) fn builder(plan: Plan) -> simacan_auth_ureq::Builder {
+        let root = plan
+            .root
+            .map(|root| Certificate::from_der(&root).to_owned());
+        let roots = root.into_iter().collect::<Vec<_>>();
+        let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots)));
         let agent = ureq::Agent::config_builder()
             .proxy(None)
             .timeout_global(Some(PATIENCE))
+            .tls_config(tls.build())
             .build();
         let clock = plan.clock;
         simacan_auth_ureq::Client::builder(plan.provider, plan.credentials)
@@ -226,9 +235,11 @@ impl<F> Clone for Reqwest<F> {
 pub(crate) fn reqwest_client(plan: Plan) -> simacan_auth_reqwest::Client {
     let clock = plan.clock;
     simacan_auth_reqwest::Client::builder(plan.provider, plan.credentials)
-        .http(|| {
-            // No roots: to load the system's takes longer than most cases do.
-            let builder = reqwest::Client::builder().tls_certs_only([]);
+        .http(move || {
+            let root = plan.root.as_deref();
+            let root = root.map(|root| reqwest::Certificate::from_der(root).expect("DER"));
+            // No others: to load the system's takes longer than most cases do.
+            let builder = reqwest::Client::builder().tls_certs_only(root);
             builder.no_proxy().timeout(PATIENCE)
         })
         .config(plan.config)

@@ -91,6 +91,7 @@ impl World {
             credentials: Credentials::new(USERNAME, PASSWORD),
             config: config(),
             exchange_timeout: PATIENCE,
+            root: None,
             clock: self.clock.clone(),
             on_event: Box::new(move |event| events.push(event)),
         }
