@@ -7,7 +7,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 use simacan_auth::Credentials;
 use simacan_auth_emulator::{Endpoint, Fault};
 
-use crate::subject::Subject;
+use crate::subject::{Subject, Ureq};
 use crate::world::{
     COOLED_DOWN, USERNAME, WRONG_PASSWORD, World, assert_accepted, assert_holds_no_secret, denied,
     holds_secret,
@@ -70,4 +70,18 @@ fn i9_no_secret_is_in_a_clients_debug_or_in_any_log_line<S: Subject>() {
     look();
     let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Neither the builder's nor what an agent that has it prints.
+#[test]
+fn i9_a_builder_prints_whose_session_it_makes_and_no_secret() {
+    let world = World::new();
+    let ureq = format!("{:?}", Ureq::builder(world.plan()));
+    let plan = world.plan();
+    let reqwest = simacan_auth_reqwest::Client::builder(plan.provider, plan.credentials);
+    for printed in [ureq, format!("{reqwest:?}")] {
+        assert_holds_no_secret(&printed);
+        assert!(printed.contains(USERNAME), "{printed}");
+        assert!(printed.contains("exchange_timeout"), "{printed}");
+    }
 }
