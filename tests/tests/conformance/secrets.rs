@@ -50,7 +50,11 @@ pub(crate) fn watch_the_log() {
 fn i9_no_secret_is_in_a_clients_debug_or_in_any_log_line<S: Subject>() {
     let world = World::new();
     let subject: S = world.subject();
-    let look = || assert_holds_no_secret(&subject.debug());
+    let look = || {
+        let printed = subject.debug();
+        assert_holds_no_secret(&printed);
+        assert!(printed.contains("status: "), "{printed}");
+    };
     look();
     assert_accepted(&subject.send_all(world.crowd(5)));
     look();
