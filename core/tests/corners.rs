@@ -1,0 +1,133 @@
+//! Corners that two or three rules have to meet in, each of which a mutant had survived in.
+#![expect(clippy::unchecked_time_subtraction, reason = "constants")]
+
+mod common;
+
+use common::{API, Driver, HOUR, Reply, SECOND};
+use simacan_auth::{Config, Denied, Timestamp, TransportFailure};
+
+const TOKENS: Reply = Reply::Tokens("3600");
+
+/// An early refresh was refused while the token is good, and the login that follows is in flight.
+fn relogging_in(keep_alive: bool) -> Driver {
+    let mut config = Config::default();
+    config.keep_alive = keep_alive;
+    let mut driver = Driver::logged_in(config, &TOKENS);
+    driver.advance(HOUR - 50 * SECOND);
+    if !keep_alive {
+        let _ticket = driver.go();
+    }
+    driver.reply(&Reply::Refused);
+    driver
+}
+
+#[track_caller]
+fn unavailable_until(denied: &Denied) -> Timestamp {
+    match denied {
+        Denied::Unavailable { until, .. } => *until,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn i14_another_user_after_a_new_password_in_a_relogin_gets_none_of_the_good_token() {
+    let mut driver = relogging_in(false);
+    driver.set_credentials("fleet", 2);
+    driver.set_credentials("other", 3);
+    let _permit = driver.wait();
+}
+
+#[test]
+fn i14_the_refusal_of_a_password_that_was_set_again_keeps_the_good_token() {
+    let mut driver = relogging_in(false);
+    driver.set_credentials("fleet", 2);
+    driver.set_credentials("fleet", 1);
+    driver.reply(&Reply::Refused);
+    assert_eq!(driver.go().generation().get(), 1);
+}
+
+#[test]
+fn i4_an_exchange_of_another_machine_with_the_same_number_changes_nothing() {
+    for is_failure in [false, true] {
+        let mut driver = Driver::new(Config::default());
+        let mut other = Driver::new(Config::default());
+        let (_permit, _other) = (driver.wait(), other.wait());
+        let foreign = other.flight.as_ref().expect("a login").exchange;
+        let own = driver.machine.in_flight();
+        if is_failure {
+            let failure = TransportFailure::abandoned();
+            driver.machine.handle_failure(driver.now, foreign, failure);
+        } else {
+            let tokens = TOKENS.response(99).expect("an answer");
+            driver.machine.handle_response(driver.now, foreign, tokens);
+        }
+        assert_eq!(driver.machine.in_flight(), own);
+    }
+}
+
+#[test]
+fn keep_alive_tries_a_login_again_after_the_cool_down() {
+    let mut driver = relogging_in(true);
+    driver.reply(&Reply::Status(404)); // one attempt a round
+    let over = driver.now.saturating_add(30 * SECOND);
+    assert_eq!(driver.wake, Some(over));
+    driver.advance(30 * SECOND);
+    assert!(driver.flying().is_password());
+}
+
+#[test]
+fn i15_a_late_401_does_not_reset_the_guard() {
+    let mut driver = Driver::for_an_hour();
+    driver.on_refresh = Some(TOKENS);
+    let (first, second) = (driver.go(), driver.go());
+    let retry = driver.retry_after_401(first);
+    let _late = driver.retry_after_401(second); // for the token that has been replaced
+    let ticket = driver.go_with(retry);
+    driver.deliver(ticket, 401); // guarded
+    assert_eq!(driver.refreshes(), 1);
+}
+
+#[test]
+fn any_other_answer_resets_the_doubling_of_the_guard() {
+    let mut driver = Driver::for_an_hour();
+    driver.on_refresh = Some(TOKENS);
+    for _ in 0..4 {
+        driver.send(API, || 401);
+        driver.advance(10 * SECOND);
+        driver.send(API, || 200);
+    }
+    driver.send(API, || 401); // guarded, for 10 s
+    let before = driver.refreshes();
+    driver.advance(10 * SECOND);
+    driver.send(API, || 401);
+    assert_eq!(driver.refreshes(), before + 1);
+}
+
+#[test]
+fn a_refused_refresh_does_not_start_the_doubling_of_the_cool_down_over() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR);
+    for cool_down in [30, 60] {
+        let permit = driver.wait();
+        driver.reply(&Reply::Status(404));
+        unavailable_until(&driver.denied_with(permit));
+        driver.advance(cool_down * SECOND);
+    }
+    let permit = driver.wait();
+    driver.reply(&Reply::Refused);
+    driver.reply(&Reply::Status(404));
+    let until = unavailable_until(&driver.denied_with(permit));
+    assert_eq!(until.saturating_since(driver.now), 120 * SECOND);
+}
+
+#[test]
+fn new_credentials_do_not_end_a_cool_down() {
+    for user in ["fleet", "other"] {
+        let mut driver = Driver::new(Config::default());
+        let permit = driver.wait();
+        driver.reply(&Reply::Status(404));
+        unavailable_until(&driver.denied_with(permit));
+        driver.set_credentials(user, 2);
+        unavailable_until(&driver.denied());
+    }
+}
