@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 
 use http::{Request, Response, StatusCode, Uri};
 use simacan_auth::{
-    Clearance, Event, ExchangeId, Machine, Permit, Status, Ticket, Timestamp, TransportFailure,
-    Verdict,
+    Clearance, Denied, Event, ExchangeId, Machine, Permit, Status, Ticket, Timestamp,
+    TransportFailure, Verdict,
 };
 
 use crate::world::{Out, Subject, World};
@@ -22,6 +22,8 @@ pub struct Broken {
     first_refresh: Option<Vec<u8>>,
     /// What was sent last.
     last_sent: Vec<u8>,
+    /// What it has denied a token with.
+    denied: Option<Denied>,
     /// When it was polled last.
     latest: Timestamp,
     /// How many requests were authorized.
@@ -59,6 +61,8 @@ pub enum Defect {
     ForgetsWhenSetBack,
     /// Does nothing until the clock is back where it was (I12, by way of I6).
     WaitsForTheClock,
+    /// Says for ever what it has said when nothing could be done (I12).
+    DeniesForEver,
     /// Takes each request for one to another target (I15).
     ForgetsTargets,
 }
@@ -71,6 +75,7 @@ impl Broken {
             defect,
             first_refresh: None,
             last_sent: Vec::new(),
+            denied: None,
             latest: Timestamp::from_millis(0),
             authorized: 0,
         }
@@ -102,6 +107,7 @@ impl Subject for Broken {
             defect: self.defect,
             first_refresh: self.first_refresh.clone(),
             last_sent: self.last_sent.clone(),
+            denied: self.denied.clone(),
             ..*self
         }
     }
@@ -119,6 +125,16 @@ impl Subject for Broken {
     ) -> Clearance {
         if self.defect == Defect::DropsGoodToken && self.machine.in_flight().is_some() {
             return Clearance::Wait(permit);
+        }
+        if self.defect == Defect::DeniesForEver {
+            if let Some(denied) = &self.denied {
+                return Clearance::Denied(denied.clone());
+            }
+            let clearance = self.machine.authorize(now, permit, request);
+            if let Clearance::Denied(denied) = &clearance {
+                self.denied = Some(denied.clone());
+            }
+            return clearance;
         }
         self.authorized += 1;
         let target = match self.defect {

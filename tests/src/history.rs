@@ -15,7 +15,7 @@ pub struct History {
 
 impl History {
     /// Lets all of it happen, and says how much time went by in it. Now and then, and at the end, it is
-    /// checked that everyone who waits would be answered (I6).
+    /// checked that everyone who waits would be answered (I6), and that a new request would be sent (I12).
     pub fn live(&self) -> Result<Duration, Violation> {
         let mut world = World::new(self.rules.clone());
         for (step, n) in self.steps.iter().zip(1..) {
@@ -23,8 +23,12 @@ impl History {
             if n % 16 == 0 {
                 world.settle()?;
             }
+            if n % 128 == 0 {
+                world.recover()?;
+            }
         }
         world.settle()?;
+        world.recover()?;
         Ok(world.elapsed())
     }
 

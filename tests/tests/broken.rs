@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use simacan_auth_tests::broken::{Broken, Defect};
 use simacan_auth_tests::model::{Budget, Histories, Node};
-use simacan_auth_tests::world::{AtTarget, Body, Clock, Rules, Step, Subject, Violation, World};
+use simacan_auth_tests::world::{
+    AtServer, AtTarget, Body, Clock, Rules, Step, Subject, Violation, World,
+};
 
 /// The first violation that is met, breadth first, and the steps that lead there.
 fn first_violation(defect: Defect, budget: Budget) -> Option<(Violation, Vec<Step>)> {
@@ -208,6 +210,23 @@ fn i9_a_machine_that_prints_what_it_sends() {
     };
     let found = violated_by(Defect::PrintsWhatItSends, rules, LOG_IN);
     assert_eq!(found, Some(9));
+}
+
+#[test]
+fn i12_a_machine_that_denies_for_ever() {
+    let broken = Broken::new(World::<Broken>::alice(), Defect::DeniesForEver);
+    let mut world = World::around(Rules::default(), broken);
+    let outage = [Step::Ask(0), Step::Refuse(AtServer::NotFound), Step::Ask(0)];
+    for step in outage {
+        world.apply(step).expect("nothing has shown yet");
+    }
+    let found = world.recover().expect_err("nothing is found");
+    assert_eq!(found.invariant, 12);
+    let mut healthy = World::new(Rules::default());
+    for step in outage {
+        healthy.apply(step).expect("nothing is wrong");
+    }
+    healthy.recover().expect("it goes on after the cool-down");
 }
 
 /// Caller 1 sends a request in every five seconds to the target that always answers 401.

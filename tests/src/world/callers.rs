@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, StatusCode};
-use simacan_auth::{Clearance, Generation, Permit, Ticket, Timestamp, Verdict};
+use simacan_auth::{Clearance, Denied, Generation, Permit, Status, Ticket, Timestamp, Verdict};
 
 use super::ghost::Standing;
 use super::step::AtTarget;
@@ -147,6 +147,10 @@ impl<S: Subject> World<S> {
             }
             Clearance::Denied(denied) => {
                 *caller = Caller::default();
+                let is_over = matches!(denied, Denied::Rejected { .. } | Denied::Interrupted);
+                if is_over && self.subject.machine().status() != Status::Rejected {
+                    return Violation::found(10, format!("a session that goes on says: {denied}"));
+                }
                 if self.secrets {
                     self.look_for_secrets(&format!("{denied} {denied:?}"))?;
                 }

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
 
+use simacan_auth::Status;
+
 use super::step::{Body, Clock, Step};
 use super::violation::Violation;
 use super::{Subject, World};
@@ -17,6 +19,36 @@ impl<S: Subject> World<S> {
     /// waits any more.
     pub fn settle(&self) -> Result<(), Violation> {
         self.settle_or_meet(None)
+    }
+
+    /// From here on all keep their promises: lets a new request be sent, in a copy, within two hours. A
+    /// machine that denies everyone keeps I6 and is wedged all the same (I12). Only a rejection is an end.
+    pub fn recover(&self) -> Result<(), Violation> {
+        const LONGEST: u64 = 2 * 3_600_000;
+        let mut world = self.fork();
+        world.emulator.answer_targets_as_usual();
+        world.leave(0);
+        let began = world.ghost.elapsed;
+        while world.ghost.elapsed - began <= LONGEST {
+            if world.is_sent(0) || world.subject.machine().status() == Status::Rejected {
+                return Ok(());
+            }
+            if world.is_asked() {
+                world.apply(Step::Serve)?;
+            } else if world.is_answered() {
+                world.apply(Step::Deliver(Body::Intact))?;
+            } else if world.is_idle(0) || world.is_woken(0) {
+                world.apply(Step::Ask(0))?;
+                if world.is_idle(0) {
+                    world.apply(Step::Clock(Clock::On(30)))?; // denied
+                }
+            } else if world.wait.is_some() {
+                world.apply(Step::Clock(Clock::ToWait))?;
+            } else {
+                return Violation::found(6, "nobody will ever wake who waits");
+            }
+        }
+        Violation::found(12, "no request gets a token any more")
     }
 
     /// As [`settle`](Self::settle), or until it meets a world that is known to.
