@@ -231,7 +231,9 @@ impl Histories {
         );
         if let Some((property, path)) = checker.discoveries().into_iter().next() {
             let last = path.last_state();
-            let found = last.violation.clone().or_else(|| last.world.settle().err());
+            let found = last.violation.clone();
+            let found = found.or_else(|| last.world.settle().err());
+            let found = found.or_else(|| last.world.recover().err());
             let found = found.map_or_else(String::new, |found| found.to_string());
             let steps = (1..).zip(path.into_actions());
             let steps: Vec<_> = steps.map(|(n, step)| format!("\n{n:4}. {step}")).collect();
@@ -267,6 +269,15 @@ impl Model for Histories {
             Property::always("I6", |histories: &Self, node: &Node| {
                 let settled = Some(&*histories.settled);
                 node.violation.is_some() || node.world.settle_or_meet(settled).is_ok()
+            }),
+            Property::always("I12", |_, node: &Node| {
+                // Where nothing more can go wrong: what comes before leads there.
+                let is_spent = node.left
+                    == Budget {
+                        requests: node.left.requests,
+                        ..Budget::default()
+                    };
+                node.violation.is_some() || !is_spent || node.world.recover().is_ok()
             }),
         ]
     }
