@@ -18,6 +18,7 @@ use crate::{RequestBody, Timestamp};
 /// # use simacan_auth::*;
 /// #[derive(Debug)]
 /// struct Trusted;
+/// impl State for Trusted {}
 /// fn shortcut(session: Session<Trusted>) {}
 /// ```
 ///
