@@ -151,11 +151,15 @@ fn transport_failure(denied: &Denied, expected: u32) -> String {
     }
 }
 
-/// What a login comes to at a server that does this with the bytes of a handshake.
+/// Of an exchange that must not outlast its own time-out. Less than the clients' own time-outs, which
+/// would end it too.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// The text of what a login comes to at a server that does this with the bytes of a handshake.
 fn log_in_at<S: Subject>(
     exchange_timeout: Duration,
     serve: impl Fn(&mut Connection) -> io::Result<()> + Send + Sync + 'static,
-) -> Denied {
+) -> String {
     let authority = authority("root");
     let world = World::new();
     let stub = Stub::start(serve);
@@ -168,26 +172,32 @@ fn log_in_at<S: Subject>(
     };
     plan.config.attempts = 1;
     let subject = S::build(plan);
-    let denied = within(PATIENCE, "a login", move || denied(subject.log_in()));
-    assert!(stub.connections() >= 1);
-    denied
+    let denied = within(PATIENCE / 3, "a login", move || denied(subject.log_in()));
+    // None, where the machine is too slow for the time-out.
+    assert!(stub.connections() <= 1, "it went again");
+    transport_failure(&denied, 1)
+}
+
+/// It is the exchange's own time-out that ended it: the driver's grace for a carrier that nobody polls has
+/// other words.
+#[track_caller]
+fn assert_timed_out(text: &str) {
+    let is_time_out = text.contains("timed out") || text.contains("timeout");
+    assert!(is_time_out, "{text}");
 }
 
 fn i6_a_tls_handshake_that_stalls_ends_with_the_time_out<S: Subject>() {
-    let timeout = Duration::from_millis(300);
-    let denied = log_in_at::<S>(timeout, Connection::wait_for_the_end);
-    transport_failure(&denied, 1);
+    let text = log_in_at::<S>(SHORT, Connection::wait_for_the_end);
+    assert_timed_out(&text);
 }
 
 fn a_tls_handshake_that_is_cut_off_is_a_typed_failure<S: Subject>() {
-    let denied = log_in_at::<S>(PATIENCE, Connection::read_a_byte);
-    transport_failure(&denied, 1);
+    log_in_at::<S>(PATIENCE, Connection::read_a_byte);
 }
 
 fn a_server_that_talks_no_tls_is_a_typed_failure<S: Subject>() {
-    let denied = log_in_at::<S>(PATIENCE, |connection| {
+    log_in_at::<S>(PATIENCE, |connection| {
         connection.read_a_byte()?;
         connection.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
     });
-    transport_failure(&denied, 1);
 }
