@@ -60,5 +60,6 @@ mod subject;
 mod targets;
 mod timeouts;
 mod tls;
+mod tls_server;
 mod tracing;
 mod world;

@@ -1,37 +1,23 @@
 //! Over TLS, with a root of the tests' own, which each client is given its own way.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
-};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
 use simacan_auth::{Denied, Failure, Provider};
-use simacan_auth_emulator::Server;
 
 use crate::stub::{Connection, Stub};
 use crate::subject::{Plan, Subject, Trouble};
-use crate::world::{PATIENCE, World, assert_accepted, denied, within};
+use crate::tls_server::{Flaw, HOSTS, Secured, authority};
+use crate::world::{COOLED_DOWN, HOUR, PATIENCE, World, assert_accepted, denied, post, within};
 
 conformance! {
     a_session_goes_on_over_tls,
     i8_no_password_goes_to_an_auth_api_whose_certificate_is_bad,
+    i8_no_refresh_token_goes_to_an_auth_api_whose_certificate_went_bad,
     i8_no_token_goes_to_a_target_whose_certificate_is_bad,
     i6_a_tls_handshake_that_stalls_ends_with_the_time_out,
     a_tls_handshake_that_is_cut_off_is_a_typed_failure,
     a_server_that_talks_no_tls_is_a_typed_failure,
-}
-
-/// What is wrong with a certificate.
-#[derive(Clone, Copy, Debug)]
-enum Flaw {
-    None,
-    UnknownRoot,
-    Expired,
-    OtherName,
 }
 
 /// What both clients call it.
@@ -41,97 +27,73 @@ const FLAWS: [(Flaw, &str); 3] = [
     (Flaw::OtherName, "not valid for"),
 ];
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority(name: &str) -> Authority {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key");
-    CertifiedIssuer::self_signed(params, key).expect("a root")
-}
-
-/// The emulator with such a certificate.
-fn world_with(flaw: Flaw, authority: &Authority) -> World {
-    let name = match flaw {
-        Flaw::OtherName => "elsewhere.example",
-        _ => "127.0.0.1",
-    };
-    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
-    if let Flaw::Expired = flaw {
-        params.not_before = date_time_ymd(1990, 1, 1);
-        params.not_after = date_time_ymd(2000, 1, 1);
-    }
-    let key = KeyPair::generate().expect("a key");
-    let certificate = match flaw {
-        Flaw::UnknownRoot => params.signed_by(&key, &self::authority("another root")),
-        _ => params.signed_by(&key, authority),
-    };
-    let chain = vec![certificate.expect("a certificate").der().clone()];
-    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
-    let config = Arc::new(config.expect("a configuration"));
-    let options = Server::options().tls(move |socket| {
-        let connection = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
-        Ok(StreamOwned::new(connection, socket))
-    });
-    World::start(World::settings(), options)
-}
-
-/// A client that trusts the root, and takes plain http for no target.
-fn plan(world: &World, authority: &Authority, targets: &[&World]) -> Plan {
-    let provider = Provider::simacan_at(world.server.base_url());
-    let provider = targets.iter().fold(provider, |provider, target| {
-        provider.allow_origin(target.server.origin())
-    });
-    let provider = provider.build().expect("all of it is https");
-    Plan {
-        root: Some(authority.der().to_vec()),
-        ..world.plan_at(provider)
-    }
-}
-
 fn a_session_goes_on_over_tls<S: Subject>() {
-    let authority = authority("root");
-    let world = world_with(Flaw::None, &authority);
-    let subject = S::build(plan(&world, &authority, &[&world]));
-    assert_accepted(&subject.send_all(world.crowd(5)));
-    world.assert_exchanges(1, 0);
-    world.revoke();
-    assert_accepted(&subject.send_all(world.crowd(5)));
-    world.assert_exchanges(1, 1);
+    for host in HOSTS {
+        let authority = authority("root");
+        let secured = Secured::new(host, Flaw::None, &authority);
+        let subject: S = secured.subject(&authority, &[&secured]);
+        assert_accepted(&subject.send_all(secured.crowd()));
+        secured.world.assert_exchanges(1, 0);
+        secured.world.forget();
+        secured.world.revoke();
+        assert_accepted(&subject.send_all(secured.crowd()));
+        secured.world.assert_exchanges(0, 1);
+        secured.world.assert_none_sent_thrice();
+    }
 }
 
 fn i8_no_password_goes_to_an_auth_api_whose_certificate_is_bad<S: Subject>() {
+    for (host, (flaw, words)) in HOSTS.into_iter().flat_map(|host| FLAWS.map(|f| (host, f))) {
+        let authority = authority("root");
+        let secured = Secured::new(host, flaw, &authority);
+        let subject: S = secured.subject(&authority, &[&secured]);
+        for outcome in subject.send_all(secured.crowd()) {
+            let text = transport_failure(&denied(outcome), 3);
+            assert!(text.contains(words), "{flaw:?} at {host}: {text}");
+        }
+        secured.world.assert_exchanges(0, 0);
+        assert_eq!(secured.world.counters().others_received, 0);
+        // It has wedged nothing (I6).
+        secured.show(Flaw::None, &authority);
+        secured.world.skip(COOLED_DOWN);
+        assert_accepted(&subject.send_all(secured.crowd()));
+        secured.world.assert_exchanges(1, 0);
+    }
+}
+
+fn i8_no_refresh_token_goes_to_an_auth_api_whose_certificate_went_bad<S: Subject>() {
     for (flaw, words) in FLAWS {
         let authority = authority("root");
-        let world = world_with(flaw, &authority);
-        let subject = S::build(plan(&world, &authority, &[&world]));
-        for outcome in subject.send_all(world.crowd(3)) {
-            let text = transport_failure(&denied(outcome), 3);
-            assert!(text.contains(words), "{flaw:?}: {text}");
-        }
-        world.assert_exchanges(0, 0);
-        assert_eq!(world.counters().others_received, 0);
+        let secured = Secured::new("localhost", Flaw::None, &authority);
+        let subject: S = secured.subject(&authority, &[&secured]);
+        subject.log_in().expect("logged in");
+        secured.show(flaw, &authority);
+        secured.world.skip(HOUR);
+        let text = transport_failure(&denied(subject.log_in()), 3);
+        assert!(text.contains(words), "{flaw:?}: {text}");
+        secured.world.assert_exchanges(1, 0);
+        // The refresh token is as good as it was, so no password follows (I1).
+        secured.show(Flaw::None, &authority);
+        secured.world.skip(COOLED_DOWN);
+        assert_accepted(&subject.send_all(secured.crowd()));
+        secured.world.assert_exchanges(1, 1);
     }
 }
 
 fn i8_no_token_goes_to_a_target_whose_certificate_is_bad<S: Subject>() {
     for (flaw, words) in FLAWS {
         let authority = authority("root");
-        let world = world_with(Flaw::None, &authority);
-        let target = world_with(flaw, &authority);
-        let subject = S::build(plan(&world, &authority, &[&world, &target]));
-        match subject.send(target.post("/x", "x")) {
+        let good = Secured::new("localhost", Flaw::None, &authority);
+        let bad = Secured::new("localhost", flaw, &authority);
+        let subject: S = good.subject(&authority, &[&good, &bad]);
+        match subject.send(post(&format!("{}/x", bad.origin), "x")) {
             Err(Trouble::Request(text)) => assert!(text.contains(words), "{flaw:?}: {text}"),
             other => panic!("{flaw:?}: {other:?}"),
         }
-        assert_eq!(target.counters().targets_received, 0);
+        assert_eq!(bad.world.counters().targets_received, 0);
         // It says nothing about the session.
-        assert_accepted(&subject.send_all(world.crowd(3)));
-        world.assert_exchanges(1, 0);
+        assert_accepted(&subject.send_all(good.crowd()));
+        good.world.assert_exchanges(1, 0);
     }
 }
 

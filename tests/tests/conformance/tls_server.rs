@@ -1,0 +1,115 @@
+//! The emulator over TLS, with certificates good and bad.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::Request;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
+use simacan_auth::Provider;
+use simacan_auth_emulator::Server;
+
+use crate::subject::{Plan, Subject};
+use crate::world::{World, post};
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Flaw {
+    None,
+    UnknownRoot,
+    Expired,
+    OtherName,
+}
+
+/// Names and addresses are looked for in different places of a certificate.
+pub(crate) const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
+
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
+
+pub(crate) fn authority(name: &str) -> Authority {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    CertifiedIssuer::self_signed(params, key).expect("a root")
+}
+
+/// What a server shows. A new one has no memory of earlier sessions: a client that resumed one would
+/// look at no certificate.
+pub(crate) fn certified(flaw: Flaw, authority: &Authority) -> Arc<ServerConfig> {
+    let names = match flaw {
+        Flaw::OtherName => vec!["elsewhere.example".to_owned()],
+        _ => HOSTS.map(str::to_owned).to_vec(),
+    };
+    let mut params = CertificateParams::new(names).expect("names");
+    if let Flaw::Expired = flaw {
+        params.not_before = date_time_ymd(1990, 1, 1);
+        params.not_after = date_time_ymd(2000, 1, 1);
+    }
+    let key = KeyPair::generate().expect("a key");
+    let certificate = match flaw {
+        Flaw::UnknownRoot => params.signed_by(&key, &self::authority("another root")),
+        _ => params.signed_by(&key, authority),
+    };
+    let chain = vec![certificate.expect("a certificate").der().clone()];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
+    Arc::new(config.expect("a configuration"))
+}
+
+/// The emulator over TLS, with a certificate that can be changed.
+pub(crate) struct Secured {
+    pub(crate) world: World,
+    pub(crate) origin: String,
+    shown: Arc<Mutex<Arc<ServerConfig>>>,
+}
+
+impl Secured {
+    pub(crate) fn new(host: &str, flaw: Flaw, authority: &Authority) -> Self {
+        let shown = Arc::new(Mutex::new(certified(flaw, authority)));
+        let options = Server::options().tls({
+            let shown = shown.clone();
+            move |socket| {
+                let config = shown.lock().expect("no panic").clone();
+                let connection = ServerConnection::new(config).map_err(io::Error::other)?;
+                Ok(StreamOwned::new(connection, socket))
+            }
+        });
+        let world = World::start(World::settings(), options);
+        let origin = format!("https://{host}:{}", world.server.address().port());
+        Self {
+            world,
+            origin,
+            shown,
+        }
+    }
+
+    pub(crate) fn show(&self, flaw: Flaw, authority: &Authority) {
+        *self.shown.lock().expect("no panic") = certified(flaw, authority);
+    }
+
+    /// A client that trusts the root, and takes plain http for no target.
+    pub(crate) fn subject<S: Subject>(&self, authority: &Authority, targets: &[&Self]) -> S {
+        let provider = Provider::simacan_at(format!("{}/api/v1", self.origin));
+        let provider = targets.iter().fold(provider, |provider, target| {
+            provider.allow_origin(&target.origin)
+        });
+        let provider = provider.build().expect("all of it is https");
+        S::build(Plan {
+            root: Some(authority.der().to_vec()),
+            ..self.world.plan_at(provider)
+        })
+    }
+
+    pub(crate) fn crowd(&self) -> Vec<Request<Bytes>> {
+        (0..5)
+            .map(|i| post(&format!("{}/caller/{i}", self.origin), "body"))
+            .collect()
+    }
+}
