@@ -161,6 +161,11 @@ impl Connection {
         Ok(())
     }
 
+    /// For what is not HTTP.
+    pub(crate) fn reader(&mut self) -> &mut impl Read {
+        &mut self.stream
+    }
+
     /// Something has arrived.
     pub(crate) fn read_a_byte(&mut self) -> io::Result<()> {
         self.stream.read_exact(&mut [0])

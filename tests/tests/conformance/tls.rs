@@ -1,13 +1,15 @@
 //! Over TLS, with a root of the tests' own, which each client is given its own way.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection};
 use simacan_auth::{Denied, Failure, Provider};
 
 use crate::stub::{Connection, Stub};
 use crate::subject::{Plan, Subject, Trouble};
-use crate::tls_server::{Flaw, HOSTS, Secured, authority};
+use crate::tls_server::{Flaw, HOSTS, Secured, authority, certified};
 use crate::world::{COOLED_DOWN, HOUR, PATIENCE, World, assert_accepted, denied, post, within};
 
 conformance! {
@@ -16,7 +18,9 @@ conformance! {
     i8_no_refresh_token_goes_to_an_auth_api_whose_certificate_went_bad,
     i8_no_token_goes_to_a_target_whose_certificate_is_bad,
     i6_a_tls_handshake_that_stalls_ends_with_the_time_out,
+    i6_a_tls_handshake_that_stalls_half_way_ends_with_the_time_out,
     a_tls_handshake_that_is_cut_off_is_a_typed_failure,
+    a_tls_handshake_that_is_cut_off_half_way_is_a_typed_failure,
     a_server_that_talks_no_tls_is_a_typed_failure,
 }
 
@@ -117,14 +121,16 @@ fn transport_failure(denied: &Denied, expected: u32) -> String {
 /// would end it too.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// The text of what a login comes to at a server that does this with the bytes of a handshake.
+/// The text of what a login comes to at a server that does this with the bytes of a handshake, and could
+/// have completed it.
 fn log_in_at<S: Subject>(
     exchange_timeout: Duration,
-    serve: impl Fn(&mut Connection) -> io::Result<()> + Send + Sync + 'static,
+    serve: impl Fn(&mut Connection, &Arc<ServerConfig>) -> io::Result<()> + Send + Sync + 'static,
 ) -> String {
     let authority = authority("root");
     let world = World::new();
-    let stub = Stub::start(serve);
+    let config = certified(Flaw::None, &authority);
+    let stub = Stub::start(move |connection| serve(connection, &config));
     let origin = stub.origin().replace("http://", "https://");
     let provider = Provider::simacan_at(origin).build().expect("it is https");
     let mut plan = Plan {
@@ -140,6 +146,22 @@ fn log_in_at<S: Subject>(
     transport_failure(&denied, 1)
 }
 
+/// Answers the client's first flight with half of the server's.
+fn half_a_flight(connection: &mut Connection, config: &Arc<ServerConfig>) -> io::Result<()> {
+    let mut tls = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
+    while !tls.wants_write() {
+        if tls.read_tls(connection.reader())? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        tls.process_new_packets().map_err(io::Error::other)?;
+    }
+    let mut flight = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut flight)?;
+    }
+    connection.write(&flight[..flight.len() / 2])
+}
+
 /// It is the exchange's own time-out that ended it: the driver's grace for a carrier that nobody polls has
 /// other words.
 #[track_caller]
@@ -149,16 +171,28 @@ fn assert_timed_out(text: &str) {
 }
 
 fn i6_a_tls_handshake_that_stalls_ends_with_the_time_out<S: Subject>() {
-    let text = log_in_at::<S>(SHORT, Connection::wait_for_the_end);
+    let text = log_in_at::<S>(SHORT, |connection, _| connection.wait_for_the_end());
+    assert_timed_out(&text);
+}
+
+fn i6_a_tls_handshake_that_stalls_half_way_ends_with_the_time_out<S: Subject>() {
+    let text = log_in_at::<S>(SHORT, |connection, config| {
+        half_a_flight(connection, config)?;
+        connection.wait_for_the_end()
+    });
     assert_timed_out(&text);
 }
 
 fn a_tls_handshake_that_is_cut_off_is_a_typed_failure<S: Subject>() {
-    log_in_at::<S>(PATIENCE, Connection::read_a_byte);
+    log_in_at::<S>(PATIENCE, |connection, _| connection.read_a_byte());
+}
+
+fn a_tls_handshake_that_is_cut_off_half_way_is_a_typed_failure<S: Subject>() {
+    log_in_at::<S>(PATIENCE, half_a_flight);
 }
 
 fn a_server_that_talks_no_tls_is_a_typed_failure<S: Subject>() {
-    log_in_at::<S>(PATIENCE, |connection| {
+    log_in_at::<S>(PATIENCE, |connection, _| {
         connection.read_a_byte()?;
         connection.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
     });
