@@ -67,6 +67,7 @@ impl Runtime {
                         self.machine.handle_failure(now(), id, failure);
                     }
                 },
+                Output::Store(_) => unreachable!("the machine has no store"),
                 Output::Wait(Some(until)) if !happened => {
                     thread::sleep(until.saturating_since(now()));
                 }

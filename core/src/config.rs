@@ -50,6 +50,11 @@ pub struct Config {
     /// Without a password for so long, the next ones are free again. Default: 1 h, a token's life.
     pub login_reset: Duration,
 
+    /// How long the refusal of a password that an earlier process has saved is believed: until then
+    /// that password is not sent again. Default: 24 h, so that a program that is started each minute
+    /// with a wrong password sends it once a day (I2 holds within a process, without end).
+    pub refusal_memory: Duration,
+
     /// For a target that answers even a fresh token with 401: how long its 401s are
     /// delivered and start no refresh. Default: 10 s doubling to 10 min.
     pub target_guard: Doubling,
@@ -99,6 +104,7 @@ impl Default for Config {
             free_logins: 3,
             login_spacing: doubling(30 * SECOND, 15 * MINUTE),
             login_reset: 60 * MINUTE,
+            refusal_memory: 24 * 60 * MINUTE,
             target_guard: doubling(10 * SECOND, 10 * MINUTE),
             target_refreshes: 60,
             target_window: 60 * MINUTE,
@@ -127,6 +133,7 @@ impl Config {
         self.refresh_margin /= factor;
         self.patience /= factor;
         self.login_reset /= factor;
+        self.refusal_memory /= factor;
         self.target_window /= factor;
         self
     }
@@ -152,6 +159,7 @@ mod tests {
             free_logins: 3,
             login_spacing: doubling(seconds(3), seconds(90)),
             login_reset: seconds(360),
+            refusal_memory: seconds(8640),
             target_guard: doubling(seconds(1), seconds(60)),
             target_refreshes: 60,
             target_window: seconds(360),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::{ForeignOrigin, Timestamp};
+use crate::{ForeignOrigin, StoreFailure, Timestamp};
 
 /// Why can this request not be authorized by a session? Nothing has been sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -86,6 +86,9 @@ pub enum Failure {
     /// A 200 whose body is no token response.
     #[error("the auth endpoint answered 200, but {0}")]
     Body(#[from] BodyDefect),
+    /// Nothing was sent: without the saved session it is not known whether something should be.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
     /// Nothing was sent: a password would have left too soon after the last ones (I13).
     #[error("passwords were sent too often, so the next one waits")]
     LoginsPaced,
@@ -96,7 +99,7 @@ impl Failure {
     /// are the configuration's and would only be repeated.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport(_) | Self::Body(_) | Self::LoginsPaced => true,
+            Self::Transport(_) | Self::Body(_) | Self::Store(_) | Self::LoginsPaced => true,
             Self::Redirect(_) => false,
             Self::Status { status, .. } => {
                 status.is_server_error()
@@ -206,15 +209,48 @@ pub enum BodyDefect {
 ///
 /// Its text ends up in errors and logs, so it must hold no secret. The errors of HTTP
 /// clients name the address at most, and the auth endpoint's address is none.
-#[derive(Clone, Debug)]
-pub struct TransportFailure {
-    text: Arc<str>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
-}
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportFailure(ErrorCause);
 
 impl TransportFailure {
     /// Takes the client's error. What it prints, with all its sources, becomes the text.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(ErrorCause::new(error))
+    }
+
+    /// The exchange took longer than the driver gives it.
+    pub fn timed_out() -> Self {
+        Self(ErrorCause::of_text("the exchange took too long"))
+    }
+
+    /// Whoever carried the exchange is gone: a panic, a runtime that was shut down.
+    pub fn abandoned() -> Self {
+        Self(ErrorCause::of_text("the exchange was abandoned"))
+    }
+}
+
+impl fmt::Display for TransportFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for TransportFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// An error of somebody else's code. It prints with all its sources, since a failure is often
+/// printed alone, and is equal to another with the same text.
+#[derive(Clone, Debug)]
+pub struct ErrorCause {
+    text: Arc<str>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ErrorCause {
+    pub(crate) fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error: Arc<dyn Error + Send + Sync> = Arc::from(error.into());
         let mut text = error.to_string();
         let mut source = error.source();
@@ -232,17 +268,7 @@ impl TransportFailure {
         }
     }
 
-    /// The exchange took longer than the driver gives it.
-    pub fn timed_out() -> Self {
-        Self::from_text("the exchange took too long")
-    }
-
-    /// Whoever carried the exchange is gone: a panic, a runtime that was shut down.
-    pub fn abandoned() -> Self {
-        Self::from_text("the exchange was abandoned")
-    }
-
-    fn from_text(text: &str) -> Self {
+    fn of_text(text: &str) -> Self {
         Self {
             text: text.into(),
             source: None,
@@ -250,25 +276,23 @@ impl TransportFailure {
     }
 }
 
-/// The text with all causes, since a failure is often printed alone.
-impl fmt::Display for TransportFailure {
+impl fmt::Display for ErrorCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl Error for TransportFailure {
+impl Error for ErrorCause {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         let source = self.source.as_deref()?;
         Some(source)
     }
 }
 
-/// By the text.
-impl PartialEq for TransportFailure {
+impl PartialEq for ErrorCause {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
     }
 }
 
-impl Eq for TransportFailure {}
+impl Eq for ErrorCause {}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::Failure;
-use crate::{Generation, Timestamp};
+use crate::{Generation, InvalidSavedSession, StoreFailure, Timestamp};
 
 /// Something has happened. Whoever waits for a token should ask again.
 ///
@@ -67,6 +67,33 @@ pub enum Event {
     TargetGuarded {
         /// Until when.
         until: Timestamp,
+    },
+    /// Another process has brought tokens: they were in the store.
+    Adopted {
+        /// Their generation.
+        generation: Generation,
+        /// When the access token expires, if the server said so.
+        expires_at: Option<Timestamp>,
+    },
+    /// The session could not be saved. It goes on all the same.
+    SaveFailed {
+        /// Why.
+        failure: StoreFailure,
+        /// Not before then is it tried again for its own sake.
+        retry_at: Timestamp,
+    },
+    /// What is in the store can't be read, so it counts as nothing and will be overwritten.
+    SavedSessionDamaged {
+        /// What is wrong with it.
+        defect: InvalidSavedSession,
+    },
+    /// What is in the store belongs to another user or auth endpoint, so it counts as nothing and will be
+    /// overwritten.
+    SavedSessionForeign,
+    /// The password was refused before, to a process that has saved so. It is not sent.
+    RefusalRemembered {
+        /// When it was refused.
+        at: Timestamp,
     },
     /// New credentials are in use.
     CredentialsReplaced {
@@ -148,6 +175,29 @@ impl fmt::Display for Event {
             Self::TargetGuarded { until } => write!(
                 f,
                 "a target API refuses even fresh tokens; its 401s start nothing until {until}"
+            ),
+            Self::Adopted {
+                generation,
+                expires_at,
+            } => {
+                write!(f, "took over a saved session: token {generation}")?;
+                expiry(f, expires_at)
+            }
+            Self::SaveFailed { failure, retry_at } => {
+                write!(
+                    f,
+                    "the session was not saved: {failure}; next try after {retry_at}"
+                )
+            }
+            Self::SavedSessionDamaged { defect } => {
+                write!(f, "the saved session is damaged and not used: {defect}")
+            }
+            Self::SavedSessionForeign => f.write_str(
+                "the saved session is not used: it is another user's, or another auth endpoint's",
+            ),
+            Self::RefusalRemembered { at } => write!(
+                f,
+                "the password is not sent: it was refused {at}, says the saved session"
             ),
             Self::CredentialsReplaced { username } => {
                 write!(f, "new credentials, of {username}")

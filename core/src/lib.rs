@@ -102,6 +102,7 @@
 //!                     machine.handle_response(now, exchange, response);
 //!                 }
 //!                 Output::Event(event) => println!("{event}"),
+//!                 Output::Store(_) => unreachable!("it has none"),
 //!                 Output::Wait(_) => break,
 //!             }
 //!         }
@@ -147,29 +148,37 @@ mod config;
 mod credentials;
 mod error;
 mod event;
+mod fnv;
 mod fork;
 mod machine;
 mod origin;
 mod pacing;
 mod provider;
+mod saved;
 mod session;
+mod store;
 mod time;
 mod token;
 mod wire;
 
 pub use config::{Config, Doubling};
 pub use credentials::Credentials;
-pub use error::{AuthorizeError, BodyDefect, Denied, Failure, OAuthError, TransportFailure};
+pub use error::{
+    AuthorizeError, BodyDefect, Denied, ErrorCause, Failure, OAuthError, TransportFailure,
+};
 pub use event::{Event, Purpose};
 pub use machine::{
-    Clearance, ExchangeId, Machine, Output, Permit, Status, Ticket, Transmit, Verdict,
+    Clearance, ExchangeId, Machine, Output, Permit, Status, StoreOp, StoreOpId, Ticket, Transmit,
+    Verdict,
 };
 pub use origin::{ForeignOrigin, Origin};
 pub use provider::{ClientAuth, InvalidProvider, Provider, ProviderBuilder};
+pub use saved::{InvalidSavedSession, SavedJson, SavedSession};
 pub use session::{
     Authenticated, Cause, Exchange, LoginOutcome, ReLogin, Refresh, RefreshOutcome, Refreshing,
-    Rejected, Session, State, Unauthenticated,
+    Rejected, Resumed, Session, State, Unauthenticated,
 };
+pub use store::{LockedStore, SessionStore, StoreFailure};
 pub use time::Timestamp;
 pub use token::Generation;
 pub use wire::{RequestBody, ResponseBody};

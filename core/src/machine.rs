@@ -6,6 +6,7 @@ mod outputs;
 mod permit;
 mod round;
 mod state;
+mod store;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,9 +23,11 @@ use crate::{Credentials, Generation, Provider, Session, Timestamp};
 pub use outputs::{ExchangeId, Output, Transmit};
 pub use permit::{Clearance, Permit, Ticket, Verdict};
 pub use state::Status;
+pub use store::{StoreOp, StoreOpId};
 
 use round::Round;
 use state::State;
+use store::Store;
 
 /// Keeps one session for many callers: decides what is sent when, and who waits for it.
 ///
@@ -35,11 +38,13 @@ use state::State;
 ///   [`authorize`](Self::authorize), then [`review`](Self::review) with the status of the answer.
 /// - **inputs**, once for each [`Transmit`]: [`handle_response`](Self::handle_response) or
 ///   [`handle_failure`](Self::handle_failure); and [`handle_credentials`](Self::handle_credentials)
-///   at any time.
+///   at any time. With a store also once for each [`StoreOp`]:
+///   [`handle_locked`](Self::handle_locked), [`handle_loaded`](Self::handle_loaded),
+///   [`handle_saved`](Self::handle_saved) or [`handle_store_failure`](Self::handle_store_failure).
 /// - **output**: [`poll`](Self::poll), after each call of the families above and when the
 ///   time comes that it has named, until it says [`Output::Wait`].
 /// - **getters**: [`status`](Self::status), [`in_flight`](Self::in_flight),
-///   [`provider`](Self::provider), [`generation`](Self::generation).
+///   [`at_store`](Self::at_store), [`provider`](Self::provider), [`generation`](Self::generation).
 ///
 /// Every method takes the time as an argument and is total: no input, however late, foreign
 /// or malformed, panics or does more than its documentation says.
@@ -63,6 +68,8 @@ pub struct Machine {
     /// Every one whose refusal was received; none is sent again (I2).
     refused: Vec<Credentials>,
     exchanges: u64,
+    /// `None`: the session ends with the process.
+    store: Option<Box<Store>>,
     events: VecDeque<Event>,
 }
 
@@ -82,6 +89,7 @@ impl Machine {
             jitter: Jitter::new(config.seed),
             refused: Vec::new(),
             exchanges: 0,
+            store: None,
             events: VecDeque::new(),
             config,
         }
@@ -139,6 +147,7 @@ impl Fork for Machine {
             jitter: self.jitter.clone(),
             refused: self.refused.iter().map(Fork::fork).collect(),
             events: self.events.clone(),
+            store: self.store.as_ref().map(|store| Box::new(store.fork())),
             ..*self
         }
     }
@@ -153,5 +162,8 @@ impl Fork for Machine {
         (self.generation, self.first_generation, self.refresh_due).hash(&mut hasher);
         (&self.logins, &self.targets, &self.jitter).hash(&mut hasher);
         (self.exchanges, self.events.len()).hash(&mut hasher);
+        if let Some(store) = &self.store {
+            store.fingerprint(hasher);
+        }
     }
 }

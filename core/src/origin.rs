@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use http::Uri;
 
+use crate::fnv;
+
 /// Scheme, host and port: the origin of RFC 6454, for `http` and `https` only.
 ///
 /// Borrowed, so that taking the origin of a request costs no allocation.
@@ -80,14 +82,10 @@ impl<'a> Origin<'a> {
     /// A number in place of the text, so that a ticket owns no memory. Two origins with the
     /// same number would share a pacing guard and nothing else.
     pub(crate) fn id(&self) -> OriginId {
-        // FNV-1a: short, fast, the same in every run.
-        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let [high, low] = self.port.to_be_bytes();
-        let start = [u8::from(self.https), high, low]
-            .into_iter()
-            .fold(0xcbf2_9ce4_8422_2325, step);
+        let hash = fnv::add(fnv::START, [u8::from(self.https), high, low]);
         let host = self.host.bytes().map(|byte| byte.to_ascii_lowercase());
-        OriginId(host.fold(start, step))
+        OriginId(fnv::add(hash, host))
     }
 }
 

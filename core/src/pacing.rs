@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Timestamp;
 use crate::config::Config;
 use crate::origin::OriginId;
@@ -54,32 +56,42 @@ pub(crate) fn backoff(config: &Config, jitter: &mut Jitter, failures: u32) -> Du
     (half + jitter.up_to(half)).max(config.backoff.first.min(doubled))
 }
 
-/// Counts every password that leaves, whoever asked and whatever came of it (I13).
-#[derive(Clone, Debug, Default, Hash)]
+/// Counts every password that leaves, whoever asked and whatever came of it (I13). It outlives the
+/// process in a saved session.
+#[derive(Clone, Debug, Default, Hash, Serialize, Deserialize)]
 pub(crate) struct LoginGuard {
     count: u32,
-    reset: Option<Delay>,
-    spacing: Option<Delay>,
+    /// When the last one left, or what a clock that was set back has made of it.
+    last: Timestamp,
 }
 
 impl LoginGuard {
     /// How much longer no password may leave; `None` if one may.
-    pub(crate) fn rest(&mut self, now: Timestamp) -> Option<Rest> {
-        let rest = self.spacing.as_mut().and_then(|delay| delay.rest(now));
-        if rest.is_none() && self.reset.as_mut().is_some_and(|delay| delay.is_over(now)) {
+    pub(crate) fn rest(&mut self, now: Timestamp, config: &Config) -> Option<Rest> {
+        if self.count == 0 {
+            return None;
+        }
+        let paced = self.count.checked_sub(config.free_logins);
+        let spacing = paced.map_or(Duration::ZERO, |n| config.login_spacing.nth(n));
+        let mut delay = Delay::new(self.last, spacing);
+        let rest = delay.rest(now);
+        self.last = delay.started();
+        if rest.is_none() && Delay::new(self.last, config.login_reset).is_over(now) {
             *self = Self::default();
         }
         rest
     }
 
     /// A password leaves.
-    pub(crate) fn count(&mut self, now: Timestamp, config: &Config) {
+    pub(crate) fn count(&mut self, now: Timestamp) {
         self.count = self.count.saturating_add(1);
-        self.reset = Some(Delay::new(now, config.login_reset));
-        self.spacing = self
-            .count
-            .checked_sub(config.free_logins)
-            .map(|n| Delay::new(now, config.login_spacing.nth(n)));
+        self.last = now;
+    }
+
+    /// What another process has counted counts here.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.count = self.count.max(other.count);
+        self.last = self.last.max(other.last);
     }
 }
 

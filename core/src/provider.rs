@@ -128,9 +128,23 @@ impl Provider {
 
     /// The host that the credentials go to, as errors and events name it.
     pub fn auth_host(&self) -> &str {
+        let authority = self.auth_endpoint().authority();
+        authority.map_or("", |authority| authority.as_str())
+    }
+
+    /// Where the password goes.
+    pub(crate) fn auth_endpoint(&self) -> &Uri {
         let (Dialect::Simacan { password: uri, .. } | Dialect::OAuth2 { token: uri, .. }) =
             &self.dialect;
-        uri.authority().map_or("", |authority| authority.as_str())
+        uri
+    }
+
+    /// Whom a refresh token is bound to, besides the user (RFC 6749, section 6).
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        match &self.dialect {
+            Dialect::Simacan { .. } => None,
+            Dialect::OAuth2 { client, .. } => Some(&client.id),
+        }
     }
 }
 

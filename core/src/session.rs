@@ -13,7 +13,7 @@ use http::{HeaderMap, Request, Response, header};
 
 use crate::error::AuthorizeError;
 use crate::fork::Fork;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, RefreshToken};
 use crate::wire::{self, Answer, Grant};
 use crate::{Credentials, ForeignOrigin, Origin, Provider, RequestBody, Timestamp};
 
@@ -21,7 +21,7 @@ pub use authenticated::{Authenticated, Cause, Refresh};
 pub use outcome::{LoginOutcome, RefreshOutcome, Rejected};
 pub use refreshing::Refreshing;
 pub use relogin::ReLogin;
-pub use unauthenticated::Unauthenticated;
+pub use unauthenticated::{Resumed, Unauthenticated};
 
 /// A session in the state `S`: [`Unauthenticated`], [`Authenticated`], [`Refreshing`] or [`ReLogin`].
 ///
@@ -94,6 +94,18 @@ impl<S: State> Session<S> {
     /// The same person at the same place, with nothing in hand.
     pub(crate) fn forget_tokens(self) -> Session<Unauthenticated> {
         self.with_state(|_| Unauthenticated {})
+    }
+
+    /// Goes on with these, in place of what it has.
+    pub(crate) fn with_tokens(
+        self,
+        token: AccessToken,
+        refresh_token: Option<RefreshToken>,
+    ) -> Session<Authenticated> {
+        self.with_state(|_| Authenticated {
+            token,
+            refresh_token,
+        })
     }
 
     fn with_state<T: State>(self, next: impl FnOnce(S) -> T) -> Session<T> {

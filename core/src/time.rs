@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 /// A point in time: milliseconds since the Unix epoch.
 ///
 /// The library reads no clock. Whoever drives it says what time it is, and one
@@ -19,7 +21,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// assert_eq!(later.saturating_since(start), Duration::from_secs(90));
 /// assert_eq!(later.to_string(), "Thu, 01 Jan 1970 00:01:30 GMT");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
@@ -71,6 +74,12 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(Self::from_millis)
+    }
 }
 
 /// Times before the epoch become the epoch.
@@ -158,6 +167,11 @@ impl Delay {
 
     pub(crate) fn is_over(&mut self, now: Timestamp) -> bool {
         self.rest(now).is_none()
+    }
+
+    /// When it started, at last.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.started
     }
 }
 

@@ -36,20 +36,32 @@ impl fmt::Display for Generation {
     }
 }
 
+/// 1*VSCHAR: what a token can hold (RFC 6749, appendices A.12 and A.17).
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x20..=0x7E))
+}
+
 /// The `Authorization` header that carries an access token (RFC 6750, section 2.1),
 /// built once: a clone is a reference count, and the last one wipes the text.
 pub(crate) struct Bearer(HeaderValue);
 
 impl Bearer {
-    /// The characters of `token` have been checked by the parser.
+    const SCHEME: &str = "Bearer ";
+
+    /// The characters of `token` have been checked: see [`is_token`].
     pub(crate) fn new(token: &str) -> Option<Self> {
-        const SCHEME: &[u8] = b"Bearer ";
-        let mut text = Zeroizing::new(Vec::with_capacity(SCHEME.len() + token.len()));
-        text.extend_from_slice(SCHEME);
+        let mut text = Zeroizing::new(Vec::with_capacity(Self::SCHEME.len() + token.len()));
+        text.extend_from_slice(Self::SCHEME.as_bytes());
         text.extend_from_slice(token.as_bytes());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
         value.set_sensitive(true);
         Some(Self(value))
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        let text = self.0.to_str().ok();
+        text.and_then(|text| text.strip_prefix(Self::SCHEME))
+            .unwrap_or_default()
     }
 }
 
@@ -87,12 +99,42 @@ impl AccessToken {
         }
     }
 
+    /// As it was when it was received by whoever has saved it.
+    pub(crate) fn saved(
+        bearer: Bearer,
+        expires_at: Option<Timestamp>,
+        received_at: Timestamp,
+    ) -> Self {
+        Self {
+            bearer,
+            expiry: expires_at.map_or(Deadline::never(received_at), |expires_at| {
+                Deadline::at(received_at, expires_at)
+            }),
+            received_at,
+            condemned: false,
+        }
+    }
+
+    pub(crate) fn bearer(&self) -> &Bearer {
+        &self.bearer
+    }
+
     pub(crate) fn is_usable(&self, now: Timestamp) -> bool {
         !self.condemned && !self.has_expired(now)
     }
 
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         self.expiry.passed(now)
+    }
+
+    /// Whether this is the same token, whatever is said of it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.bearer.0 == other.bearer.0
+    }
+
+    /// What a 401 has said of the same token, held elsewhere.
+    pub(crate) fn inherit(&mut self, other: &Self) {
+        self.condemned = other.condemned;
     }
 
     pub(crate) fn condemn(&mut self) {
@@ -146,10 +188,20 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
+impl Fork for Bearer {
+    fn fork(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        self.0.as_bytes().hash(&mut hasher);
+    }
+}
+
 impl Fork for AccessToken {
     fn fork(&self) -> Self {
         Self {
-            bearer: Bearer(self.header()),
+            bearer: self.bearer.fork(),
             ..*self
         }
     }
@@ -161,7 +213,8 @@ impl Fork for AccessToken {
             received_at,
             condemned,
         } = self;
-        (bearer.0.as_bytes(), expiry, received_at, condemned).hash(&mut hasher);
+        bearer.fingerprint(hasher);
+        (expiry, received_at, condemned).hash(&mut hasher);
     }
 }
 

@@ -38,6 +38,7 @@ fn exchange(machine: &mut Machine, now: Timestamp, answer: Option<(u16, &str)>) 
     loop {
         match machine.poll(now) {
             Output::Event(_) => {}
+            Output::Store(op) => panic!("it has no store: {op:?}"),
             Output::Wait(_) => return,
             Output::Transmit(transmit) => match answer {
                 None => {

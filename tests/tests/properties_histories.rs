@@ -299,6 +299,7 @@ fn machine(answers: &[Answer]) -> Vec<Vec<u8>> {
                     }
                 }
                 Output::Event(_) => {}
+                Output::Store(op) => panic!("it has no store: {op:?}"),
                 Output::Wait(_) => break,
             }
         }

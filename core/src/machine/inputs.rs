@@ -7,6 +7,7 @@ use super::state::{Next, Phase, State, Superseded};
 use super::{ExchangeId, Machine};
 use crate::error::{Failure, TransportFailure};
 use crate::event::Event;
+use crate::saved::Refusal;
 use crate::session::{LoginOutcome, RefreshOutcome, Session, State as SessionState};
 use crate::token::Generation;
 use crate::wire::{self, Answer};
@@ -72,11 +73,13 @@ impl Machine {
             return;
         }
         let username = credentials.username().to_owned();
-        if username == current.username() {
-            self.replace_password(now, credentials);
-        } else {
+        let is_other_user = username != current.username();
+        if is_other_user {
             self.replace_user(credentials);
+        } else {
+            self.replace_password(now, credentials);
         }
+        self.leave_store(is_other_user);
         self.tell(Event::CredentialsReplaced { username });
     }
 
@@ -102,6 +105,11 @@ impl Machine {
             State::Superseded(_, superseded) => superseded.end(answer),
             other => (other, End::Discarded(None)),
         });
+        let changed = matches!(
+            end,
+            End::LoggedIn | End::Refreshed | End::RefreshRefused | End::Rejected
+        );
+        self.end_store_exchange(changed);
         match end {
             End::LoggedIn => self.enter_authenticated(|generation, expires_at| Event::LoggedIn {
                 generation,
@@ -115,10 +123,18 @@ impl Machine {
                 self.tell(Event::RefreshRefused);
                 self.round.restart();
             }
-            End::Rejected => self.enter_rejected(),
+            End::Rejected => {
+                if let Some(refused) = self.state.credentials() {
+                    self.note_refusal(Refusal::new(refused, now));
+                }
+                self.enter_rejected();
+            }
             End::Failed(failure) => self.attempt_failed(now, failure),
             End::Discarded(refused) => {
-                self.refused.extend(refused);
+                if let Some(refused) = refused {
+                    self.note_refusal(Refusal::new(&refused, now));
+                    self.refused.push(refused);
+                }
                 self.round.restart();
             }
         }
@@ -133,10 +149,10 @@ impl Machine {
         self.refresh_due = pacing::refresh_due(&self.config, &mut self.jitter, token);
         self.generation = self.generation.next();
         self.round.succeed();
-        self.tell(event(self.generation, expires_at));
+        self.tell_when_saved(event(self.generation, expires_at));
     }
 
-    fn enter_rejected(&mut self) {
+    pub(super) fn enter_rejected(&mut self) {
         let State::Rejected(rejected) = &self.state else {
             return;
         };

@@ -2,14 +2,13 @@
 
 use http::Request;
 
-use super::Machine;
 use super::round::Demand;
 use super::state::{Phase, State};
+use super::{Machine, StoreOp};
 use crate::event::{Event, Purpose};
 use crate::{RequestBody, Timestamp};
 
 /// What [`Machine::poll`] wants done. Owned: nothing is borrowed from the machine.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 #[derive(Debug)]
 #[must_use]
 pub enum Output {
@@ -17,6 +16,9 @@ pub enum Output {
     Transmit(Transmit),
     /// Something has happened: log it, and wake whoever waits.
     Event(Event),
+    /// Something for the session's store. Comes only from a machine [with a
+    /// store](Machine::with_store).
+    Store(StoreOp),
     /// Nothing more to do until then, always later than the `now` that was given (I11), or until the
     /// next call of another method. `None`: until the next call.
     Wait(Option<Timestamp>),
@@ -50,6 +52,9 @@ impl Machine {
         if let Some(event) = self.events.pop_front() {
             return Output::Event(event);
         }
+        if let Some(output) = self.poll_store(now) {
+            return output;
+        }
         if self.config.keep_alive {
             self.keep_alive(now);
         }
@@ -60,13 +65,24 @@ impl Machine {
                     self.poll(now)
                 }
                 Some(rest) => Output::Wait(Some(rest.end)),
-                None => self.begin(now),
+                None if self.store.is_some() => {
+                    self.visit_store();
+                    self.poll(now)
+                }
+                None => {
+                    if self.state.sends_password() {
+                        self.logins.count(now);
+                    }
+                    self.begin(now)
+                }
             };
         }
-        Output::Wait(self.keep_alive_at(now))
+        let times = [self.keep_alive_at(now), self.save_at(now)];
+        Output::Wait(times.into_iter().flatten().min())
     }
 
-    fn begin(&mut self, now: Timestamp) -> Output {
+    /// Starts the exchange that is due. A password has been counted before.
+    pub(super) fn begin(&mut self, now: Timestamp) -> Output {
         self.exchanges += 1;
         let exchange = ExchangeId {
             machine: self.id,
@@ -93,9 +109,6 @@ impl Machine {
         let Some((purpose, request)) = begun else {
             return Output::Wait(None);
         };
-        if purpose != Purpose::Refresh {
-            self.logins.count(now, &self.config);
-        }
         let attempt = self.round.attempt();
         self.tell(Event::ExchangeStarted { purpose, attempt });
         Output::Transmit(Transmit { exchange, request })

@@ -73,6 +73,11 @@ impl Round {
         self.delay = None;
     }
 
+    /// Those who waited have a token by now.
+    pub(super) fn become_early(&mut self) {
+        self.early = true;
+    }
+
     /// Nobody waits for it.
     pub(super) fn close_if_early(&mut self) {
         if self.early {
@@ -157,7 +162,7 @@ impl Machine {
 
     fn until_login(&mut self, now: Timestamp) -> Option<Rest> {
         if self.state.sends_password() {
-            self.logins.rest(now)
+            self.logins.rest(now, &self.config)
         } else {
             None
         }

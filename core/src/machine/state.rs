@@ -9,7 +9,7 @@ use crate::session::{
     Authenticated, Exchange, ReLogin, Refreshing, Rejected, Session, State as SessionState,
     Unauthenticated,
 };
-use crate::token::AccessToken;
+use crate::token::{AccessToken, RefreshToken};
 use crate::{Credentials, Provider, Timestamp};
 
 /// What a machine's session is doing.
@@ -129,6 +129,12 @@ impl Next {
     }
 }
 
+impl From<Rejected> for State {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
 impl From<Next> for State {
     fn from(next: Next) -> Self {
         match next {
@@ -223,6 +229,29 @@ impl State {
             Self::Rejected(rejected) => rejected.token_mut(),
             Self::Unauthenticated(_) | Self::Interrupted => None,
         }
+    }
+
+    pub(super) fn refresh_token(&self) -> Option<&RefreshToken> {
+        match self {
+            Self::Authenticated(session) => session.refresh_token(),
+            Self::Refreshing(phase) => Some(phase.session().refresh_token()),
+            _ => None,
+        }
+    }
+
+    /// Goes on with the tokens of another process, if there is no exchange to wait for. A rejected session
+    /// stays one.
+    pub(super) fn adopt(&mut self, token: AccessToken, refresh: Option<RefreshToken>) -> bool {
+        self.replace(|state| {
+            let session = match state {
+                Self::Unauthenticated(Phase::Due(session)) => session.with_tokens(token, refresh),
+                Self::Authenticated(session) => session.with_tokens(token, refresh),
+                Self::Refreshing(Phase::Due(session)) => session.with_tokens(token, refresh),
+                Self::ReLogin(Phase::Due(session)) => session.with_tokens(token, refresh),
+                other => return (other, false),
+            };
+            (Self::Authenticated(session), true)
+        })
     }
 
     pub(super) fn has_usable_token(&self, now: Timestamp) -> bool {

@@ -3,10 +3,11 @@ use std::hash::{Hash, Hasher};
 use http::Request;
 
 use super::{ReLogin, Refreshing, Session, authorize};
-use crate::Timestamp;
 use crate::error::AuthorizeError;
 use crate::fork::Fork;
+use crate::saved::SavedTokens;
 use crate::token::{AccessToken, RefreshToken};
+use crate::{SavedSession, Timestamp};
 
 /// Logged in: any number of requests can be authorized.
 ///
@@ -85,6 +86,17 @@ impl Session<Authenticated> {
         self.state.token.expires_at()
     }
 
+    /// What lets another process [resume](Session::resume) this session, under the `revision` that you
+    /// count. Save it after each exchange, before you use its tokens; and let one process at
+    /// a time use it, since a refresh token is good once.
+    pub fn save(&self, revision: u64) -> SavedSession {
+        let (provider, state) = (&self.context.provider, &self.state);
+        let mut saved = SavedSession::new(provider, self.username(), revision);
+        let tokens = SavedTokens::of(&state.token, state.refresh_token.as_ref());
+        saved.tokens = Some(tokens);
+        saved
+    }
+
     /// On the way to new tokens.
     pub fn refresh(mut self, now: Timestamp, cause: Cause) -> Refresh {
         if cause == Cause::Unauthorized {
@@ -116,6 +128,10 @@ impl Session<Authenticated> {
 
     pub(crate) fn token_mut(&mut self) -> &mut AccessToken {
         &mut self.state.token
+    }
+
+    pub(crate) fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.state.refresh_token.as_ref()
     }
 
     pub(crate) fn has_refresh_token(&self) -> bool {

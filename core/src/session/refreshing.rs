@@ -45,6 +45,10 @@ impl Session<Refreshing> {
         authorize(self, &self.state.token, now, request)
     }
 
+    pub(crate) fn refresh_token(&self) -> &RefreshToken {
+        &self.state.refresh_token
+    }
+
     pub(crate) fn token(&self) -> &AccessToken {
         &self.state.token
     }

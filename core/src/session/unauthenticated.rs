@@ -2,10 +2,10 @@ use std::hash::Hasher;
 
 use http::{Request, Response};
 
-use super::{Context, Exchange, LoginOutcome, Session};
+use super::{Authenticated, Context, Exchange, LoginOutcome, Session};
 use crate::fork::Fork;
 use crate::wire::{Answer, Grant};
-use crate::{Credentials, Provider, RequestBody, Timestamp};
+use crate::{Credentials, Provider, RequestBody, SavedSession, Timestamp};
 
 /// No tokens yet: the password is the only way in.
 ///
@@ -20,6 +20,16 @@ use crate::{Credentials, Provider, RequestBody, Timestamp};
 #[derive(Debug)]
 pub struct Unauthenticated {}
 
+/// What [`Session::resume`] leads to.
+#[derive(Debug)]
+#[must_use]
+pub enum Resumed {
+    /// The tokens are taken over; see when they [expire](Session::expires_at).
+    Authenticated(Session<Authenticated>),
+    /// There were none, or they are another's.
+    Unauthenticated(Session<Unauthenticated>),
+}
+
 impl Session<Unauthenticated> {
     /// A session that has yet to log in.
     pub fn new(provider: Provider, credentials: Credentials) -> Self {
@@ -30,6 +40,37 @@ impl Session<Unauthenticated> {
         Self {
             context: Box::new(context),
             state: Unauthenticated {},
+        }
+    }
+
+    /// Goes on with what another process has saved. The tokens of another user, or of another
+    /// auth endpoint, are not touched.
+    ///
+    /// ```
+    /// # use simacan_auth::*;
+    /// # let now = Timestamp::from_millis(0);
+    /// # let credentials = || Credentials::new("u", "p");
+    /// # let (_, exchange) = Session::new(Provider::simacan(), credentials()).begin(now);
+    /// # let tokens = http::Response::new(r#"{"access_token":"a","token_type":"bearer"}"#);
+    /// # let LoginOutcome::Authenticated(session) = exchange.receive(now, tokens) else { panic!() };
+    /// let saved = session.save(1).to_json();
+    ///
+    /// // In the next process:
+    /// let session = Session::new(Provider::simacan(), credentials());
+    /// let Resumed::Authenticated(session) = session.resume(SavedSession::from_json(&saved)?) else {
+    ///     unreachable!("it is the same user's");
+    /// };
+    /// # drop(session);
+    /// # Ok::<(), InvalidSavedSession>(())
+    /// ```
+    pub fn resume(self, saved: SavedSession) -> Resumed {
+        let is_ours = saved.belongs_to(self.provider(), self.username());
+        match saved.tokens.filter(|_| is_ours) {
+            Some(tokens) => {
+                let (token, refresh_token) = tokens.into_parts();
+                Resumed::Authenticated(self.with_tokens(token, refresh_token))
+            }
+            None => Resumed::Unauthenticated(self),
         }
     }
 

@@ -16,7 +16,7 @@ use super::text::Text;
 use crate::Timestamp;
 use crate::error::{BodyDefect, Failure, OAuthError};
 use crate::provider::{Dialect, Provider};
-use crate::token::{Bearer, RefreshToken};
+use crate::token::{Bearer, RefreshToken, is_token};
 
 /// What the auth endpoint decided, if it did.
 pub(crate) enum Answer {
@@ -210,8 +210,7 @@ fn token<'a>(
     if token.is_empty() {
         return Err(BodyDefect::Empty(name));
     }
-    // 1*VSCHAR (RFC 6749, appendices A.12 and A.17).
-    if !token.bytes().all(|byte| matches!(byte, 0x20..=0x7E)) {
+    if !is_token(&token) {
         return Err(BodyDefect::BadCharacter(name));
     }
     Ok(Some(token))

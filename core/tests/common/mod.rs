@@ -140,6 +140,7 @@ impl Driver {
                     self.events.push(event);
                 }
                 Output::Transmit(transmit) => self.launch(transmit),
+                Output::Store(op) => panic!("it has no store: {op:?}"),
                 Output::Wait(at) => {
                     assert!(at.is_none_or(|at| at > self.now), "I11: {at:?}");
                     self.wake = at;

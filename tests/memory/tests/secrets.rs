@@ -124,6 +124,7 @@ fn answer(machine: &mut Machine, response: Response<&'static [u8]>) {
     loop {
         match machine.poll(NOW) {
             Output::Event(_) => {}
+            Output::Store(op) => panic!("it has no store: {op:?}"),
             Output::Wait(_) => break,
             Output::Transmit(transmit) => {
                 let response = response.take().expect("only one is due");

@@ -1,0 +1,200 @@
+//! What survives a restart (DESIGN 11).
+
+mod json;
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fork::Fork;
+use crate::pacing::LoginGuard;
+use crate::token::{AccessToken, Bearer, RefreshToken};
+use crate::{Credentials, Provider, Timestamp, fnv};
+
+pub use json::{InvalidSavedSession, SavedJson};
+
+/// A session outside of its process: the tokens with their times, and what paces its logins.
+///
+/// It belongs to one user at one auth endpoint and is used for no other. Its *revision* counts how
+/// often the session was saved; of two, the higher one is newer, whatever the clocks say.
+///
+/// It holds secrets: it is wiped when dropped and prints none. So is what
+/// [`to_json`](Self::to_json) gives; where you put that has to be as safe as the place that you have
+/// the password from.
+///
+/// ```
+/// use simacan_auth::{InvalidSavedSession, SavedSession};
+///
+/// let json = br#"{"version":1,"revision":7,"endpoint":"https://login.example/token",
+///     "username":"foo@bar.com","tokens":{"access_token":"ey.A","refresh_token":"ey.R",
+///     "received_at":1800000000000,"expires_at":1800003600000},
+///     "logins":{"count":1,"last":1800000000000},"refusal":null}"#;
+/// let saved = SavedSession::from_json(json)?;
+/// assert_eq!((saved.revision(), saved.username()), (7, "foo@bar.com"));
+/// assert_eq!(SavedSession::from_json(&saved.to_json())?.revision(), 7);
+///
+/// let damaged = SavedSession::from_json(&json[..200]);
+/// assert_eq!(damaged.unwrap_err(), InvalidSavedSession::Truncated);
+/// # Ok::<(), InvalidSavedSession>(())
+/// ```
+#[derive(Serialize, Deserialize)]
+pub struct SavedSession {
+    version: json::Version,
+    pub(crate) revision: u64,
+    endpoint: String,
+    client_id: Option<String>,
+    username: String,
+    pub(crate) tokens: Option<SavedTokens>,
+    pub(crate) logins: LoginGuard,
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// A set of tokens as it was received. Without a refresh token the server gave none, or has refused
+/// it since.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SavedTokens {
+    access_token: Bearer,
+    refresh_token: Option<RefreshToken>,
+    received_at: Timestamp,
+    expires_at: Option<Timestamp>,
+}
+
+/// The last refusal of a password.
+///
+/// Of the password it holds 16 bits: too few to guess it by, and enough to tell another one from it,
+/// but for one in 65,536.
+#[derive(Clone, Debug, Hash, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    check: u16,
+    pub(crate) at: Timestamp,
+}
+
+impl SavedSession {
+    pub(crate) fn new(provider: &Provider, username: &str, revision: u64) -> Self {
+        Self {
+            version: json::Version,
+            revision,
+            endpoint: provider.auth_endpoint().to_string(),
+            client_id: provider.client_id().map(str::to_owned),
+            username: username.to_owned(),
+            tokens: None,
+            logins: LoginGuard::default(),
+            refusal: None,
+        }
+    }
+
+    /// How often it was saved.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Whose session it is.
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// Whether it is this user's session at this provider. A token goes to no other.
+    pub fn belongs_to(&self, provider: &Provider, username: &str) -> bool {
+        *provider.auth_endpoint() == *self.endpoint
+            && provider.client_id() == self.client_id.as_deref()
+            && username == self.username
+    }
+}
+
+impl SavedTokens {
+    pub(crate) fn of(access: &AccessToken, refresh: Option<&RefreshToken>) -> Self {
+        Self {
+            access_token: access.bearer().fork(),
+            refresh_token: refresh.map(Fork::fork),
+            received_at: access.received_at(),
+            expires_at: access.expires_at(),
+        }
+    }
+
+    pub(crate) fn has_refresh_token(&self) -> bool {
+        self.refresh_token.is_some()
+    }
+
+    pub(crate) fn into_parts(self) -> (AccessToken, Option<RefreshToken>) {
+        let access = AccessToken::saved(self.access_token, self.expires_at, self.received_at);
+        (access, self.refresh_token)
+    }
+}
+
+impl Refusal {
+    pub(crate) fn new(credentials: &Credentials, at: Timestamp) -> Self {
+        let check = Self::check(credentials);
+        Self { check, at }
+    }
+
+    pub(crate) fn is_of(&self, credentials: &Credentials) -> bool {
+        self.check == Self::check(credentials)
+    }
+
+    fn check(credentials: &Credentials) -> u16 {
+        let username = fnv::add(fnv::START, credentials.username().bytes());
+        // No text has this byte, so it ends one.
+        let both = fnv::add(
+            username,
+            [0xFF].into_iter().chain(credentials.password().bytes()),
+        );
+        let half = both ^ (both >> 32);
+        u16::try_from((half ^ (half >> 16)) & 0xFFFF).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for SavedSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expires_at = self.tokens.as_ref().map(|tokens| tokens.expires_at);
+        f.debug_struct("SavedSession")
+            .field("endpoint", &self.endpoint)
+            .field("username", &self.username)
+            .field("revision", &self.revision)
+            .field("expires_at", &expires_at.flatten())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fork for SavedSession {
+    fn fork(&self) -> Self {
+        Self {
+            version: json::Version,
+            revision: self.revision,
+            endpoint: self.endpoint.clone(),
+            client_id: self.client_id.clone(),
+            username: self.username.clone(),
+            tokens: self.tokens.as_ref().map(Fork::fork),
+            logins: self.logins.clone(),
+            refusal: self.refusal.clone(),
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
+        (&self.client_id, &self.logins, &self.refusal).hash(&mut hasher);
+        self.tokens.is_some().hash(&mut hasher);
+        if let Some(tokens) = &self.tokens {
+            tokens.fingerprint(hasher);
+        }
+    }
+}
+
+impl Fork for SavedTokens {
+    fn fork(&self) -> Self {
+        Self {
+            access_token: self.access_token.fork(),
+            refresh_token: self.refresh_token.as_ref().map(Fork::fork),
+            ..*self
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        self.access_token.fingerprint(hasher);
+        self.refresh_token.is_some().hash(&mut hasher);
+        if let Some(refresh_token) = &self.refresh_token {
+            refresh_token.fingerprint(hasher);
+        }
+        (self.received_at, self.expires_at).hash(&mut hasher);
+    }
+}

@@ -1,0 +1,203 @@
+//! A saved session as JSON. No unwiped copy of a token is left behind: none needs an escape, so
+//! a parser borrows it, and the buffer has its final size before anything is written to it.
+
+use std::fmt;
+use std::ops::Deref;
+
+use percent_encoding::{AsciiSet, percent_decode_str, utf8_percent_encode};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
+use serde_json::error::Category;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::SavedSession;
+use crate::token::{Bearer, RefreshToken, is_token};
+
+/// More than any session needs.
+const MAX_JSON: usize = 1 << 20;
+
+impl SavedSession {
+    /// For a file or a database row.
+    #[expect(clippy::missing_panics_doc, reason = "it never does")]
+    pub fn to_json(&self) -> SavedJson {
+        const NUMBERS_AND_NAMES: usize = 512;
+        // A character of a token takes three at most (`%22`), one of another text six (`\u001f`).
+        let texts = [
+            Some(&self.endpoint),
+            self.client_id.as_ref(),
+            Some(&self.username),
+        ];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        let tokens = self.tokens.as_ref().map_or(0, |tokens| {
+            let refresh = tokens.refresh_token.as_ref();
+            tokens.access_token.token().len() + refresh.map_or(0, |token| token.expose().len())
+        });
+        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens;
+        let mut json = Zeroizing::new(Vec::with_capacity(capacity));
+        serde_json::to_writer(&mut *json, self).expect("a struct of texts and numbers");
+        debug_assert!(json.len() <= capacity, "grew and left a copy behind");
+        SavedJson(json)
+    }
+
+    /// Reads what [`to_json`](Self::to_json) has written.
+    pub fn from_json(json: &[u8]) -> Result<Self, InvalidSavedSession> {
+        #[derive(serde::Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+
+        if json.len() > MAX_JSON {
+            return Err(InvalidSavedSession::TooLarge);
+        }
+        let Versioned { version } = serde_json::from_slice(json)?;
+        if version != Version::CURRENT {
+            return Err(InvalidSavedSession::UnknownVersion(version));
+        }
+        Ok(serde_json::from_slice(json)?)
+    }
+}
+
+/// A [`SavedSession`] as JSON: it holds tokens, is wiped when dropped, and prints as `[redacted]`.
+pub struct SavedJson(Zeroizing<Vec<u8>>);
+
+impl Deref for SavedJson {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for SavedJson {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for SavedJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SavedJson([redacted])")
+    }
+}
+
+/// What is wrong with a saved session. Names a place, never what stands there (I9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum InvalidSavedSession {
+    /// It ends in the middle: it was cut off, or is empty.
+    #[error("it ends before its JSON does")]
+    Truncated,
+    /// Not JSON at all.
+    #[error("it is not JSON (line {line}, column {column})")]
+    NotJson {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// JSON, but a member is missing, stands there twice, or can't be what it is.
+    #[error("it is JSON, but no saved session (line {line}, column {column})")]
+    Malformed {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// Written by another version of this library, in a format of its own.
+    #[error("its format has the number {0}, and this library knows number 1")]
+    UnknownVersion(u32),
+    /// More than 1 MiB; not parsed.
+    #[error("it is larger than 1 MiB")]
+    TooLarge,
+}
+
+/// Without the error's own text, which can hold a value.
+impl From<serde_json::Error> for InvalidSavedSession {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        match error.classify() {
+            Category::Eof => Self::Truncated,
+            Category::Syntax | Category::Io => Self::NotJson { line, column },
+            Category::Data => Self::Malformed { line, column },
+        }
+    }
+}
+
+/// The version of the format.
+pub(super) struct Version;
+
+impl Version {
+    const CURRENT: u32 = 1;
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(Self::CURRENT)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if u32::deserialize(deserializer)? == Self::CURRENT {
+            Ok(Self)
+        } else {
+            Err(de::Error::custom("an unknown version"))
+        }
+    }
+}
+
+/// What JSON would escape in a text of printable ASCII, and the sign of our own escape.
+const ESCAPED: &AsciiSet = &AsciiSet::EMPTY.add(b'"').add(b'\\').add(b'%');
+
+impl Serialize for Bearer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&utf8_percent_encode(self.token(), ESCAPED))
+    }
+}
+
+impl Serialize for RefreshToken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&utf8_percent_encode(self.expose(), ESCAPED))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bearer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let token = deserializer.deserialize_str(Token)?;
+        Self::new(&token).ok_or_else(|| de::Error::custom("no token"))
+    }
+}
+
+impl<'de> Deserialize<'de> for RefreshToken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let token = deserializer.deserialize_str(Token)?;
+        Ok(Self::new(&token))
+    }
+}
+
+/// Reads a token. What a parser had to copy before is beyond its reach.
+struct Token;
+
+impl Visitor<'_> for Token {
+    type Value = Zeroizing<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a token")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        // Twice: a byte that no token has becomes a character of two.
+        let mut token = Zeroizing::new(String::with_capacity(2 * text.len()));
+        token.extend(percent_decode_str(text).map(char::from));
+        if is_token(&token) {
+            Ok(token)
+        } else {
+            Err(E::custom("no token"))
+        }
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Self::Value, E> {
+        self.visit_str(&Zeroizing::new(text))
+    }
+}
