@@ -3,7 +3,6 @@
 mod json;
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -112,10 +111,6 @@ impl SavedTokens {
         }
     }
 
-    pub(crate) fn has_refresh_token(&self) -> bool {
-        self.refresh_token.is_some()
-    }
-
     pub(crate) fn into_parts(self) -> (AccessToken, Option<RefreshToken>) {
         let access = AccessToken::saved(self.access_token, self.expires_at, self.received_at);
         (access, self.refresh_token)
@@ -153,48 +148,5 @@ impl fmt::Debug for SavedSession {
             .field("revision", &self.revision)
             .field("expires_at", &expires_at.flatten())
             .finish_non_exhaustive()
-    }
-}
-
-impl Fork for SavedSession {
-    fn fork(&self) -> Self {
-        Self {
-            version: json::Version,
-            revision: self.revision,
-            endpoint: self.endpoint.clone(),
-            client_id: self.client_id.clone(),
-            username: self.username.clone(),
-            tokens: self.tokens.as_ref().map(Fork::fork),
-            logins: self.logins.clone(),
-            refusal: self.refusal.clone(),
-        }
-    }
-
-    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
-        (&self.client_id, &self.logins, &self.refusal).hash(&mut hasher);
-        self.tokens.is_some().hash(&mut hasher);
-        if let Some(tokens) = &self.tokens {
-            tokens.fingerprint(hasher);
-        }
-    }
-}
-
-impl Fork for SavedTokens {
-    fn fork(&self) -> Self {
-        Self {
-            access_token: self.access_token.fork(),
-            refresh_token: self.refresh_token.as_ref().map(Fork::fork),
-            ..*self
-        }
-    }
-
-    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        self.access_token.fingerprint(hasher);
-        self.refresh_token.is_some().hash(&mut hasher);
-        if let Some(refresh_token) = &self.refresh_token {
-            refresh_token.fingerprint(hasher);
-        }
-        (self.received_at, self.expires_at).hash(&mut hasher);
     }
 }

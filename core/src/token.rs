@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::Timestamp;
 use crate::fork::Fork;
 use crate::time::Deadline;
+use crate::{Timestamp, fnv};
 
 /// Counts the token sets that a [`Machine`](crate::Machine) has held.
 ///
@@ -130,6 +130,11 @@ impl AccessToken {
     /// Whether this is the same token, whatever is said of it.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.bearer.0 == other.bearer.0
+    }
+
+    /// Tells it from others, where nothing is lost if it does not.
+    pub(crate) fn digest(&self) -> u64 {
+        fnv::add(fnv::START, self.bearer.token().bytes())
     }
 
     /// What a 401 has said of the same token, held elsewhere.

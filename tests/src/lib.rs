@@ -2,6 +2,7 @@
 //! conformance of both adapters, and the quickstart. The code of the README is compiled and run here.
 
 pub mod broken;
+pub mod fleet;
 pub mod fuzz;
 pub mod history;
 pub mod model;

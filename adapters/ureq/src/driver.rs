@@ -146,6 +146,7 @@ impl Driver {
             match machine.poll(now) {
                 Output::Event(event) => events.push(event),
                 Output::Transmit(one) => transmit = Some(one), // one is in flight at most (I4)
+                Output::Store(_) => {}
                 Output::Wait(until) => break until,
             }
         };

@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::fork::Fork;
 use crate::saved::{Refusal, SavedTokens};
 use crate::time::Delay;
+use crate::token::{AccessToken, RefreshToken};
 use crate::{SavedSession, StoreFailure, Timestamp, pacing};
 
 /// Something for the driver to do with its [`SessionStore`](crate::SessionStore). It may block, so do it
@@ -53,6 +54,10 @@ pub(super) struct Store {
     ops: u64,
     /// Of the set in the store that ours is, or that it comes from.
     revision: u64,
+    /// Of the last save of this visit, whatever became of it.
+    tried: u64,
+    /// Of the access token that was in the store then.
+    seen: Option<u64>,
     /// Whether something of ours is not in the store.
     dirty: bool,
     /// Since a save failed: until then none is tried for its own sake.
@@ -118,7 +123,8 @@ impl Machine {
         let (Some(step), Some(store)) = (step, &mut self.store) else {
             return;
         };
-        store.revision += 1;
+        store.revision = store.tried;
+        store.seen = self.state.token().map(AccessToken::digest);
         store.dirty = false;
         store.retry = None;
         store.failed_in_a_row = 0;
@@ -170,6 +176,7 @@ impl Machine {
             Step::Lock => StoreOp::Lock(self.begin_op()?),
             Step::Load => StoreOp::Load(self.begin_op()?),
             Step::Announce | Step::Save => {
+                self.store.as_mut()?.tried += 1;
                 let Some(saved) = self.to_save() else {
                     self.step(Step::Unlock);
                     return self.poll_store(now);
@@ -331,16 +338,22 @@ impl Machine {
         let Some(tokens) = saved.tokens else {
             return;
         };
-        // Two sets that come from the same one: that which can be refreshed, if the other can't.
-        if store.dirty && has_refresh_token && !tokens.has_refresh_token() {
+        let (access, refresh) = tokens.into_parts();
+        let is_what_ours_replaced = store.seen.replace(access.digest()) == Some(access.digest());
+        // It has been refused since, for we have replaced it and could not save.
+        if store.dirty && has_refresh_token && refresh.is_none() && is_what_ours_replaced {
             return;
         }
         store.dirty = false;
-        self.adopt_tokens(now, tokens);
+        self.adopt_tokens(now, access, refresh);
     }
 
-    fn adopt_tokens(&mut self, now: Timestamp, tokens: SavedTokens) {
-        let (mut access, refresh) = tokens.into_parts();
+    fn adopt_tokens(
+        &mut self,
+        now: Timestamp,
+        mut access: AccessToken,
+        refresh: Option<RefreshToken>,
+    ) {
         let is_known = match self.state.token() {
             Some(ours) if ours.is_same(&access) => {
                 // What a 401 has said of it still holds.
@@ -379,7 +392,11 @@ impl Machine {
 
     /// The lock is held and what is there is known.
     fn go_on(&mut self, now: Timestamp) {
-        let is_dirty = self.store.as_ref().is_some_and(|store| store.dirty);
+        let Some(store) = &mut self.store else {
+            return;
+        };
+        store.tried = store.revision;
+        let is_dirty = store.dirty;
         let step = if !(self.round.is_open() && self.state.is_due()) {
             if is_dirty { Step::Save } else { Step::Unlock }
         } else if self.until_attempt(now).is_some() {
@@ -422,7 +439,7 @@ impl Machine {
     fn to_save(&self) -> Option<SavedSession> {
         let (store, credentials) = (self.store.as_ref()?, self.state.credentials()?);
         let (provider, username) = (self.state.provider()?, credentials.username());
-        let mut saved = SavedSession::new(provider, username, store.revision + 1);
+        let mut saved = SavedSession::new(provider, username, store.tried);
         let refresh = self.state.refresh_token();
         let access = self.state.token();
         saved.tokens = access.map(|access| SavedTokens::of(access, refresh));
@@ -453,7 +470,14 @@ impl Fork for Store {
             .visit
             .map(|visit| (visit.step, visit.awaited.is_some())))
         .hash(&mut hasher);
-        (self.revision, self.dirty, &self.retry).hash(&mut hasher);
+        (
+            self.revision,
+            self.tried,
+            self.seen,
+            self.dirty,
+            &self.retry,
+        )
+            .hash(&mut hasher);
         (self.failed_in_a_row, &self.refusal).hash(&mut hasher);
         self.held.is_some().hash(&mut hasher);
     }

@@ -12,7 +12,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(super) fn found<T>(invariant: u8, why: impl Into<String>) -> Result<T, Self> {
+    pub(crate) fn found<T>(invariant: u8, why: impl Into<String>) -> Result<T, Self> {
         let why = why.into();
         Err(Self { invariant, why })
     }

@@ -1,0 +1,375 @@
+//! The reference model of the design's section 11: processes that share one saved session, the store
+//! and its lock, a platform, a network that may lose, and processes that die at any point.
+//!
+//! A [`Fleet`] moves by [`FleetStep`]s, as a [`World`](crate::world::World) does by its own. What the World
+//! checks of one machine is not checked again here.
+
+mod ghost;
+mod model;
+mod process;
+mod recovery;
+mod step;
+
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{Request, Response, Uri};
+use simacan_auth::{SavedSession, StoreFailure, StoreOpId, Timestamp, TransportFailure};
+use simacan_auth_emulator::{Detail, Emulator, Settings};
+
+pub use model::{Dangers, FleetNode, Fleets};
+pub use step::{FleetStep, StoreDefect};
+
+use crate::world::Violation;
+use ghost::Ghost;
+use process::{Op, Process};
+
+const START: u64 = 1_700_000_000_000;
+const TOKEN_LIFE: u64 = 3_600_000;
+const USER: &str = "alice";
+const PASSWORDS: [&str; 2] = ["first-pa55word", "second-pa55word"];
+static TARGET: LazyLock<Uri> =
+    LazyLock::new(|| Uri::from_static("https://tracking.services.simacan.com/api/v1/realisation"));
+
+/// The processes and all that they share, at one moment.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    emulator: Emulator,
+    now: u64,
+    /// `None`: not running.
+    processes: Vec<Option<Process>>,
+    /// What is saved, as it would stand in a file.
+    saved: Option<Arc<[u8]>>,
+    /// Who has the lock.
+    holder: Option<usize>,
+    /// Requests whose sender is dead or has given up, on their way.
+    strays: Vec<Arc<Request<Vec<u8>>>>,
+    ghost: Ghost,
+    defect: Option<StoreDefect>,
+}
+
+impl Fleet {
+    /// So many processes, none of them started, and nothing saved.
+    pub fn new(processes: usize, defect: Option<StoreDefect>) -> Self {
+        let settings = Settings::new()
+            .with_user(USER, PASSWORDS[0])
+            .with_lock_out_after(None)
+            .with_ledger(Detail::Nothing);
+        Self {
+            emulator: Emulator::new(settings),
+            now: START,
+            processes: (0..processes).map(|_| None).collect(),
+            saved: None,
+            holder: None,
+            strays: Vec::new(),
+            ghost: Ghost::default(),
+            defect,
+        }
+    }
+
+    /// Lets this happen, lets the process that it happens to be polled as by its driver, and checks.
+    pub fn apply(&mut self, step: FleetStep) -> Result<(), Violation> {
+        match step {
+            FleetStep::Start(p) => self.processes[p] = Some(Process::start(PASSWORDS[0])),
+            FleetStep::Crash(p) => self.crash(p),
+            FleetStep::Ask(p) => self.ask(p)?,
+            FleetStep::Answer(p) => self.answer(p),
+            FleetStep::Lock(p) => self.lock(p),
+            FleetStep::LockTimesOut(p) => self.fail_op(p, StoreFailure::Locked),
+            FleetStep::Load(p) => self.load(p),
+            FleetStep::Save(p) => self.save(p, true)?,
+            FleetStep::SaveUnreported(p) => self.save(p, false)?,
+            FleetStep::StoreFails(p) => self.fail_op(p, StoreFailure::Abandoned),
+            FleetStep::Serve(p) => self.serve(p),
+            FleetStep::Deliver(p) => self.deliver(p)?,
+            FleetStep::LoseRequest(p) | FleetStep::LoseAnswer(p) => self.lose(p),
+            FleetStep::StrayArrives => self.stray_arrives(),
+            FleetStep::Pass(seconds) => self.pass(u64::from(seconds) * 1000),
+            FleetStep::SetBack(seconds) => self.now -= u64::from(seconds) * 1000,
+            FleetStep::ToWait => {
+                self.pass(self.earliest_wait().unwrap_or(0).saturating_sub(self.now));
+            }
+            FleetStep::NearExpiry => {
+                self.pass(self.ghost.expires.saturating_sub(10_000 + self.now));
+            }
+            FleetStep::ToExpiry => self.pass(self.ghost.expires.saturating_sub(self.now)),
+            FleetStep::RevokeAccess => self.emulator.revoke_access_tokens(),
+            FleetStep::RevokeRefresh => self.emulator.revoke_refresh_tokens(),
+            FleetStep::ChangePassword => self.emulator.set_password(USER, PASSWORDS[1]),
+            FleetStep::Wipe => {
+                self.saved = None;
+                self.ghost.forget_saved();
+            }
+            FleetStep::Damage => {
+                let half = |saved: &Arc<[u8]>| Arc::from(&saved[..saved.len() / 2]);
+                self.saved = self.saved.as_ref().map(half);
+                self.ghost.forget_saved();
+            }
+        }
+        // Time and what happens elsewhere wake those whose wait is over.
+        for p in 0..self.processes.len() {
+            self.drain(p)?;
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now += millis;
+        self.ghost.elapsed += millis;
+    }
+
+    fn crash(&mut self, p: usize) {
+        if let Some(process) = self.processes[p].take() {
+            self.strays.extend(process.unanswered());
+        }
+        if self.holder == Some(p) {
+            self.holder = None; // the system sees to it
+        }
+    }
+
+    /// What the driver of this process does after each call.
+    fn drain(&mut self, p: usize) -> Result<(), Violation> {
+        use simacan_auth::{Output, StoreOp, Transmit};
+        for _ in 0..1000 {
+            let now = self.timestamp();
+            let Some(process) = &mut self.processes[p] else {
+                return Ok(());
+            };
+            match process.machine.poll(now) {
+                Output::Event(event) => {
+                    process.wake();
+                    Ghost::check_event(&event, process, self.saved.as_deref())?;
+                }
+                Output::Transmit(Transmit { exchange, request }) => {
+                    if self.holder != Some(p) && self.defect.is_none() {
+                        return Violation::found(4, format!("process {p} sends without the lock"));
+                    }
+                    let request = request.map(|body| body.to_vec());
+                    self.check_exchange(p, &request)?;
+                    if let Some(process) = &mut self.processes[p] {
+                        process.send(exchange, request);
+                    }
+                }
+                Output::Store(StoreOp::Lock(id)) => process.op = Some(Op::Lock(id)),
+                Output::Store(StoreOp::Load(id)) => process.op = Some(Op::Load(id)),
+                Output::Store(StoreOp::Save(id, session)) => {
+                    process.op = Some(Op::Save(id, Arc::from(&session.to_json()[..])));
+                }
+                Output::Store(StoreOp::Unlock) => {
+                    if self.holder == Some(p) {
+                        self.holder = None;
+                    }
+                }
+                Output::Wait(until) => {
+                    process.wait = until.map(Timestamp::as_millis);
+                    if process.wait.is_some_and(|until| until <= self.now) {
+                        return Violation::found(11, format!("process {p} spins"));
+                    }
+                    if self.holder == Some(p) && process.is_idle() && self.defect.is_none() {
+                        return Violation::found(6, format!("process {p} keeps the lock"));
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Violation::found(11, "poll never says Wait")
+    }
+
+    fn check_exchange(&mut self, p: usize, request: &Request<Vec<u8>>) -> Result<(), Violation> {
+        let Some(process) = &self.processes[p] else {
+            return Ok(());
+        };
+        let body = std::str::from_utf8(request.body()).unwrap_or_default();
+        if let Some(token) = body.strip_prefix("refresh_token=") {
+            return self.ghost.check_refresh(p, process, token);
+        }
+        // Would the token that is saved still bring others?
+        if let Some(token) = self.saved.as_deref().and_then(refresh_token_in) {
+            let form = format!("refresh_token={token}").into_bytes();
+            let uri = "https://auth-service.services.simacan.com/api/v1/auth/refresh";
+            let request = Request::post(uri)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form)
+                .map_err(|_| Violation {
+                    invariant: 1,
+                    why: "the token fits no request".to_owned(),
+                })?;
+            let answer = self.emulator.clone().respond(self.time(), &request);
+            if answer.is_some_and(|answer| answer.status() == 200) {
+                let why = format!(
+                    "process {p} sends a password, and a refresh token that is alive is saved"
+                );
+                return Violation::found(1, why);
+            }
+        }
+        self.ghost.check_password(p, body)
+    }
+
+    fn lock(&mut self, p: usize) {
+        let now = self.timestamp();
+        let is_free = self.holder.is_none() || self.defect == Some(StoreDefect::LocksNothing);
+        if let Some(process) = &mut self.processes[p]
+            && is_free
+            && let Some(Op::Lock(id)) = process.op.take_if(|op| matches!(op, Op::Lock(_)))
+        {
+            self.holder = Some(p);
+            process.machine.handle_locked(now, id);
+        }
+    }
+
+    fn load(&mut self, p: usize) {
+        let now = self.timestamp();
+        if let Some(process) = &mut self.processes[p]
+            && let Some(Op::Load(id)) = process.op.take_if(|op| matches!(op, Op::Load(_)))
+        {
+            let saved = self
+                .saved
+                .as_deref()
+                .map(SavedSession::from_json)
+                .transpose();
+            let saved = match self.defect {
+                Some(StoreDefect::LoadsNothing) => Ok(None),
+                _ => saved,
+            };
+            match saved {
+                Ok(saved) => process.machine.handle_loaded(now, id, saved),
+                Err(defect) => process.machine.handle_store_failure(now, id, defect.into()),
+            }
+        }
+    }
+
+    /// `reported`: else the driver is told that it failed.
+    fn save(&mut self, p: usize, reported: bool) -> Result<(), Violation> {
+        let now = self.timestamp();
+        let Some(process) = &mut self.processes[p] else {
+            return Ok(());
+        };
+        let Some(Op::Save(id, json)) = process.op.take_if(|op| matches!(op, Op::Save(..))) else {
+            return Ok(());
+        };
+        Ghost::check_save(self.saved.as_deref(), &json)?;
+        if self.defect != Some(StoreDefect::SavesNothing) {
+            self.ghost.note_save(process, &json);
+            self.saved = Some(json);
+        }
+        if reported {
+            process.machine.handle_saved(now, id);
+        } else {
+            let failure = StoreFailure::Abandoned;
+            process.machine.handle_store_failure(now, id, failure);
+        }
+        Ok(())
+    }
+
+    fn fail_op(&mut self, p: usize, failure: StoreFailure) {
+        let now = self.timestamp();
+        if let Some(process) = &mut self.processes[p]
+            && let Some(op) = process.op.take()
+        {
+            let id: StoreOpId = match op {
+                Op::Lock(id) | Op::Load(id) => id,
+                Op::Save(id, _) => {
+                    self.ghost.note_unsaved(process);
+                    id
+                }
+            };
+            process.machine.handle_store_failure(now, id, failure);
+        }
+    }
+
+    fn serve(&mut self, p: usize) {
+        let time = self.time();
+        if let Some(process) = &mut self.processes[p]
+            && let Some(wire) = process.wire.as_mut().filter(|wire| wire.answer.is_none())
+        {
+            wire.answer = self.emulator.respond(time, &wire.request).map(Arc::new);
+        }
+    }
+
+    fn deliver(&mut self, p: usize) -> Result<(), Violation> {
+        let now = self.timestamp();
+        let Some(process) = &mut self.processes[p] else {
+            return Ok(());
+        };
+        let Some(wire) = process.wire.take_if(|wire| wire.answer.is_some()) else {
+            return Ok(());
+        };
+        let Some(answer) = wire.answer else {
+            return Ok(());
+        };
+        let response: Response<Vec<u8>> = (*answer).clone();
+        let has_tokens = response.status() == 200;
+        if has_tokens {
+            self.ghost.expires = self.now + TOKEN_LIFE;
+        }
+        Ghost::note_answer(process, &wire.request, &response);
+        process
+            .machine
+            .handle_response(now, wire.exchange, response);
+        if has_tokens {
+            process.probe(now)?;
+        }
+        Ok(())
+    }
+
+    /// No answer comes, and the driver says so.
+    fn lose(&mut self, p: usize) {
+        let now = self.timestamp();
+        if let Some(process) = &mut self.processes[p]
+            && let Some(wire) = process.wire.take()
+        {
+            let failure = TransportFailure::abandoned();
+            process.machine.handle_failure(now, wire.exchange, failure);
+        }
+    }
+
+    fn stray_arrives(&mut self) {
+        if !self.strays.is_empty() {
+            let request = self.strays.remove(0);
+            let time = self.time();
+            let _ = self.emulator.respond(time, &request);
+        }
+    }
+
+    fn earliest_wait(&self) -> Option<u64> {
+        let waits = self.processes.iter().flatten().map(|process| process.wait);
+        waits.flatten().min()
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::from_millis(self.now)
+    }
+
+    fn time(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.now)
+    }
+}
+
+/// The refresh token in a saved session, as the core writes it: the emulator's need no escape.
+fn refresh_token_in(json: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(json).ok()?;
+    let (_, value) = text.split_once("\"refresh_token\":\"")?;
+    value.split_once('"').map(|(token, _)| token)
+}
+
+/// All that decides what can happen next. Which process is which does not.
+impl Fleet {
+    /// With what is left for each process to do.
+    fn fingerprint(&self, mut state: &mut impl Hasher, left: &[u8]) {
+        self.emulator.hash(&mut state);
+        (self.now, &self.saved, self.holder.is_some()).hash(&mut state);
+        let mut processes: Vec<u64> = (0..self.processes.len())
+            .map(|p| {
+                let left = left.get(p).copied().unwrap_or_default();
+                Process::digest(self.processes[p].as_ref(), self.holder == Some(p), left)
+            })
+            .collect();
+        processes.sort_unstable();
+        processes.hash(&mut state);
+        for stray in &self.strays {
+            stray.body().hash(&mut state);
+        }
+        self.ghost.hash(&mut state);
+    }
+}

@@ -1,0 +1,178 @@
+//! What the checks remember, and the checks of what the processes send and save.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use simacan_auth::{Event, SavedSession};
+
+use super::process::Process;
+use super::{PASSWORDS, refresh_token_in};
+use crate::world::Violation;
+
+const HOUR: u64 = 3_600_000;
+const DAY: u64 = 24 * HOUR;
+
+/// What has happened as far as the rules of section 11 ask.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ghost {
+    /// When the tokens that were received last expire.
+    pub(super) expires: u64,
+    /// Milliseconds that went by, however often the clock was set back.
+    pub(super) elapsed: u64,
+    /// The refresh tokens of which every process can know that they are spent.
+    spent: Vec<Arc<str>>,
+    /// When a saved refusal became known.
+    refused: Option<u64>,
+    /// When passwords left.
+    passwords: Vec<u64>,
+    /// Whether what was saved has been lost: then less can be known.
+    has_lost: bool,
+}
+
+impl Ghost {
+    /// A refresh token leaves: nobody could have known that it is spent.
+    pub(super) fn check_refresh(
+        &self,
+        p: usize,
+        process: &Process,
+        token: &str,
+    ) -> Result<(), Violation> {
+        let is_this = |spent: &Arc<str>| &**spent == token;
+        if process.knowledge.spent.iter().any(is_this) {
+            return Violation::found(
+                3,
+                format!("process {p} sends a refresh token that it has spent"),
+            );
+        }
+        if self.spent.iter().any(is_this) {
+            return Violation::found(
+                3,
+                format!("process {p} sends a refresh token that others have spent"),
+            );
+        }
+        Ok(())
+    }
+
+    /// A password leaves, and no refresh token that is saved is alive.
+    pub(super) fn check_password(&mut self, p: usize, body: &str) -> Result<(), Violation> {
+        if !body.ends_with(PASSWORDS[0]) {
+            return Violation::found(1, "a password was sent that nobody has given");
+        }
+        if self.refused.is_some_and(|at| self.elapsed - at < DAY) {
+            return Violation::found(
+                2,
+                format!("process {p} sends a password that was refused today"),
+            );
+        }
+        // The processes count together (I13): three are free, then 30 s doubling to 15 min.
+        let now = self.elapsed;
+        if self.passwords.last().is_some_and(|last| now - last >= HOUR) {
+            self.passwords.clear();
+        }
+        if let (Some(last), Some(n)) = (self.passwords.last(), self.passwords.len().checked_sub(3))
+        {
+            let spacing = 900_000.min(30_000 << n.min(10));
+            if now - last < spacing && !self.has_lost {
+                let since = now - last;
+                let why = format!(
+                    "process {p} sends a password {since} ms after the last, not {spacing} ms"
+                );
+                return Violation::found(13, why);
+            }
+        }
+        self.passwords.push(now);
+        Ok(())
+    }
+
+    /// The callers are woken only once the tokens are saved, or could not be.
+    pub(super) fn check_event(
+        event: &Event,
+        process: &mut Process,
+        saved: Option<&[u8]>,
+    ) -> Result<(), Violation> {
+        match event {
+            Event::LoggedIn { .. } | Event::Refreshed { .. }
+                if !process.knowledge.save_failed && !process.knowledge.unsaved.is_empty() =>
+            {
+                let revision = saved.map(SavedSession::from_json);
+                let why = format!("{event}, and what is saved is still {revision:?}");
+                Violation::found(14, why)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn note_answer(
+        process: &mut Process,
+        request: &Request<Vec<u8>>,
+        response: &Response<Vec<u8>>,
+    ) {
+        let body = std::str::from_utf8(request.body()).unwrap_or_default();
+        process.knowledge.save_failed = false;
+        let sent = body.strip_prefix("refresh_token=");
+        let is_known =
+            response.status() == StatusCode::OK || response.status() == StatusCode::UNAUTHORIZED;
+        if let Some(sent) = sent.filter(|_| is_known) {
+            process.knowledge.spent.push(sent.into());
+            process.knowledge.unsaved.push(sent.into());
+        }
+    }
+
+    /// Revisions go up: nobody overwrites what it has not seen.
+    pub(super) fn check_save(before: Option<&[u8]>, json: &[u8]) -> Result<(), Violation> {
+        let revision = |json| {
+            SavedSession::from_json(json)
+                .ok()
+                .map(|saved| saved.revision())
+        };
+        let (before, after) = (before.and_then(revision), revision(json));
+        if after.is_none() {
+            return Violation::found(10, "what is saved is no saved session");
+        }
+        if after <= before {
+            return Violation::found(
+                14,
+                format!("revision {before:?} is overwritten with {after:?}"),
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn note_save(&mut self, process: &mut Process, json: &[u8]) {
+        let text = String::from_utf8_lossy(json);
+        if !text.contains("\"refusal\":null") && self.refused.is_none() {
+            self.refused = Some(self.elapsed);
+        }
+        let saved = refresh_token_in(json);
+        for token in process.knowledge.unsaved.drain(..) {
+            if saved != Some(&*token) {
+                self.spent.push(token);
+            }
+        }
+        self.spent.sort();
+        self.spent.dedup();
+    }
+
+    pub(super) fn note_unsaved(&mut self, process: &mut Process) {
+        process.knowledge.save_failed = true;
+        self.has_lost = true;
+    }
+
+    /// What was saved is gone.
+    pub(super) fn forget_saved(&mut self) {
+        self.spent.clear();
+        self.refused = None;
+        self.has_lost = true;
+    }
+}
+
+impl Hash for Ghost {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.expires, &self.spent, self.has_lost).hash(state);
+        self.refused.map(|at| self.elapsed - at).hash(state);
+        for at in &self.passwords {
+            (self.elapsed - at).min(HOUR).hash(state);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! One process: a machine with a store, its driver and one caller.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response, StatusCode};
+use simacan_auth::{
+    Clearance, Config, Credentials, Denied, ExchangeId, Machine, Permit, Provider, StoreOpId,
+    Ticket, Timestamp, Verdict,
+};
+
+use super::{Fleet, TARGET, USER};
+use crate::world::Violation;
+
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) machine: Machine,
+    pub(super) caller: Caller,
+    pub(super) wire: Option<Wire>,
+    /// What the store is to do for it.
+    pub(super) op: Option<Op>,
+    pub(super) wait: Option<u64>,
+    pub(super) knowledge: Knowledge,
+}
+
+/// What the checks know that this process could know.
+#[derive(Clone, Debug, Default, Hash)]
+pub(super) struct Knowledge {
+    /// The refresh tokens that were refused or replaced in an answer that it got.
+    pub(super) spent: Vec<Arc<str>>,
+    /// The last of these, until what came of it is saved.
+    pub(super) unsaved: Vec<Arc<str>>,
+    /// Whether its last save failed.
+    pub(super) save_failed: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) enum Caller {
+    #[default]
+    Idle,
+    Waiting {
+        permit: Permit,
+        woken: bool,
+    },
+    Sent {
+        ticket: Ticket,
+        token: HeaderValue,
+    },
+    /// The password was refused.
+    Rejected,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Wire {
+    pub(super) exchange: ExchangeId,
+    pub(super) request: Arc<Request<Vec<u8>>>,
+    pub(super) answer: Option<Arc<Response<Vec<u8>>>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    Lock(StoreOpId),
+    Load(StoreOpId),
+    Save(StoreOpId, Arc<[u8]>),
+}
+
+impl Process {
+    pub(super) fn start(password: &str) -> Self {
+        let credentials = Credentials::new(USER, password);
+        let machine = Machine::new(Provider::simacan(), credentials, Config::default());
+        Self {
+            machine: machine.with_store(),
+            caller: Caller::Idle,
+            wire: None,
+            op: None,
+            wait: None,
+            knowledge: Knowledge::default(),
+        }
+    }
+
+    pub(super) fn wake(&mut self) {
+        if let Caller::Waiting { woken, .. } = &mut self.caller {
+            *woken = true;
+        }
+    }
+
+    pub(super) fn send(&mut self, exchange: ExchangeId, request: Request<Vec<u8>>) {
+        self.wire = Some(Wire {
+            exchange,
+            request: Arc::new(request),
+            answer: None,
+        });
+    }
+
+    /// Whether nothing of its own is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.wire.is_none() && self.op.is_none()
+    }
+
+    pub(super) fn unanswered(self) -> Option<Arc<Request<Vec<u8>>>> {
+        let wire = self.wire.filter(|wire| wire.answer.is_none())?;
+        Some(wire.request)
+    }
+
+    /// A new request would get the tokens that have just come (I14).
+    pub(super) fn probe(&self, now: Timestamp) -> Result<(), Violation> {
+        let mut machine = self.machine.fork();
+        let mut request = Request::new(());
+        *request.uri_mut() = TARGET.clone();
+        let permit = machine.permit();
+        match machine.authorize(now, permit, &mut request) {
+            Clearance::Go(_) => Ok(()),
+            other => Violation::found(14, format!("tokens were lost: {other:?}")),
+        }
+    }
+
+    pub(super) fn digest(process: Option<&Self>, is_holder: bool, left: u8) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (process.is_some(), is_holder, left).hash(&mut hasher);
+        if let Some(process) = process {
+            process.machine.fingerprint(&mut hasher);
+            (process.wait, &process.knowledge).hash(&mut hasher);
+            process.caller.fingerprint(&mut hasher);
+            match &process.op {
+                None => 0.hash(&mut hasher),
+                Some(Op::Lock(_)) => 1.hash(&mut hasher),
+                Some(Op::Load(_)) => 2.hash(&mut hasher),
+                Some(Op::Save(_, json)) => (3, json).hash(&mut hasher),
+            }
+            if let Some(wire) = &process.wire {
+                let answer = wire.answer.as_ref();
+                let answer = answer.map(|answer| (answer.status(), answer.body()));
+                (wire.request.body(), answer).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
+    }
+}
+
+impl Clone for Process {
+    fn clone(&self) -> Self {
+        Self {
+            machine: self.machine.fork(),
+            caller: self.caller.fork(),
+            wire: self.wire.clone(),
+            op: self.op.clone(),
+            wait: self.wait,
+            knowledge: self.knowledge.clone(),
+        }
+    }
+}
+
+impl Caller {
+    fn fork(&self) -> Self {
+        match self {
+            Self::Idle => Self::Idle,
+            Self::Rejected => Self::Rejected,
+            Self::Waiting { permit, woken } => Self::Waiting {
+                permit: permit.fork(),
+                woken: *woken,
+            },
+            Self::Sent { ticket, token } => Self::Sent {
+                ticket: ticket.fork(),
+                token: token.clone(),
+            },
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        match self {
+            Self::Idle => 0.hash(&mut hasher),
+            Self::Rejected => 1.hash(&mut hasher),
+            Self::Waiting { permit, woken } => {
+                (2, woken).hash(&mut hasher);
+                permit.fingerprint(hasher);
+            }
+            Self::Sent { ticket, token } => {
+                (3, token.as_bytes()).hash(&mut hasher);
+                ticket.fingerprint(hasher);
+            }
+        }
+    }
+}
+
+impl Fleet {
+    pub(super) fn ask(&mut self, p: usize) -> Result<(), Violation> {
+        let now = self.timestamp();
+        let Some(process) = &mut self.processes[p] else {
+            return Ok(());
+        };
+        let permit = match std::mem::take(&mut process.caller) {
+            Caller::Idle => process.machine.permit(),
+            Caller::Waiting {
+                permit,
+                woken: true,
+            } => permit,
+            other => {
+                process.caller = other;
+                return Ok(());
+            }
+        };
+        let mut request = Request::new(());
+        *request.uri_mut() = TARGET.clone();
+        let clearance = process.machine.authorize(now, permit, &mut request);
+        process.caller = match clearance {
+            Clearance::Go(ticket) => Caller::Sent {
+                ticket,
+                token: request.headers()[AUTHORIZATION].clone(),
+            },
+            Clearance::Wait(permit) => Caller::Waiting {
+                permit,
+                woken: false,
+            },
+            Clearance::Denied(Denied::Rejected { .. }) => Caller::Rejected,
+            Clearance::Denied(_) => Caller::Idle,
+            Clearance::Foreign(origin) => {
+                return Violation::found(8, format!("{origin} is not foreign"));
+            }
+        };
+        Ok(())
+    }
+
+    pub(super) fn answer(&mut self, p: usize) {
+        let (now, time) = (self.timestamp(), self.time());
+        let Some(process) = &mut self.processes[p] else {
+            return;
+        };
+        let (ticket, token) = match std::mem::take(&mut process.caller) {
+            Caller::Sent { ticket, token } => (ticket, token),
+            other => {
+                process.caller = other;
+                return;
+            }
+        };
+        let mut request = Request::new([]);
+        *request.uri_mut() = TARGET.clone();
+        request.headers_mut().insert(AUTHORIZATION, token);
+        let response = self.emulator.respond(time, &request);
+        let status = response.map_or(StatusCode::BAD_GATEWAY, |response| response.status());
+        if let Verdict::Retry(permit) = process.machine.review(now, ticket, status) {
+            process.caller = Caller::Waiting {
+                permit,
+                woken: true,
+            };
+        }
+    }
+}

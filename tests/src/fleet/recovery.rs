@@ -1,0 +1,88 @@
+//! Every process recovers: from wherever the dangers have led, once they end.
+
+use super::process::{Caller, Op};
+use super::{Fleet, FleetStep};
+use crate::world::Violation;
+
+impl Fleet {
+    /// What can go on without a danger, the first of it.
+    fn next_good(&self) -> Option<FleetStep> {
+        (0..self.processes.len()).find_map(|p| {
+            let Some(process) = &self.processes[p] else {
+                return None;
+            };
+            match (&process.op, &process.wire) {
+                (Some(Op::Lock(_)), _) => self.holder.is_none().then_some(FleetStep::Lock(p)),
+                (Some(Op::Load(_)), _) => Some(FleetStep::Load(p)),
+                (Some(Op::Save(..)), _) => Some(FleetStep::Save(p)),
+                (None, Some(wire)) if wire.answer.is_none() => Some(FleetStep::Serve(p)),
+                (None, Some(_)) => Some(FleetStep::Deliver(p)),
+                (None, None) => match process.caller {
+                    Caller::Waiting { woken: true, .. } => Some(FleetStep::Ask(p)),
+                    _ => None,
+                },
+            }
+        })
+    }
+
+    /// From here on all keep their promises: in a copy, whoever waits is answered within five minutes (I6),
+    /// and every process, started if it is dead, gets a request through within two hours (I12), or learns that
+    /// its password is refused.
+    pub fn recover(&self) -> Result<(), Violation> {
+        const WAIT: u64 = 300_000;
+        const LONGEST: u64 = 2 * 3_600_000;
+        let mut fleet = self.clone();
+        let began = fleet.ghost.elapsed;
+        for _ in 0..200 {
+            let is_waiting = |caller: &Caller| matches!(caller, Caller::Waiting { .. });
+            let mut callers = fleet
+                .processes
+                .iter()
+                .flatten()
+                .map(|process| &process.caller);
+            if !callers.any(is_waiting) {
+                break;
+            }
+            let step = fleet.next_good();
+            if step.is_none() && fleet.earliest_wait().is_none() {
+                return Violation::found(6, "nobody will ever wake who waits");
+            }
+            fleet.apply(step.unwrap_or(FleetStep::ToWait))?;
+            if fleet.ghost.elapsed - began > WAIT {
+                return Violation::found(6, "someone waits for more than five minutes");
+            }
+        }
+        for p in 0..fleet.processes.len() {
+            fleet.let_through(p, LONGEST)?;
+        }
+        Ok(())
+    }
+
+    fn let_through(&mut self, p: usize, longest: u64) -> Result<(), Violation> {
+        let began = self.ghost.elapsed;
+        if self.processes[p].is_none() {
+            self.apply(FleetStep::Start(p))?;
+        }
+        while self.ghost.elapsed - began <= longest {
+            let caller = self.processes[p].as_ref().map(|process| &process.caller);
+            let step = match caller {
+                Some(Caller::Sent { .. } | Caller::Rejected) | None => return Ok(()),
+                Some(Caller::Idle) => FleetStep::Ask(p),
+                Some(Caller::Waiting { .. }) => match self.next_good() {
+                    Some(step) => step,
+                    None if self.earliest_wait().is_some() => FleetStep::ToWait,
+                    None => return Violation::found(6, "nobody will ever wake who waits"),
+                },
+            };
+            self.apply(step)?;
+            let is_denied = step == FleetStep::Ask(p)
+                && self.processes[p]
+                    .as_ref()
+                    .is_some_and(|process| matches!(process.caller, Caller::Idle));
+            if is_denied {
+                self.apply(FleetStep::Pass(30))?;
+            }
+        }
+        Violation::found(12, format!("process {p} gets no token any more"))
+    }
+}
