@@ -44,6 +44,7 @@ mod agents;
 mod bodies;
 mod cancellation;
 mod connections;
+mod errors;
 mod herd;
 mod origins;
 mod outage;

@@ -11,7 +11,7 @@ use http::Request;
 use simacan_auth::Event;
 use simacan_auth_ureq::Body;
 
-use crate::subject::{Plan, Subject, Ureq};
+use crate::subject::{Plan, Subject, Trouble, Ureq};
 use crate::world::{PATIENCE, World, assert_accepted, eventually, within};
 
 conformance! {
@@ -93,7 +93,8 @@ fn a_body_that_panics_or_fails_is_its_senders_matter_alone() {
         assert!(catch_unwind(AssertUnwindSafe(|| subject.0.send(request))).is_err());
         let request = Request::post(world.uri("/x")).body(Failing).unwrap();
         let error = subject.0.send(request).unwrap_err();
-        assert!(error.to_string().contains("a body that fails"), "{error}");
+        let trouble = Trouble::from(error);
+        assert!(trouble.to_string().contains("a body that fails"), "{trouble}");
         assert_accepted(&subject.send_all(world.crowd(20)));
         world.revoke();
     }
