@@ -46,6 +46,7 @@ mod cancellation;
 mod connections;
 mod errors;
 mod herd;
+mod mishaps;
 mod origins;
 mod outage;
 mod panics;
