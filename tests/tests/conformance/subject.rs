@@ -234,6 +234,10 @@ impl<F> Clone for Reqwest<F> {
 
 /// The async client without a runtime, for cases that bring their own.
 pub(crate) fn reqwest_client(plan: Plan) -> simacan_auth_reqwest::Client {
+    reqwest_builder(plan).build().expect("a client")
+}
+
+pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
     simacan_auth_reqwest::Client::builder(plan.provider, plan.credentials)
         .http(move || {
             let root = plan.root.as_deref();
@@ -246,8 +250,6 @@ pub(crate) fn reqwest_client(plan: Plan) -> simacan_auth_reqwest::Client {
         .exchange_timeout(plan.exchange_timeout)
         .clock(plan.clock)
         .on_event(plan.on_event)
-        .build()
-        .expect("a client")
 }
 
 pub(crate) async fn send(
