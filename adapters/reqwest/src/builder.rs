@@ -41,7 +41,7 @@ impl Builder {
     /// A function, since it is called twice: for the client that sends the requests to target
     /// APIs, whose redirect policy is then replaced by one that keeps to the provider's
     /// origins; and for the one that makes the exchanges, which follows no redirect, keeps no
-    /// connection and never retries.
+    /// connection and never retries. Default headers go to the auth endpoint, too.
     ///
     /// ```
     /// # use simacan_auth_reqwest::{Client, Credentials, Provider, reqwest};
@@ -119,6 +119,8 @@ impl Builder {
             .retry(retry::never())
             // A stale pooled connection fails like a lost answer, and there is an exchange an hour.
             .pool_max_idle_per_host(0)
+            // It would log passwords and tokens.
+            .connection_verbose(false)
             .timeout(self.exchange_timeout)
             .build()?;
         Ok(Client {

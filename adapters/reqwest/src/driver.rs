@@ -1,6 +1,7 @@
 //! The machine behind a lock, and the tasks that carry its exchanges. All decisions are the
 //! machine's (DESIGN 9).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 use std::{fmt, mem};
@@ -171,7 +172,7 @@ impl Driver {
         drop(machine);
         // With no lock held: a runtime that shuts down drops the task at once, and that reports it.
         if let Some(transmit) = transmit {
-            spawn(Carrier::new(self.clone(), transmit).carry());
+            spawn(Carrier::new(self.clone(), now, transmit).carry());
         }
         if !events.is_empty() {
             self.woken.notify_waiters();
@@ -223,15 +224,17 @@ impl Drop for Driver {
 /// runtime is shut down, too.
 struct Carrier {
     driver: Arc<Driver>,
+    began: Timestamp,
     exchange: ExchangeId,
     request: Option<http::Request<RequestBody>>,
     result: Result<Response<ResponseBody>, TransportFailure>,
 }
 
 impl Carrier {
-    fn new(driver: Arc<Driver>, transmit: Transmit) -> Self {
+    fn new(driver: Arc<Driver>, began: Timestamp, transmit: Transmit) -> Self {
         Self {
             driver,
+            began,
             exchange: transmit.exchange,
             request: Some(transmit.request),
             result: Err(TransportFailure::abandoned()),
@@ -255,7 +258,9 @@ impl Carrier {
 impl Drop for Carrier {
     fn drop(&mut self) {
         let result = mem::replace(&mut self.result, Err(TransportFailure::abandoned()));
-        let now = (self.driver.clock)();
+        // Whatever the user's clock does, and it may be the panic that this is about.
+        let clock = AssertUnwindSafe(|| (self.driver.clock)());
+        let now = catch_unwind(clock).unwrap_or(self.began);
         let mut machine = self.driver.lock();
         match result {
             Ok(response) => machine.handle_response(now, self.exchange, response),

@@ -1,5 +1,5 @@
 //! Sends requests with [reqwest] and keeps them logged in: the async driver of
-//! [`simacan_auth`], on tokio.
+//! [`simacan_auth`], on tokio with its timers.
 //!
 //! A [`Client`] takes a username, a password and the requests to send. It logs in at the first,
 //! refreshes before tokens expire and when a target API answers 401, sends such a request once
@@ -41,6 +41,12 @@
 //!   `reqwest_middleware::Middleware`, with `tower` as a layer for what sends `http` requests, such as hyper and
 //!   tonic. Their redirects are their own.
 //! - **Dropping a future cancels a request and nothing else.** The exchange belongs to a task of its own.
+//!
+//! # Logs
+//!
+//! No error, event or `Debug` of this library holds a secret. A client that is told to be
+//! `connection_verbose` logs what goes over the wire at the level `trace`, tokens included; the exchanges,
+//! which send the password, are never logged so.
 //!
 //! # Tracing
 //!

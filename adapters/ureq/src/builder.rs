@@ -37,8 +37,9 @@ impl Builder {
 
     /// The agent that sends the requests to target APIs. Default: ureq's.
     ///
-    /// The exchanges take over its proxy, TLS configuration, address family and header limit. A connector or
-    /// resolver of your own ([`Agent::with_parts`]) serves the target requests only.
+    /// The exchanges take over its proxy, TLS configuration and address family. A connector or resolver of your
+    /// own ([`Agent::with_parts`]) serves the target requests only, and so does its middleware, which sees
+    /// the token.
     pub fn agent(mut self, agent: Agent) -> Self {
         self.agent = Some(agent);
         self

@@ -1,6 +1,7 @@
 //! The machine behind a lock, and the threads that carry its exchanges. All decisions are the
 //! machine's (DESIGN 9).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::{fmt, mem};
@@ -114,8 +115,7 @@ impl Driver {
                 Clearance::Foreign(foreign) => return Err(foreign.into()),
             };
             if let Some((machine, until)) = idle {
-                let until = until.map(|until| until.saturating_since(now));
-                self.wait(machine, until, &mut watch);
+                self.wait(machine, now, until, &mut watch);
             }
         }
     }
@@ -155,7 +155,7 @@ impl Driver {
         }
         drop(machine);
         // Before anything that can panic, such as the user's callback: an exchange is reported.
-        let carrier = transmit.map(|transmit| Carrier::new(self, transmit));
+        let carrier = transmit.map(|transmit| Carrier::new(self, now, transmit));
         self.announce(&events);
         carrier.map_or(Step::Told, Step::Carry)
     }
@@ -175,11 +175,13 @@ impl Driver {
     fn wait(
         &self,
         mut machine: MutexGuard<'_, Machine>,
-        until: Option<Duration>,
+        now: Timestamp,
+        until: Option<Timestamp>,
         watch: &mut Watch,
     ) {
         /// What a carrier may need beyond the time-out of its exchange.
         const GRACE: Duration = Duration::from_secs(5);
+        let until = until.map(|until| until.saturating_since(now));
         let Some(exchange) = machine.in_flight() else {
             drop(self.sleep(machine, until.unwrap_or(GRACE)));
             return;
@@ -190,7 +192,6 @@ impl Driver {
             drop(self.sleep(machine, until.map_or(left, |until| until.min(left))));
             return;
         }
-        let now = (self.clock)();
         machine.handle_failure(now, exchange, TransportFailure::timed_out());
     }
 
@@ -209,8 +210,8 @@ impl Driver {
     }
 }
 
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 /// What is next, after the machine has said all that it has to say.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Step<'a> {
     /// An exchange is to be made, by this thread.
     Carry(Carrier<'a>),
@@ -223,15 +224,17 @@ enum Step<'a> {
 /// An exchange to be made. Its end is reported when this is dropped, which happens in a panic, too.
 struct Carrier<'a> {
     driver: &'a Driver,
+    began: Timestamp,
     exchange: ExchangeId,
     request: Option<Request<RequestBody>>,
     result: Result<Response<ResponseBody>, TransportFailure>,
 }
 
 impl<'a> Carrier<'a> {
-    fn new(driver: &'a Driver, transmit: Transmit) -> Self {
+    fn new(driver: &'a Driver, began: Timestamp, transmit: Transmit) -> Self {
         Self {
             driver,
+            began,
             exchange: transmit.exchange,
             request: Some(transmit.request),
             result: Err(TransportFailure::abandoned()),
@@ -249,7 +252,9 @@ impl<'a> Carrier<'a> {
 impl Drop for Carrier<'_> {
     fn drop(&mut self) {
         let result = mem::replace(&mut self.result, Err(TransportFailure::abandoned()));
-        let now = (self.driver.clock)();
+        // Whatever the user's clock does, and it may be the panic that this is about.
+        let clock = AssertUnwindSafe(|| (self.driver.clock)());
+        let now = catch_unwind(clock).unwrap_or(self.began);
         let mut machine = self.driver.lock();
         match result {
             Ok(response) => machine.handle_response(now, self.exchange, response),

@@ -11,7 +11,7 @@ pub enum Error {
     /// The token may not go there. Nothing was sent.
     #[error(transparent)]
     ForeignOrigin(#[from] ForeignOrigin),
-    /// The request to the target API failed.
-    #[error("the request to the target API failed: {0}")]
+    /// The request to the target API failed. The source says why.
+    #[error("the request to the target API failed")]
     Request(#[from] ureq::Error),
 }

@@ -47,7 +47,6 @@ fn exchange_agent(agent: &Agent, timeout: Duration) -> Agent {
         .proxy(config.proxy().cloned())
         .ip_family(config.ip_family())
         .no_delay(config.no_delay())
-        .max_response_header_size(config.max_response_header_size())
         // A stale pooled connection fails like a lost answer, and there is an exchange an hour.
         .max_idle_connections(0)
         .max_redirects(0)

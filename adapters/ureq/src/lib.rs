@@ -35,6 +35,10 @@
 //!   says, no second place sees it, and a 401 from there says nothing about it.
 //! - **A body that can be replayed** is sent again after a 401: see [`Body`]. One that can't is
 //!   sent with [`Client::send_once`]: a reader, a multipart form.
+//! - **A 401 that comes while a body is being sent** is seen once the body is sent. A server that closes the
+//!   connection instead of reading on may lose its 401 that way, and the request fails as any other.
+//!   `Expect: 100-continue` spares the body, but ureq 3.5 sees an answer in place of the 100 only
+//!   if the connection ends behind it, else after its time-out.
 //! - **An agent that you have already** can take a [`Client`] as its middleware, which can't send a
 //!   request again.
 //! - **The thread that finds an exchange due carries it.** Others wait only if they have no token.

@@ -3,15 +3,16 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use ::ureq::middleware::MiddlewareNext;
 use http::Request;
 use simacan_auth::Event;
 use simacan_auth_ureq::Body;
 
-use crate::subject::{Plan, Subject, Ureq};
+use crate::subject::{Plan, Subject, Trouble, Ureq};
 use crate::world::{PATIENCE, World, assert_accepted, eventually, within};
 
 conformance! {
@@ -93,11 +94,80 @@ fn a_body_that_panics_or_fails_is_its_senders_matter_alone() {
         assert!(catch_unwind(AssertUnwindSafe(|| subject.0.send(request))).is_err());
         let request = Request::post(world.uri("/x")).body(Failing).unwrap();
         let error = subject.0.send(request).unwrap_err();
-        assert!(error.to_string().contains("a body that fails"), "{error}");
+        let trouble = Trouble::from(error);
+        assert!(
+            trouble.to_string().contains("a body that fails"),
+            "{trouble}"
+        );
         assert_accepted(&subject.send_all(world.crowd(20)));
         world.revoke();
     }
     world.assert_exchanges(1, 2);
+}
+
+/// Gives a few bytes and then panics.
+struct Unlucky(&'static [u8]);
+
+impl io::Read for Unlucky {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match io::Read::read(&mut self.0, buffer)? {
+            0 => std::panic::resume_unwind(Box::new("a reader that panics")),
+            n => Ok(n),
+        }
+    }
+}
+
+/// In the middle of its request, with the head and half of the body on their way.
+#[test]
+fn a_reader_that_panics_while_it_is_sent_is_its_senders_matter_alone() {
+    let world = World::new();
+    let subject: Ureq = world.subject();
+    for _ in 0..3 {
+        let body = ::ureq::SendBody::from_owned_reader(Unlucky(b"half of it"));
+        let request = Request::post(world.uri("/x")).body(body).unwrap();
+        assert!(catch_unwind(AssertUnwindSafe(|| subject.0.send_once(request))).is_err());
+        assert_accepted(&subject.send_all(world.crowd(20)));
+        world.revoke();
+    }
+    world.assert_exchanges(1, 2);
+    let unhandled = |entry: &&simacan_auth_emulator::Entry| {
+        matches!(entry.what, simacan_auth_emulator::What::Unhandled)
+    };
+    assert_eq!(world.entries().iter().filter(unhandled).count(), 0);
+}
+
+/// Which the user's agent brings along: before the request is sent, and with its 401 in hand.
+#[test]
+fn a_middleware_that_panics_is_its_senders_matter_alone() {
+    for is_after in [false, true] {
+        let world = World::new();
+        let unlucky = Arc::new(AtomicBool::new(false));
+        let agent = ::ureq::Agent::config_builder().proxy(None).middleware({
+            let unlucky = unlucky.clone();
+            move |request: Request<::ureq::SendBody<'_>>, next: MiddlewareNext<'_>| {
+                let panics = || {
+                    if unlucky.swap(false, Ordering::SeqCst) {
+                        std::panic::resume_unwind(Box::new("a middleware that panics"));
+                    }
+                };
+                if !is_after {
+                    panics();
+                }
+                let answer = next.handle(request);
+                panics();
+                answer
+            }
+        });
+        let builder = Ureq::builder(world.plan()).agent(agent.build().into());
+        let subject = Ureq(builder.build());
+        assert_accepted(&subject.send_all(world.crowd(5)));
+        world.revoke();
+        unlucky.store(true, Ordering::SeqCst);
+        let request = Request::post(world.uri("/x")).body("x").unwrap();
+        assert!(catch_unwind(AssertUnwindSafe(|| subject.0.send(request))).is_err());
+        assert_accepted(&subject.send_all(world.crowd(20)));
+        world.assert_exchanges(1, 1);
+    }
 }
 
 /// A thread that panics in the middle of an early refresh, for which nobody waits.
@@ -140,8 +210,17 @@ fn i6_a_carrier_that_stands_still_does_not_freeze_the_others() {
     let released = Mutex::new(Some(released));
     let plan = world.plan();
     let inner = plan.on_event;
+    // The clock looks at the client: a lock that were held by who reads it would be the end.
+    let (clock, itself) = (plan.clock, Arc::new(OnceLock::<Ureq>::new()));
     let subject = Ureq::build(Plan {
         exchange_timeout: Duration::from_millis(200),
+        clock: {
+            let itself = itself.clone();
+            Box::new(move || {
+                let _ = itself.get().map(Ureq::status);
+                clock()
+            })
+        },
         on_event: Box::new(move |event| {
             inner(event);
             if matches!(event, Event::ExchangeStarted { .. }) {
@@ -151,6 +230,7 @@ fn i6_a_carrier_that_stands_still_does_not_freeze_the_others() {
         }),
         ..plan
     });
+    assert!(itself.set(subject.clone()).is_ok());
     let standing = thread::spawn({
         let (subject, request) = (subject.clone(), world.post("/standing", "standing"));
         move || subject.send(request)

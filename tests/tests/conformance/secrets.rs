@@ -3,14 +3,14 @@
 
 use std::sync::{Mutex, Once, PoisonError};
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use simacan_auth::Credentials;
 use simacan_auth_emulator::{Endpoint, Fault};
 
-use crate::subject::{Subject, Ureq};
+use crate::subject::{CurrentThread, Flavour as _, Subject, Ureq, reqwest_builder};
 use crate::world::{
-    COOLED_DOWN, USERNAME, WRONG_PASSWORD, World, assert_accepted, assert_holds_no_secret, denied,
-    holds_secret,
+    COOLED_DOWN, HOUR, USERNAME, WRONG_PASSWORD, World, assert_accepted, assert_holds_no_secret,
+    denied, holds_secret,
 };
 
 conformance! {
@@ -23,11 +23,15 @@ static FOUND: Mutex<Vec<String>> = Mutex::new(Vec::new());
 struct Watch;
 
 impl Log for Watch {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+    /// At `trace`, ureq dumps all that goes over the wire, for its own developers.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() < Level::Trace || !metadata.target().starts_with("ureq")
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         let line = format!("{}: {}", record.target(), record.args());
         if holds_secret(&line) {
             let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,8 +46,7 @@ pub(crate) fn watch_the_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         log::set_logger(&Watch).expect("the only logger");
-        // One more, and ureq dumps all that goes over the wire, for its own developers.
-        log::set_max_level(LevelFilter::Debug);
+        log::set_max_level(LevelFilter::Trace);
     });
 }
 
@@ -72,8 +75,31 @@ fn i9_no_secret_is_in_a_clients_debug_or_in_any_log_line<S: Subject>() {
     subject.set_credentials(Credentials::new(USERNAME, WRONG_PASSWORD));
     denied(subject.send(world.post("/x", "x")));
     look();
+    assert_none_found();
+}
+
+#[track_caller]
+fn assert_none_found() {
     let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(found.is_empty(), "{found:#?}");
+}
+
+/// reqwest can be told to log all that goes over the wire. The requests to targets are the user's to show,
+/// tokens included; the exchanges are not.
+#[test]
+fn i9_no_exchange_of_reqwest_is_in_the_log_even_if_connections_are_verbose() {
+    let world = World::new();
+    let builder = reqwest_builder(world.plan()).http(|| {
+        let builder = ::reqwest::Client::builder().tls_certs_only([]).no_proxy();
+        builder.connection_verbose(true)
+    });
+    let client = builder.build().expect("a client");
+    let runtime = CurrentThread::runtime();
+    runtime.block_on(client.log_in()).expect("logged in");
+    world.skip(HOUR);
+    runtime.block_on(client.log_in()).expect("logged in");
+    world.assert_exchanges(1, 1);
+    assert_none_found();
 }
 
 /// Neither the builder's nor what an agent that has it prints.

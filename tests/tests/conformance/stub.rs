@@ -1,7 +1,7 @@
 //! A server whose every byte the case decides on.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -135,22 +135,29 @@ impl Connection {
 
     /// The head of the next request, whose body (with a length) is read, too. `None`: no more come.
     pub(crate) fn read_request(&mut self) -> io::Result<Option<String>> {
+        let head = self.read_head()?;
+        if let Some(head) = &head {
+            self.read_body(head)?;
+        }
+        Ok(head)
+    }
+
+    /// The head of the next request. `None`: no more come.
+    pub(crate) fn read_head(&mut self) -> io::Result<Option<String>> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if self.stream.read_line(&mut head)? == 0 {
                 return Ok(None);
             }
         }
-        let lower = head.to_ascii_lowercase();
-        let length = lower
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-        io::copy(
-            &mut (&mut self.stream).take(length.unwrap_or(0)),
-            &mut io::sink(),
-        )?;
         lock(&self.shared.heads).push(head.clone());
         Ok(Some(head))
+    }
+
+    /// The body, of the length that its head has.
+    pub(crate) fn read_body(&mut self, head: &str) -> io::Result<()> {
+        let length = content_length(head) as u64;
+        io::copy(&mut (&mut self.stream).take(length), &mut io::sink()).map(drop)
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -166,15 +173,48 @@ impl Connection {
         &mut self.stream
     }
 
+    /// Something has arrived, and stays unread.
+    pub(crate) fn wait_for_input(&mut self) -> io::Result<()> {
+        self.stream.get_mut().peek(&mut [0]).map(drop)
+    }
+
+    /// The next request, up to the last byte of its body.
+    pub(crate) fn read_all_but_a_byte(&mut self) -> io::Result<()> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let byte = self.read_unbuffered(1)?;
+            head.push(char::from(byte[0]));
+        }
+        let length = content_length(&head);
+        self.read_unbuffered(length - 1).map(drop)
+    }
+
+    fn read_unbuffered(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.stream.get_mut().read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Something has arrived.
     pub(crate) fn read_a_byte(&mut self) -> io::Result<()> {
         self.stream.read_exact(&mut [0])
+    }
+
+    /// The client sees the end of the connection, and can still send.
+    pub(crate) fn finish_writing(&mut self) -> io::Result<()> {
+        self.stream.get_mut().shutdown(Shutdown::Write)
     }
 
     /// Until the client hangs up.
     pub(crate) fn wait_for_the_end(&mut self) -> io::Result<()> {
         io::copy(&mut self.stream, &mut io::sink()).map(drop)
     }
+}
+
+fn content_length(head: &str) -> usize {
+    let lower = head.to_ascii_lowercase();
+    let length = |line: &str| line.strip_prefix("content-length:")?.trim().parse().ok();
+    lower.lines().find_map(length).unwrap_or(0)
 }
 
 /// An answer without surprises.

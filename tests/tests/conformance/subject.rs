@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use simacan_auth::{Config, Credentials, Denied, Event, ForeignOrigin, Provider, Status};
+use simacan_auth::{
+    Config, Credentials, Denied, Event, ForeignOrigin, Provider, Status, Timestamp,
+};
 use tokio::runtime::{self, Runtime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use crate::world::{Clock, PATIENCE, assert_holds_no_secret};
+use crate::world::{PATIENCE, assert_holds_no_secret};
 
 /// What a client is built from.
 pub(crate) struct Plan {
@@ -22,7 +24,7 @@ pub(crate) struct Plan {
     pub(crate) exchange_timeout: Duration,
     /// The one root that TLS trusts.
     pub(crate) root: Option<Vec<u8>>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -121,12 +123,11 @@ impl Ureq {
             .timeout_global(Some(PATIENCE))
             .tls_config(tls.build())
             .build();
-        let clock = plan.clock;
         simacan_auth_ureq::Client::builder(plan.provider, plan.credentials)
             .agent(agent.into())
             .config(plan.config)
             .exchange_timeout(plan.exchange_timeout)
-            .clock(move || clock.timestamp())
+            .clock(plan.clock)
             .on_event(plan.on_event)
     }
 }
@@ -233,7 +234,10 @@ impl<F> Clone for Reqwest<F> {
 
 /// The async client without a runtime, for cases that bring their own.
 pub(crate) fn reqwest_client(plan: Plan) -> simacan_auth_reqwest::Client {
-    let clock = plan.clock;
+    reqwest_builder(plan).build().expect("a client")
+}
+
+pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
     simacan_auth_reqwest::Client::builder(plan.provider, plan.credentials)
         .http(move || {
             let root = plan.root.as_deref();
@@ -244,10 +248,8 @@ pub(crate) fn reqwest_client(plan: Plan) -> simacan_auth_reqwest::Client {
         })
         .config(plan.config)
         .exchange_timeout(plan.exchange_timeout)
-        .clock(move || clock.timestamp())
+        .clock(plan.clock)
         .on_event(plan.on_event)
-        .build()
-        .expect("a client")
 }
 
 pub(crate) async fn send(

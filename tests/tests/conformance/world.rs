@@ -85,14 +85,14 @@ impl World {
     }
 
     pub(crate) fn plan_at(&self, provider: Provider) -> Plan {
-        let events = self.events.clone();
+        let (clock, events) = (self.clock.clone(), self.events.clone());
         Plan {
             provider,
             credentials: Credentials::new(USERNAME, PASSWORD),
             config: config(),
             exchange_timeout: PATIENCE,
             root: None,
-            clock: self.clock.clone(),
+            clock: Box::new(move || clock.timestamp()),
             on_event: Box::new(move |event| events.push(event)),
         }
     }

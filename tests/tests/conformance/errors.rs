@@ -1,0 +1,63 @@
+//! What the errors say.
+
+use std::error::Error;
+use std::net::TcpListener;
+
+use crate::subject::{CurrentThread, Reqwest, Ureq};
+use crate::world::World;
+
+/// An allowed origin where nothing listens any more.
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    format!("http://{}", listener.local_addr().expect("an address"))
+}
+
+/// What printers of chains (`anyhow`, `eyre`) make of it, link by link.
+fn chain(error: &dyn Error) -> Vec<String> {
+    let mut links = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        links.push(cause.to_string());
+        source = cause.source();
+    }
+    links
+}
+
+/// Ours says what failed, and leaves the why to the client's own error, which is its source.
+#[track_caller]
+fn assert_is_said_once(error: &dyn Error, clients_own: &str) {
+    let links = chain(error);
+    assert_eq!(links[0], "the request to the target API failed");
+    assert_eq!(links[1], clients_own);
+    let all = links.join(": ");
+    assert_eq!(all.matches("refused").count(), 1, "{all}");
+}
+
+#[test]
+fn ureqs_error_is_said_once_in_a_chain() {
+    let (world, nowhere) = (World::new(), nowhere());
+    let plan = world.plan_at(world.provider_with(&[&nowhere]));
+    let client = Ureq::builder(plan).build();
+    let request = http::Request::get(nowhere).body(()).expect("a URI");
+    let error = client.send(request).expect_err("nobody listens");
+    let simacan_auth_ureq::Error::Request(own) = &error else {
+        panic!("{error:?}");
+    };
+    assert_is_said_once(&error, &own.to_string());
+}
+
+#[test]
+fn reqwests_error_is_said_once_in_a_chain() {
+    let (world, nowhere) = (World::new(), nowhere());
+    let plan = world.plan_at(world.provider_with(&[&nowhere]));
+    let subject = <Reqwest<CurrentThread> as crate::subject::Subject>::build(plan);
+    let request = subject.client.get(nowhere);
+    let error = subject
+        .runtime
+        .block_on(subject.client.send(request))
+        .expect_err("nobody listens");
+    let simacan_auth_reqwest::Error::Request(own) = &error else {
+        panic!("{error:?}");
+    };
+    assert_is_said_once(&error, &own.to_string());
+}

@@ -1,0 +1,133 @@
+//! Answers of the Auth API that are none: resets, garbage, and ends that never come.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use simacan_auth::{Denied, Failure, Provider};
+
+use crate::stub::{Connection, Stub};
+use crate::subject::{Plan, Subject};
+use crate::world::{PATIENCE, World, denied, within};
+
+conformance! {
+    a_reset_before_the_request_is_read_is_a_typed_failure,
+    a_reset_after_the_request_is_read_is_a_typed_failure,
+    a_reset_in_the_middle_of_the_answer_is_a_typed_failure,
+    garbage_instead_of_http_is_a_typed_failure,
+    chunk_extensions_that_never_end_are_cut_off,
+    trailers_that_never_end_are_cut_off,
+    i6_no_time_at_all_is_a_typed_failure,
+}
+
+/// What three attempts at such a server come to, and how many bytes they have taken.
+fn log_in_at<S: Subject>(
+    exchange_timeout: Duration,
+    serve: impl Fn(&mut Connection) -> io::Result<()> + Send + Sync + 'static,
+) -> (Failure, u64) {
+    let world = World::new();
+    let stub = Stub::start(serve);
+    let provider = Provider::simacan_at(stub.origin())
+        .allow_loopback_http()
+        .build()
+        .unwrap();
+    let subject = S::build(Plan {
+        exchange_timeout,
+        ..world.plan_at(provider)
+    });
+    let denied = within(PATIENCE, "a login", move || denied(subject.log_in()));
+    assert_eq!(world.events.exchanges(), 3);
+    match denied {
+        Denied::Unavailable {
+            failure,
+            attempts: 3,
+            ..
+        } => (failure, stub.written()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn assert_transport(failure: &Failure) {
+    assert!(matches!(failure, Failure::Transport(_)), "{failure:?}");
+}
+
+/// What a socket has received and nobody has read makes its end a reset.
+fn a_reset_before_the_request_is_read_is_a_typed_failure<S: Subject>() {
+    let (failure, _) = log_in_at::<S>(PATIENCE, |connection| connection.wait_for_input());
+    assert_transport(&failure);
+}
+
+fn a_reset_after_the_request_is_read_is_a_typed_failure<S: Subject>() {
+    let (failure, _) = log_in_at::<S>(PATIENCE, |connection| connection.read_all_but_a_byte());
+    assert_transport(&failure);
+}
+
+fn a_reset_in_the_middle_of_the_answer_is_a_typed_failure<S: Subject>() {
+    let (failure, _) = log_in_at::<S>(PATIENCE, |connection| {
+        connection.read_all_but_a_byte()?;
+        connection.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"access_token\":")
+    });
+    assert_transport(&failure);
+}
+
+fn garbage_instead_of_http_is_a_typed_failure<S: Subject>() {
+    for garbage in [
+        &b"\x15\x03\x01\x00\x02\x02\x28"[..],
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        b"220 mail.example ESMTP\r\n",
+        b"{\"access_token\":\"horse\",\"token_type\":\"bearer\"}",
+        b"HTTP/1.1 eyJ OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\neyJ horse\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: eyJ\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\neyJ\r\nhorse\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"\0\0\0\0\0\0\0\0",
+    ] {
+        let (failure, _) = log_in_at::<S>(PATIENCE, move |connection| {
+            connection.read_request()?;
+            connection.write(garbage)
+        });
+        assert_transport(&failure);
+    }
+}
+
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
+/// The buffers of three times two sockets, generously.
+const BOUNDED: u64 = 64 << 20;
+
+fn chunk_extensions_that_never_end_are_cut_off<S: Subject>() {
+    let (failure, written) = log_in_at::<S>(PATIENCE, |connection| {
+        connection.read_request()?;
+        connection.write(CHUNKED)?;
+        connection.write(b"1;")?;
+        loop {
+            connection.write(&[b'x'; 16 << 10])?;
+        }
+    });
+    assert_transport(&failure);
+    assert!(written < BOUNDED, "{written}");
+}
+
+/// ureq skips them, keeping none, so there it is time that ends them.
+fn trailers_that_never_end_are_cut_off<S: Subject>() {
+    let (failure, _) = log_in_at::<S>(Duration::from_millis(300), |connection| {
+        connection.read_request()?;
+        connection.write(CHUNKED)?;
+        connection.write(b"2\r\n{}\r\n0\r\n")?;
+        loop {
+            connection.write(b"x-padding: 0123456789abcdef\r\n")?;
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert_transport(&failure);
+}
+
+fn i6_no_time_at_all_is_a_typed_failure<S: Subject>() {
+    let (failure, _) = log_in_at::<S>(Duration::ZERO, |connection| {
+        connection.read_request().map(drop)
+    });
+    assert_transport(&failure);
+}
