@@ -31,6 +31,8 @@ pub(super) struct Knowledge {
     pub(super) spent: Vec<Arc<str>>,
     /// The last of these, until what came of it is saved.
     pub(super) unsaved: Vec<Arc<str>>,
+    /// The refresh token that came last.
+    pub(super) received: Option<Arc<str>>,
     /// Whether its last save failed.
     pub(super) save_failed: bool,
 }
