@@ -3,7 +3,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
 use reqwest::{ClientBuilder, Url, redirect, retry};
-use simacan_auth::{Config, Credentials, Event, Machine, Origin, Provider, Timestamp};
+use simacan_auth::{
+    Config, Credentials, Event, Machine, Origin, Provider, SessionStore, Timestamp,
+};
 
 use crate::Client;
 use crate::driver::Driver;
@@ -16,6 +18,7 @@ pub struct Builder {
     credentials: Credentials,
     http: Box<dyn Fn() -> ClientBuilder + Send + Sync>,
     target_client: Option<reqwest::Client>,
+    store: Option<Box<dyn SessionStore>>,
     config: Config,
     exchange_timeout: Duration,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
@@ -29,6 +32,7 @@ impl Builder {
             credentials,
             http: Box::new(ClientBuilder::new),
             target_client: None,
+            store: None,
             config: Config::default(),
             exchange_timeout: Duration::from_secs(30),
             clock: Box::new(|| SystemTime::now().into()),
@@ -63,6 +67,16 @@ impl Builder {
     /// [`http`](Self::http), or build it with [`redirect::Policy::none`].
     pub fn target_client(mut self, client: reqwest::Client) -> Self {
         self.target_client = Some(client);
+        self
+    }
+
+    /// Where the session is saved, so that it outlives the program, and that other processes may share.
+    ///
+    /// It is used in tokio's threads for blocking. The refresh waits for its lock no longer than the
+    /// [time-out of an exchange](Self::exchange_timeout), in which another process must have made its own;
+    /// then it fails with [`Denied::Unavailable`](crate::Denied::Unavailable).
+    pub fn store(mut self, store: impl SessionStore + 'static) -> Self {
+        self.store = Some(Box::new(store));
         self
     }
 
@@ -127,6 +141,7 @@ impl Builder {
             client,
             driver: Driver::new(
                 Machine::new(self.provider, self.credentials, self.config),
+                self.store,
                 exchange::over(exchange_client),
                 self.exchange_timeout,
                 self.clock,

@@ -1,19 +1,20 @@
 //! The machine behind a lock, and the tasks that carry its exchanges. All decisions are the
 //! machine's (DESIGN 9).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
-use std::{fmt, mem};
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 use simacan_auth::{
-    Clearance, Credentials, Event, ExchangeId, Machine, Origin, Output, Permit, RequestBody,
-    ResponseBody, Status, Ticket, Timestamp, Transmit, TransportFailure, Verdict,
+    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Origin, Output, Permit,
+    SessionStore, Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure,
+    Verdict,
 };
 use tokio::time::Instant;
 
 use crate::Error;
+use crate::carrier::{Carrier, Job};
 use crate::exchange::Exchange;
 use crate::runtime::{Mutex, MutexGuard, Notify, spawn, wait};
 use crate::trace;
@@ -21,25 +22,32 @@ use crate::trace;
 pub(crate) struct Driver {
     /// Held for nanoseconds, never across an await.
     machine: Mutex<Machine>,
+    store: Option<Box<dyn SessionStore>>,
     /// Whoever has drained an event wakes everyone. Apart, so that it can be awaited without
     /// keeping the rest alive.
     woken: Arc<Notify>,
-    exchange: Exchange,
+    pub(crate) exchange: Exchange,
     exchange_timeout: Duration,
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 
 impl Driver {
     pub(crate) fn new(
         machine: Machine,
+        store: Option<Box<dyn SessionStore>>,
         exchange: Exchange,
         exchange_timeout: Duration,
         clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
         on_event: Box<dyn Fn(&Event) + Send + Sync>,
     ) -> Arc<Self> {
+        let machine = match &store {
+            Some(_) => machine.with_store(),
+            None => machine,
+        };
         Arc::new(Self {
             machine: Mutex::new(machine),
+            store,
             woken: Arc::default(),
             exchange,
             exchange_timeout,
@@ -152,56 +160,82 @@ impl Driver {
         }
     }
 
-    /// Drains the machine's outputs: events are told, an exchange gets a task of its own. Gives the
-    /// time to wait before the machine is to be polled again.
+    /// Lets the machine say what it has to say: events are told, what is to be done gets a task of its own.
+    /// Gives the time to wait before the machine is to be polled again.
     fn step(
         self: &Arc<Self>,
         mut machine: MutexGuard<'_, Machine>,
         now: Timestamp,
     ) -> Option<Duration> {
-        let mut events = Vec::new();
-        let mut transmit = None;
-        let until = loop {
-            match machine.poll(now) {
-                Output::Event(event) => events.push(event),
-                Output::Transmit(one) => transmit = Some(one), // one is in flight at most (I4)
-                Output::Store(_) => {}
-                Output::Wait(until) => break until,
-            }
-        };
+        let Drained { events, job, until } = Self::drain(&mut machine, now);
         drop(machine);
         // With no lock held: a runtime that shuts down drops the task at once, and that reports it.
-        if let Some(transmit) = transmit {
-            spawn(Carrier::new(self.clone(), now, transmit).carry());
+        if let Some(job) = job {
+            spawn(Carrier::new(self.clone(), now, job).carry());
         }
-        if !events.is_empty() {
-            self.woken.notify_waiters();
-        }
-        for event in &events {
-            trace::event(event);
-            (self.on_event)(event);
-        }
+        self.announce(&events);
         until.map(|until| until.saturating_since(now))
     }
 
-    /// How much longer the exchange in flight can take. Over that, whoever carries it is gone or is not
+    pub(crate) fn drain(machine: &mut Machine, now: Timestamp) -> Drained {
+        let mut drained = Drained {
+            events: Vec::new(),
+            job: None,
+            until: None,
+        };
+        loop {
+            match machine.poll(now) {
+                Output::Event(event) => drained.events.push(event),
+                Output::Transmit(Transmit { exchange, request }) => {
+                    drained.job = Some(Job::Exchange(exchange, request));
+                }
+                Output::Store(op) => drained.job = Job::at_store(op),
+                Output::Wait(until) => {
+                    drained.until = until;
+                    return drained;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn announce(&self, events: &[Event]) {
+        if !events.is_empty() {
+            self.wake();
+        }
+        for event in events {
+            trace::event(event);
+            (self.on_event)(event);
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        self.woken.notify_waiters();
+    }
+
+    /// Another process may hold it for as long as an exchange takes. Blocks.
+    pub(crate) fn lock_store(&self) -> Result<Box<dyn LockedStore>, StoreFailure> {
+        let store = self.store.as_ref().ok_or(StoreFailure::Abandoned)?;
+        store.lock(self.exchange_timeout)
+    }
+
+    /// How much longer what is under way can take. Over that, whoever carries it is gone or is not
     /// polled any more, and it is reported for them.
     fn watch(&self, machine: &mut Machine, now: Timestamp, watch: &mut Watch) -> Duration {
         /// What a carrier may need beyond the time-out of its exchange.
         const GRACE: Duration = Duration::from_secs(5);
         let limit = self.exchange_timeout.saturating_add(GRACE);
-        let Some(exchange) = machine.in_flight() else {
+        let Some(pending) = Pending::of(machine) else {
             return limit;
         };
-        let left = limit.saturating_sub(watch.watched(exchange));
+        let left = limit.saturating_sub(watch.watched(pending));
         if left.is_zero() {
-            machine.handle_failure(now, exchange, TransportFailure::timed_out());
+            pending.abandon(machine, now);
         }
         left
     }
 
     /// A panic under the lock leaves the machine in a state that it knows itself.
-    fn lock(&self) -> MutexGuard<'_, Machine> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -220,67 +254,47 @@ impl Drop for Driver {
     }
 }
 
-/// An exchange to be made. Its end is reported when this is dropped, which happens in a panic and when a
-/// runtime is shut down, too.
-struct Carrier {
-    driver: Arc<Driver>,
-    began: Timestamp,
-    exchange: ExchangeId,
-    request: Option<http::Request<RequestBody>>,
-    result: Result<Response<ResponseBody>, TransportFailure>,
+/// What the machine has said.
+pub(crate) struct Drained {
+    pub(crate) events: Vec<Event>,
+    /// One at most: the machine waits for its end (I4).
+    pub(crate) job: Option<Job>,
+    until: Option<Timestamp>,
 }
 
-impl Carrier {
-    fn new(driver: Arc<Driver>, began: Timestamp, transmit: Transmit) -> Self {
-        Self {
-            driver,
-            began,
-            exchange: transmit.exchange,
-            request: Some(transmit.request),
-            result: Err(TransportFailure::abandoned()),
-        }
+/// What is under way, whoever carries it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Exchange(ExchangeId),
+    AtStore(StoreOpId),
+}
+
+impl Pending {
+    fn of(machine: &Machine) -> Option<Self> {
+        let exchange = machine.in_flight().map(Self::Exchange);
+        exchange.or_else(|| machine.at_store().map(Self::AtStore))
     }
 
-    /// A task of its own: no caller's end is its end.
-    async fn carry(mut self) {
-        let driver = self.driver.clone();
-        if let Some(request) = self.request.take() {
-            self.result = (driver.exchange)(request).await;
+    fn abandon(self, machine: &mut Machine, now: Timestamp) {
+        match self {
+            Self::Exchange(id) => {
+                machine.handle_failure(now, id, TransportFailure::timed_out());
+            }
+            Self::AtStore(op) => machine.handle_store_failure(now, op, StoreFailure::Abandoned),
         }
-        drop(self);
-        // What comes next (the password after a refused refresh) is not left to a caller who may
-        // be gone.
-        let now = (driver.clock)();
-        driver.step(driver.lock(), now);
     }
 }
 
-impl Drop for Carrier {
-    fn drop(&mut self) {
-        let result = mem::replace(&mut self.result, Err(TransportFailure::abandoned()));
-        // Whatever the user's clock does, and it may be the panic that this is about.
-        let clock = AssertUnwindSafe(|| (self.driver.clock)());
-        let now = catch_unwind(clock).unwrap_or(self.began);
-        let mut machine = self.driver.lock();
-        match result {
-            Ok(response) => machine.handle_response(now, self.exchange, response),
-            Err(failure) => machine.handle_failure(now, self.exchange, failure),
-        }
-        drop(machine);
-        self.driver.woken.notify_waiters();
-    }
-}
-
-/// How long a waiter has seen the same exchange in flight, by a clock that does not jump.
+/// How long a waiter has seen the same thing under way, by a clock that does not jump.
 #[derive(Default)]
-struct Watch(Option<(ExchangeId, Instant)>);
+struct Watch(Option<(Pending, Instant)>);
 
 impl Watch {
-    fn watched(&mut self, exchange: ExchangeId) -> Duration {
+    fn watched(&mut self, pending: Pending) -> Duration {
         match self.0 {
-            Some((watched, since)) if watched == exchange => since.elapsed(),
+            Some((watched, since)) if watched == pending => since.elapsed(),
             _ => {
-                self.0 = Some((exchange, Instant::now()));
+                self.0 = Some((pending, Instant::now()));
                 Duration::ZERO
             }
         }

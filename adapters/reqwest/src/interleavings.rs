@@ -79,7 +79,14 @@ impl Platform {
         };
         let clock = Box::new(|| Timestamp::from(UNIX_EPOCH + NOW));
         let minute = Duration::from_secs(60);
-        Driver::new(machine, Box::new(exchange), minute, clock, Box::new(|_| {}))
+        Driver::new(
+            machine,
+            None,
+            Box::new(exchange),
+            minute,
+            clock,
+            Box::new(|_| {}),
+        )
     }
 
     fn counters(&self) -> Counters {

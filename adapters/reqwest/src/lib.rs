@@ -37,6 +37,8 @@
 //! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. A stream or multipart
 //!   form can't: its 401 is delivered. It has ended the token all the same, so the
 //!   next request brings a new one.
+//! - **A session can outlive the program**: give a store to [`Builder::store`]. Processes that have the same
+//!   one share one session.
 //! - **A client that you have already** can take this one: with the feature `middleware` as a
 //!   `reqwest_middleware::Middleware`, with `tower` as a layer for what sends `http` requests, such as hyper and
 //!   tonic. Their redirects are their own.
@@ -59,6 +61,7 @@
 //! your `Cargo.toml`.
 
 mod builder;
+mod carrier;
 mod client;
 mod driver;
 mod error;
@@ -79,8 +82,8 @@ pub use reqwest;
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
 pub use simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider, Status,
-    Timestamp,
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider,
+    SessionStore, Status, StoreFailure, Timestamp,
 };
 #[cfg(feature = "tower")]
 pub use tower::{Authorize, AuthorizeLayer};

@@ -20,6 +20,16 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     drop(shuttle::future::spawn(task));
 }
 
+/// In a thread where blocking is allowed. `None` if the runtime is shut down, or after a panic.
+pub(crate) async fn blocking<T: Send + 'static>(
+    operate: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    #[cfg(not(shuttle))]
+    return tokio::task::spawn_blocking(operate).await.ok();
+    #[cfg(shuttle)]
+    return Some(operate());
+}
+
 /// Until woken, but no longer than this. The checker never gives up, so that it finds a wake-up that is
 /// lost.
 pub(crate) async fn wait(longest: Duration, woken: impl Future<Output = ()>) {

@@ -3,7 +3,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use simacan_auth::{Config, Credentials, Event, Machine, Provider, Timestamp};
+use simacan_auth::{Config, Credentials, Event, Machine, Provider, SessionStore, Timestamp};
 use ureq::Agent;
 
 use crate::Client;
@@ -16,6 +16,7 @@ pub struct Builder {
     provider: Provider,
     credentials: Credentials,
     agent: Option<Agent>,
+    store: Option<Box<dyn SessionStore>>,
     config: Config,
     exchange_timeout: Duration,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
@@ -28,6 +29,7 @@ impl Builder {
             provider,
             credentials,
             agent: None,
+            store: None,
             config: Config::default(),
             exchange_timeout: Duration::from_secs(30),
             clock: Box::new(|| SystemTime::now().into()),
@@ -42,6 +44,16 @@ impl Builder {
     /// the token.
     pub fn agent(mut self, agent: Agent) -> Self {
         self.agent = Some(agent);
+        self
+    }
+
+    /// Where the session is saved, so that it outlives the program, and that other processes may share.
+    ///
+    /// The thread that refreshes waits for the store, for its lock no longer than the
+    /// [time-out of an exchange](Self::exchange_timeout), in which another process must have made its own;
+    /// then it fails with [`Denied::Unavailable`](crate::Denied::Unavailable).
+    pub fn store(mut self, store: impl SessionStore + 'static) -> Self {
+        self.store = Some(Box::new(store));
         self
     }
 
@@ -93,6 +105,7 @@ impl Builder {
             draining: Arc::default(),
             driver: Driver::new(
                 Machine::new(self.provider, self.credentials, self.config),
+                self.store,
                 exchange,
                 self.exchange_timeout,
                 self.clock,

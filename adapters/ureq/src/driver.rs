@@ -1,42 +1,50 @@
 //! The machine behind a lock, and the threads that carry its exchanges. All decisions are the
 //! machine's (DESIGN 9).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use std::{fmt, mem};
 
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 use simacan_auth::{
-    Clearance, Credentials, Event, ExchangeId, Machine, Origin, Output, Permit, RequestBody,
-    ResponseBody, Status, Ticket, Timestamp, Transmit, TransportFailure, Verdict,
+    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Origin, Output, Permit,
+    SessionStore, Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure,
+    Verdict,
 };
 
 use crate::Error;
+use crate::carrier::{Carrier, Job};
 use crate::exchange::Exchange;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::trace;
 
 pub(crate) struct Driver {
     machine: Mutex<Machine>,
+    store: Option<Box<dyn SessionStore>>,
     /// Whoever has drained an event wakes everyone.
     woken: Condvar,
-    exchange: Exchange,
+    pub(crate) exchange: Exchange,
     exchange_timeout: Duration,
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 
 impl Driver {
     pub(crate) fn new(
         machine: Machine,
+        store: Option<Box<dyn SessionStore>>,
         exchange: Exchange,
         exchange_timeout: Duration,
         clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
         on_event: Box<dyn Fn(&Event) + Send + Sync>,
     ) -> Arc<Self> {
+        let machine = match &store {
+            Some(_) => machine.with_store(),
+            None => machine,
+        };
         Arc::new(Self {
             machine: Mutex::new(machine),
+            store,
             woken: Condvar::new(),
             exchange,
             exchange_timeout,
@@ -138,31 +146,43 @@ impl Driver {
         }
     }
 
-    /// Drains the machine's outputs.
+    /// Lets the machine say what it has to say, and takes what is to be done.
     fn step<'a>(&'a self, mut machine: MutexGuard<'a, Machine>, now: Timestamp) -> Step<'a> {
-        let mut events = Vec::new();
-        let mut transmit = None;
-        let until = loop {
-            match machine.poll(now) {
-                Output::Event(event) => events.push(event),
-                Output::Transmit(one) => transmit = Some(one), // one is in flight at most (I4)
-                Output::Store(_) => {}
-                Output::Wait(until) => break until,
-            }
-        };
-        if transmit.is_none() && events.is_empty() {
+        let Drained { events, job, until } = Self::drain(&mut machine, now);
+        if job.is_none() && events.is_empty() {
             return Step::Wait(machine, until);
         }
         drop(machine);
-        // Before anything that can panic, such as the user's callback: an exchange is reported.
-        let carrier = transmit.map(|transmit| Carrier::new(self, now, transmit));
+        // Before anything that can panic, such as the user's callback: what is to be done is reported.
+        let carrier = job.map(|job| Carrier::new(self, now, job));
         self.announce(&events);
         carrier.map_or(Step::Told, Step::Carry)
     }
 
-    fn announce(&self, events: &[Event]) {
+    pub(crate) fn drain(machine: &mut Machine, now: Timestamp) -> Drained {
+        let mut drained = Drained {
+            events: Vec::new(),
+            job: None,
+            until: None,
+        };
+        loop {
+            match machine.poll(now) {
+                Output::Event(event) => drained.events.push(event),
+                Output::Transmit(Transmit { exchange, request }) => {
+                    drained.job = Some(Job::Exchange(exchange, request));
+                }
+                Output::Store(op) => drained.job = Job::at_store(op),
+                Output::Wait(until) => {
+                    drained.until = until;
+                    return drained;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn announce(&self, events: &[Event]) {
         if !events.is_empty() {
-            self.woken.notify_all();
+            self.wake();
         }
         for event in events {
             trace::event(event);
@@ -170,8 +190,18 @@ impl Driver {
         }
     }
 
-    /// Until something happens, or it is time to poll, or the exchange in flight has taken longer
-    /// than any can: then whoever carries it is gone or stuck, and it is reported for them.
+    pub(crate) fn wake(&self) {
+        self.woken.notify_all();
+    }
+
+    /// Another process may hold it for as long as an exchange takes.
+    pub(crate) fn lock_store(&self) -> Result<Box<dyn LockedStore>, StoreFailure> {
+        let store = self.store.as_ref().ok_or(StoreFailure::Abandoned)?;
+        store.lock(self.exchange_timeout)
+    }
+
+    /// Until something happens, or it is time to poll, or what is under way has taken longer
+    /// than it can: then whoever carries it is gone or stuck, and it is reported for them.
     fn wait(
         &self,
         mut machine: MutexGuard<'_, Machine>,
@@ -182,17 +212,17 @@ impl Driver {
         /// What a carrier may need beyond the time-out of its exchange.
         const GRACE: Duration = Duration::from_secs(5);
         let until = until.map(|until| until.saturating_since(now));
-        let Some(exchange) = machine.in_flight() else {
+        let Some(pending) = Pending::of(&machine) else {
             drop(self.sleep(machine, until.unwrap_or(GRACE)));
             return;
         };
         let limit = self.exchange_timeout.saturating_add(GRACE);
-        let left = limit.saturating_sub(watch.watched(exchange));
+        let left = limit.saturating_sub(watch.watched(pending));
         if !left.is_zero() {
             drop(self.sleep(machine, until.map_or(left, |until| until.min(left))));
             return;
         }
-        machine.handle_failure(now, exchange, TransportFailure::timed_out());
+        pending.abandon(&mut machine, now);
     }
 
     fn sleep<'a>(
@@ -205,7 +235,7 @@ impl Driver {
     }
 
     /// A panic under the lock leaves the machine in a state that it knows itself.
-    fn lock(&self) -> MutexGuard<'_, Machine> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -213,7 +243,7 @@ impl Driver {
 /// What is next, after the machine has said all that it has to say.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Step<'a> {
-    /// An exchange is to be made, by this thread.
+    /// Something is to be done, by this thread.
     Carry(Carrier<'a>),
     /// Events have been told: things have changed.
     Told,
@@ -221,60 +251,47 @@ enum Step<'a> {
     Wait(MutexGuard<'a, Machine>, Option<Timestamp>),
 }
 
-/// An exchange to be made. Its end is reported when this is dropped, which happens in a panic, too.
-struct Carrier<'a> {
-    driver: &'a Driver,
-    began: Timestamp,
-    exchange: ExchangeId,
-    request: Option<Request<RequestBody>>,
-    result: Result<Response<ResponseBody>, TransportFailure>,
+/// What the machine has said.
+pub(crate) struct Drained {
+    pub(crate) events: Vec<Event>,
+    /// One at most: the machine waits for its end (I4).
+    pub(crate) job: Option<Job>,
+    until: Option<Timestamp>,
 }
 
-impl<'a> Carrier<'a> {
-    fn new(driver: &'a Driver, began: Timestamp, transmit: Transmit) -> Self {
-        Self {
-            driver,
-            began,
-            exchange: transmit.exchange,
-            request: Some(transmit.request),
-            result: Err(TransportFailure::abandoned()),
-        }
-    }
-
-    /// In this thread and with no lock held.
-    fn carry(mut self) {
-        if let Some(request) = self.request.take() {
-            self.result = (self.driver.exchange)(request);
-        }
-    }
+/// What is under way, whoever carries it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Exchange(ExchangeId),
+    AtStore(StoreOpId),
 }
 
-impl Drop for Carrier<'_> {
-    fn drop(&mut self) {
-        let result = mem::replace(&mut self.result, Err(TransportFailure::abandoned()));
-        // Whatever the user's clock does, and it may be the panic that this is about.
-        let clock = AssertUnwindSafe(|| (self.driver.clock)());
-        let now = catch_unwind(clock).unwrap_or(self.began);
-        let mut machine = self.driver.lock();
-        match result {
-            Ok(response) => machine.handle_response(now, self.exchange, response),
-            Err(failure) => machine.handle_failure(now, self.exchange, failure),
+impl Pending {
+    fn of(machine: &Machine) -> Option<Self> {
+        let exchange = machine.in_flight().map(Self::Exchange);
+        exchange.or_else(|| machine.at_store().map(Self::AtStore))
+    }
+
+    fn abandon(self, machine: &mut Machine, now: Timestamp) {
+        match self {
+            Self::Exchange(id) => {
+                machine.handle_failure(now, id, TransportFailure::timed_out());
+            }
+            Self::AtStore(op) => machine.handle_store_failure(now, op, StoreFailure::Abandoned),
         }
-        drop(machine);
-        self.driver.woken.notify_all();
     }
 }
 
-/// How long a waiter has seen the same exchange in flight, by a clock that does not jump.
+/// How long a waiter has seen the same thing under way, by a clock that does not jump.
 #[derive(Default)]
-struct Watch(Option<(ExchangeId, Instant)>);
+struct Watch(Option<(Pending, Instant)>);
 
 impl Watch {
-    fn watched(&mut self, exchange: ExchangeId) -> Duration {
+    fn watched(&mut self, pending: Pending) -> Duration {
         match self.0 {
-            Some((watched, since)) if watched == exchange => since.elapsed(),
+            Some((watched, since)) if watched == pending => since.elapsed(),
             _ => {
-                self.0 = Some((exchange, Instant::now()));
+                self.0 = Some((pending, Instant::now()));
                 Duration::ZERO
             }
         }

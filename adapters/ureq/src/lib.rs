@@ -39,6 +39,8 @@
 //!   connection instead of reading on may lose its 401 that way, and the request fails as any other.
 //!   `Expect: 100-continue` spares the body, but ureq 3.5 sees an answer in place of the 100 only
 //!   if the connection ends behind it, else after its time-out.
+//! - **A session can outlive the program**: give a store to [`Builder::store`]. Processes that have the same
+//!   one share one session.
 //! - **An agent that you have already** can take a [`Client`] as its middleware, which can't send a
 //!   request again.
 //! - **The thread that finds an exchange due carries it.** Others wait only if they have no token.
@@ -61,6 +63,7 @@
 
 mod body;
 mod builder;
+mod carrier;
 mod client;
 mod driver;
 mod error;
@@ -83,7 +86,7 @@ pub use builder::Builder;
 pub use client::Client;
 pub use error::Error;
 pub use simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider, Status,
-    Timestamp,
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider,
+    SessionStore, Status, StoreFailure, Timestamp,
 };
 pub use ureq;

@@ -11,8 +11,15 @@ pub(crate) fn event(event: &Event) {
         Event::RoundFailed { .. }
         | Event::AttemptFailed { .. }
         | Event::RefreshRefused
+        | Event::RefusalRemembered { .. }
+        | Event::SaveFailed { .. }
+        | Event::SavedSessionDamaged { .. }
+        | Event::SavedSessionForeign
         | Event::TargetGuarded { .. } => tracing::warn!("{event}"),
-        Event::LoggedIn { .. } | Event::Refreshed { .. } | Event::CredentialsReplaced { .. } => {
+        Event::LoggedIn { .. }
+        | Event::Refreshed { .. }
+        | Event::Adopted { .. }
+        | Event::CredentialsReplaced { .. } => {
             tracing::info!("{event}");
         }
         _ => tracing::debug!("{event}"),

@@ -1,0 +1,146 @@
+//! What a thread does for the machine, with no lock on it: an exchange, or something with the store.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use http::{Request, Response};
+use simacan_auth::{
+    ExchangeId, LockedStore, Machine, RequestBody, ResponseBody, SavedSession, StoreFailure,
+    StoreOp, StoreOpId, Timestamp, TransportFailure,
+};
+
+use crate::driver::{Drained, Driver};
+
+/// Something to be done. At most one is under way (I4).
+pub(crate) enum Job {
+    Exchange(ExchangeId, Request<RequestBody>),
+    Lock(StoreOpId),
+    Load(StoreOpId),
+    Save(StoreOpId, SavedSession),
+}
+
+/// How it ended.
+enum Report {
+    Answer(ExchangeId, Result<Response<ResponseBody>, TransportFailure>),
+    Locked(StoreOpId, Result<(), StoreFailure>),
+    Loaded(StoreOpId, Result<Option<SavedSession>, StoreFailure>),
+    Saved(StoreOpId, Result<(), StoreFailure>),
+}
+
+/// Has something to do. The end of it is reported when this is dropped, which happens in a panic, too.
+pub(crate) struct Carrier<'a> {
+    driver: &'a Driver,
+    began: Timestamp,
+    job: Option<Job>,
+    report: Option<Report>,
+    /// Held from one job of a visit to the store to the next.
+    locked: Option<Box<dyn LockedStore>>,
+}
+
+impl Job {
+    /// There is nothing to do for an unlock: a carrier whose next job needs no lock gives it free.
+    pub(crate) fn at_store(op: StoreOp) -> Option<Self> {
+        match op {
+            StoreOp::Lock(op) => Some(Self::Lock(op)),
+            StoreOp::Load(op) => Some(Self::Load(op)),
+            StoreOp::Save(op, session) => Some(Self::Save(op, session)),
+            StoreOp::Unlock => None,
+        }
+    }
+
+    fn abandon(&self) -> Report {
+        match self {
+            Self::Exchange(id, _) => Report::Answer(*id, Err(TransportFailure::abandoned())),
+            Self::Lock(op) => Report::Locked(*op, Err(StoreFailure::Abandoned)),
+            Self::Load(op) => Report::Loaded(*op, Err(StoreFailure::Abandoned)),
+            Self::Save(op, _) => Report::Saved(*op, Err(StoreFailure::Abandoned)),
+        }
+    }
+}
+
+impl Report {
+    fn give(self, machine: &mut Machine, now: Timestamp) {
+        match self {
+            Self::Answer(id, Ok(response)) => machine.handle_response(now, id, response),
+            Self::Answer(id, Err(failure)) => machine.handle_failure(now, id, failure),
+            Self::Locked(op, Ok(())) => machine.handle_locked(now, op),
+            Self::Loaded(op, Ok(saved)) => machine.handle_loaded(now, op, saved),
+            Self::Saved(op, Ok(())) => machine.handle_saved(now, op),
+            Self::Locked(op, Err(failure))
+            | Self::Loaded(op, Err(failure))
+            | Self::Saved(op, Err(failure)) => machine.handle_store_failure(now, op, failure),
+        }
+    }
+}
+
+impl<'a> Carrier<'a> {
+    pub(crate) fn new(driver: &'a Driver, began: Timestamp, job: Job) -> Self {
+        Self {
+            driver,
+            began,
+            job: Some(job),
+            report: None,
+            locked: None,
+        }
+    }
+
+    /// In this thread, with no lock on the machine, and what comes next as well: only who holds the store's
+    /// lock can save, and the password after a refused refresh is not left to a caller who may be gone.
+    pub(crate) fn carry(mut self) {
+        while let Some(job) = self.job.take() {
+            self.report = Some(job.abandon()); // should it panic
+            self.report = Some(self.perform(job));
+            self.go_on();
+        }
+    }
+
+    fn perform(&mut self, job: Job) -> Report {
+        let driver = self.driver;
+        let locked = self.locked.as_mut().ok_or(StoreFailure::Abandoned);
+        match job {
+            Job::Exchange(id, request) => Report::Answer(id, (driver.exchange)(request)),
+            Job::Lock(op) => {
+                let locked = driver.lock_store();
+                Report::Locked(op, locked.map(|locked| self.locked = Some(locked)))
+            }
+            Job::Load(op) => Report::Loaded(op, locked.and_then(|locked| locked.load())),
+            Job::Save(op, session) => {
+                Report::Saved(op, locked.and_then(|locked| locked.save(&session)))
+            }
+        }
+    }
+
+    /// Reports, and takes what comes next before anybody else can.
+    fn go_on(&mut self) {
+        let now = self.now();
+        let mut machine = self.driver.lock();
+        if let Some(report) = self.report.take() {
+            report.give(&mut machine, now);
+        }
+        let Drained { events, job, .. } = Driver::drain(&mut machine, now);
+        drop(machine);
+        self.job = job;
+        if matches!(self.job, None | Some(Job::Lock(_))) {
+            self.locked = None;
+        }
+        self.driver.wake();
+        self.driver.announce(&events);
+    }
+
+    /// Whatever the user's clock does, and it may be the panic that this is about.
+    fn now(&self) -> Timestamp {
+        let clock = AssertUnwindSafe(|| (self.driver.clock)());
+        catch_unwind(clock).unwrap_or(self.began)
+    }
+}
+
+impl Drop for Carrier<'_> {
+    fn drop(&mut self) {
+        let report = self.report.take();
+        let report = report.or_else(|| self.job.as_ref().map(Job::abandon));
+        if let Some(report) = report {
+            let now = self.now();
+            report.give(&mut self.driver.lock(), now);
+            self.driver.wake();
+        }
+    }
+}
