@@ -106,7 +106,6 @@ fn advice(kind: ErrorKind) -> &'static str {
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
             "Move away what is there, or choose another path"
         }
-        ErrorKind::Unsupported => "Choose a path on a file system that has locks",
         _ => "Mend that, or choose another path",
     }
 }

@@ -64,10 +64,16 @@
 mod error;
 mod file;
 mod locked;
+#[cfg(not(unix))]
+mod other;
 mod store;
-#[cfg_attr(unix, path = "unix.rs")]
-#[cfg_attr(not(unix), path = "other.rs")]
-mod system;
+#[cfg(unix)]
+mod unix;
+
+#[cfg(not(unix))]
+use other as system;
+#[cfg(unix)]
+use unix as system;
 
 pub use error::Error;
 pub use simacan_auth::{

@@ -1,4 +1,4 @@
-use std::fs::{OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{self, Component, Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -71,17 +71,18 @@ impl FileStore {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true);
         let lock = file::open_private(&mut options, &lock_path)?;
-        match lock.try_lock() {
-            Ok(()) if system::is_at(&lock, &lock_path) => Ok(Some(Locked::new(
-                self.path.clone(),
-                folder.to_owned(),
-                lock,
-                lock_path,
-            ))),
-            // Deleted since it was opened: another may have made and locked a new one.
-            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(Error::io("lock", &lock_path)(source)),
-        }
+        let is_taken = take(&lock, &lock_path)?;
+        Ok(is_taken.then(|| Locked::new(self.path.clone(), folder.to_owned(), lock, lock_path)))
+    }
+}
+
+/// `false` while another holds it.
+fn take(lock: &File, path: &Path) -> Result<bool, Error> {
+    match lock.try_lock() {
+        // If it was deleted since it was opened, another may have made and locked a new one.
+        Ok(()) => Ok(system::is_at(lock, path)),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) => Err(Error::io("lock", path)(source)),
     }
 }
 
@@ -117,4 +118,24 @@ fn state_folder() -> Option<PathBuf> {
         }
     });
     folder.is_absolute().then_some(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use super::*;
+
+    #[test]
+    fn a_lock_file_that_is_deleted_between_opening_and_locking_is_no_lock() {
+        let path = env::temp_dir().join(format!("file-store-{}.lock", process::id()));
+        let lock = File::create_new(&path).expect("a new file");
+        assert!(take(&lock, &path).expect("the lock"));
+        fs::remove_file(&path).expect("the file");
+        assert!(!take(&lock, &path).expect("the lock"));
+        let other = File::create_new(&path).expect("another file");
+        assert!(!take(&lock, &path).expect("the lock"));
+        assert!(take(&other, &path).expect("the lock"));
+        fs::remove_file(&path).expect("the file");
+    }
 }

@@ -128,6 +128,10 @@ fn child() {
             Ok(_) => eprintln!("locked"),
             Err(failure) => eprintln!("{failure}"),
         },
+        Some("load") => match lock(&store).load() {
+            Ok(saved) => eprintln!("{saved:?}"),
+            Err(failure) => eprintln!("{failure}"),
+        },
         Some("count") => {
             let (times, threads) = (number(), number());
             thread::scope(|scope| {

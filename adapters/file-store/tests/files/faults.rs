@@ -152,3 +152,18 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     );
     assert!(!fs::exists(state).expect("the folder above"));
 }
+
+/// Not the same as none: what is there is not known.
+#[test]
+fn a_file_that_cannot_be_read_is_an_error() {
+    let folder = Folder::new("cannot-be-read");
+    let store = folder.store();
+    save(&store, 1);
+    set_mode(store.path(), 0);
+    let said = Child::start_with(without_override(), "load", store.path(), |_| {}).says();
+    let path = store.path().display();
+    assert!(
+        said.contains(&format!("can't open {path}: Permission denied")),
+        "{said}"
+    );
+}

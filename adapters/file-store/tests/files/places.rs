@@ -1,11 +1,13 @@
 //! Where the file is.
 
 use std::fs;
+use std::sync::Barrier;
+use std::thread;
 
 use simacan_auth_file_store::{Error, FileStore, SessionStore};
 
 use crate::child::Child;
-use crate::common::{AT_ONCE, Folder, SAVED, lock, mode, refused, revision, save, set_mode};
+use crate::common::{AT_ONCE, Folder, LONG, SAVED, lock, mode, refused, revision, save, set_mode};
 
 #[test]
 fn missing_folders_are_made_for_this_user_alone() {
@@ -22,6 +24,23 @@ fn missing_folders_are_made_for_this_user_alone() {
     );
     save(&store, 1);
     assert_eq!(revision(&store), Some(1));
+}
+
+#[test]
+fn processes_that_make_the_same_folders_are_not_in_each_others_way() {
+    let folder = Folder::new("same-folders");
+    for round in 0..50 {
+        let store = FileStore::new(folder.join(&format!("{round}/two/session.json")));
+        let start = Barrier::new(8);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    store.lock(LONG).map(drop).expect("the lock");
+                });
+            }
+        });
+    }
 }
 
 #[test]
