@@ -56,3 +56,18 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
         synced => synced,
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_that_syncs_no_folders_is_no_error() {
+        let synced = File::open("/proc").and_then(|folder| folder.sync_all());
+        assert_eq!(
+            synced.map_err(|error| error.kind()),
+            Err(ErrorKind::InvalidInput)
+        );
+        assert!(sync_folder(Path::new("/proc")).is_ok());
+    }
+}

@@ -167,3 +167,21 @@ fn a_file_that_cannot_be_read_is_an_error() {
         "{said}"
     );
 }
+
+/// A save that may not last is none, though it is there.
+#[test]
+fn a_folder_that_cannot_be_synced_is_an_error() {
+    let folder = Folder::new("cannot-be-synced");
+    let store = folder.store();
+    save(&store, 1);
+    set_mode(folder.path(), 0o300);
+    let said = Child::start_with(without_override(), "save", store.path(), |_| {}).says();
+    set_mode(folder.path(), 0o700);
+    let path = folder.path().display();
+    assert!(
+        said.contains(&format!("can't sync {path}: Permission denied")),
+        "{said}"
+    );
+    assert_eq!(folder.names(), SAVED);
+    assert_eq!(revision(&store), Some(2));
+}
