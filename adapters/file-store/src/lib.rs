@@ -44,7 +44,7 @@
 //! - A file that others may read or write, that another user has made, or that is none (a symbolic
 //!   link, a folder, a pipe) is not used but refused, with an [`Error`] that says what to do.
 //! - A folder that others may write to is not refused: they can't read or forge the session there,
-//!   but they can take it away, which costs a password.
+//!   but they can take it or its lock away, which costs passwords.
 //! - On Windows there are no modes: the file is as private as its folder, and
 //!   [`for_app`](FileStore::for_app)'s is in the user's profile.
 //!
@@ -52,8 +52,9 @@
 //!
 //! - `session.json.lock` is locked (with [`File::try_lock`](std::fs::File::try_lock)) while somebody
 //!   loads, makes an exchange and saves. Threads and processes exclude each other alike. The system
-//!   frees the lock when its process dies, however it dies, so there is no stale lock: **don't delete
-//!   the file.** Whoever does lets in a second process; the first notices, and saves nothing.
+//!   frees the lock when its process dies, however it dies (and the ones that it has forked without
+//!   starting a program in them), so there is no stale lock: **don't delete the file.** Whoever does
+//!   lets in a second process; the first notices, and saves nothing.
 //! - `session.json.tmp` is there during a save only. It is written, synced and renamed, and the folder
 //!   is synced, so a crash or a full disk leaves the old session or the new one, never half of one.
 //!   What a killed process has left of it is removed by the next save.
