@@ -1,0 +1,111 @@
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use simacan_auth::StoreFailure;
+
+/// Why could the file not be used? Names the path and what to do; holds nothing of the session (I9).
+///
+/// A [`StoreFailure::Other`] has it as the source of its source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No folder can be called so.
+    #[error("{name:?} can't be the name of a folder: give the program's name, without slashes")]
+    InvalidName {
+        /// What was given.
+        name: String,
+    },
+    /// The platform's place is in the home folder.
+    #[error(
+        "this user has no home folder to save a session in: set HOME, or choose a path \
+         (FileStore::new)"
+    )]
+    NoHome,
+    /// The system could not do it.
+    #[error("can't {action} {path}: {source}. {}", advice(.source.kind()), path = .path.display())]
+    Io {
+        /// What was to be done: `open`, `lock`, `write` and the like.
+        action: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is something else in its place. It is neither followed nor replaced.
+    #[error(
+        "{path} is {found}, not a regular file: move it away, or choose another path",
+        path = .path.display()
+    )]
+    NotAFile {
+        /// Where.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// Others may read it or write to it, so it is not used.
+    #[error(
+        "{path} is open to other users (mode {mode:03o}): if none of them can have read it, \
+         `chmod 600 {path}`, else delete it",
+        path = .path.display()
+    )]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Another user has put it there, or this process runs as another user than before.
+    #[error(
+        "{path} belongs to the user with the number {owner}, and this process runs as {user}: run it \
+         as that user, or choose another path",
+        path = .path.display()
+    )]
+    ForeignOwner {
+        /// Which file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Whose process this is.
+        user: u32,
+    },
+    /// The lock file is gone, so another process may hold a lock, too. Nothing was saved.
+    #[error(
+        "{path} was deleted or replaced while it was locked: leave it where it is, the lock ends with \
+         the process that holds it",
+        path = .path.display()
+    )]
+    LockLost {
+        /// The lock file.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+impl From<Error> for StoreFailure {
+    fn from(error: Error) -> Self {
+        Self::new(error)
+    }
+}
+
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            "Make room there, or choose another path"
+        }
+        ErrorKind::PermissionDenied => "Give this user the right to do so, or choose another path",
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+            "Move away what is there, or choose another path"
+        }
+        _ => "Mend that, or choose another path",
+    }
+}

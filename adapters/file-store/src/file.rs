@@ -1,0 +1,115 @@
+//! The files of a store, each a regular one, and this user's alone.
+
+use std::fs::{self, File, FileType, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use simacan_auth::{InvalidSavedSession, StoreFailure};
+use zeroize::Zeroizing;
+
+use crate::{Error, system};
+
+/// More than any session needs; what is larger is not read.
+const MAX_JSON: u64 = 1 << 20;
+
+/// The path of a companion.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+/// Opens it if it is a regular file, and no other user's to read or write.
+pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> Result<File, Error> {
+    let file = system::open(options, path).map_err(|error| {
+        refuse_others(path)
+            .err()
+            .unwrap_or_else(|| Error::io("open", path)(error))
+    })?;
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    refuse_other(metadata.file_type(), path)?;
+    system::check(&metadata, path)?;
+    Ok(file)
+}
+
+/// Refuses what is there if it is no regular file.
+pub(crate) fn refuse_others(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => refuse_other(metadata.file_type(), path),
+        Err(_) => Ok(()), // nothing, or nothing that could be opened or replaced
+    }
+}
+
+fn refuse_other(kind: FileType, path: &Path) -> Result<(), Error> {
+    let found = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "a folder",
+        () if kind.is_symlink() => "a symbolic link",
+        () => "a pipe, a socket or a device",
+    };
+    let path = path.to_owned();
+    Err(Error::NotAFile { path, found })
+}
+
+/// What is in the file; `None` if there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+    let mut file = match open_private(OpenOptions::new().read(true), path) {
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let length = file.metadata().map_err(Error::io("look at", path))?.len();
+    if length > MAX_JSON {
+        return Err(InvalidSavedSession::TooLarge.into());
+    }
+    // At its final size: a buffer that grows leaves unwiped copies.
+    let length = usize::try_from(length).map_err(|_| InvalidSavedSession::TooLarge)?;
+    let mut json = Zeroizing::new(vec![0; length]);
+    file.read_exact(&mut json)
+        .map_err(Error::io("read", path))?;
+    Ok(Some(json))
+}
+
+/// Puts `json` in the place of what is at `path`: all of it, durably, or nothing.
+pub(crate) fn replace(path: &Path, folder: &Path, json: &[u8]) -> Result<(), Error> {
+    refuse_others(path)?;
+    // Under the lock nobody else uses it: it is what a killed process has left.
+    let temporary = beside(path, ".tmp");
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(Error::io("remove", &temporary)(error));
+        }
+        _ => {}
+    }
+    let replaced = write(&temporary, json)
+        .and_then(|()| fs::rename(&temporary, path).map_err(Error::io("replace", path)));
+    if replaced.is_err() {
+        let _ = fs::remove_file(&temporary); // the first error says more than a second one
+    }
+    replaced?;
+    system::sync_folder(folder).map_err(Error::io("sync", folder))
+}
+
+fn write(path: &Path, json: &[u8]) -> Result<(), Error> {
+    let mut file = open_private(OpenOptions::new().write(true).create_new(true), path)?;
+    file.write_all(json)
+        .and_then(|()| file.sync_all())
+        .map_err(Error::io("write", path))
+}
+
+/// Makes the folder, and those above it, for this user alone. One that is there stays as it is.
+pub(crate) fn create_folders(folder: &Path) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent();
+    if let Some(parent) = parent {
+        create_folders(parent)?;
+    }
+    match system::create_folder(folder) {
+        Err(_) if folder.is_dir() => {} // another process was faster
+        created => created.map_err(Error::io("create the folder", folder))?,
+    }
+    parent.map_or(Ok(()), |parent| {
+        system::sync_folder(parent).map_err(Error::io("sync", parent))
+    })
+}

@@ -1,0 +1,83 @@
+//! Keeps a session of [`simacan_auth`] in a file: a program that starts once a minute sends its
+//! password once a day at most, and ten processes on one host share one session.
+//!
+//! Give a [`FileStore`] to the builder of a client, which does the rest. By hand, what it does is:
+//!
+//! ```
+//! use simacan_auth_file_store::{FileStore, SavedSession, SessionStore, StoreFailure};
+//! use std::time::Duration;
+//!
+//! # let folder = std::env::temp_dir().join(format!("simacan-file-store-{}", std::process::id()));
+//! let store = FileStore::new(folder.join("session.json"));
+//!
+//! let mut locked = store.lock(Duration::from_secs(30))?; // another process waits, here or there
+//! assert!(locked.load()?.is_none(), "nothing was saved yet");
+//!
+//! let json = br#"{"version":1,"revision":1,"endpoint":"https://login.example/token",
+//!     "username":"foo@bar.com","tokens":null,"logins":{"count":0,"last":0},"refusal":null}"#;
+//! locked.save(&SavedSession::from_json(json)?)?; // durable once it returns
+//! drop(locked); // and the lock is free
+//!
+//! // Another process, or this one after a restart:
+//! let saved = store.lock(Duration::ZERO)?.load()?;
+//! assert_eq!(saved.map(|saved| saved.revision()), Some(1));
+//! # std::fs::remove_dir_all(folder).map_err(StoreFailure::new)?;
+//! # Ok::<(), StoreFailure>(())
+//! ```
+//!
+//! [`FileStore::for_app`] chooses the platform's place for a program's state. A service that systemd
+//! starts with `StateDirectory=` is told its folder in `$STATE_DIRECTORY`: give [`FileStore::new`] a
+//! path in it.
+//!
+//! # Who can read the file
+//!
+//! **Whoever can read it can act as the user**: with the access token for its hour, and with the
+//! refresh token until that dies, which takes a day, or until this program uses it up. If they use it
+//! first, its successor is theirs, and this program's own refresh is refused. So the file has to be as
+//! safe as the place that the password comes from.
+//!
+//! - It is made with mode 0600, in a folder that is made with mode 0700: for this user alone. So
+//!   every other program of this user can read it, and so can root and a backup.
+//! - It is not encrypted: the key would have to lie beside it. Where a file is not wanted,
+//!   [`SessionStore`] is quickly implemented over a secret manager.
+//! - **It holds no password**: of one that was refused, 16 bits of a hash, too few to guess it by.
+//! - A file that others may read or write, that another user has made, or that is none (a symbolic
+//!   link, a folder, a pipe) is not used but refused, with an [`Error`] that says what to do.
+//! - A folder that others may write to is not refused: they can't read or forge the session there,
+//!   but they can take it or its lock away, which costs passwords.
+//! - On Windows there are no modes: the file is as private as its folder, and
+//!   [`for_app`](FileStore::for_app)'s is in the user's profile.
+//!
+//! # What is beside it
+//!
+//! - `session.json.lock` is locked (with [`File::try_lock`](std::fs::File::try_lock)) while somebody
+//!   loads, makes an exchange and saves. Threads and processes exclude each other alike. The system
+//!   frees the lock when its process dies, however it dies (and the ones that it has forked without
+//!   starting a program in them), so there is no stale lock: **don't delete the file.** Whoever does
+//!   lets in a second process; the first notices, and saves nothing.
+//! - `session.json.tmp` is there during a save only. It is written, synced and renamed, and the folder
+//!   is synced, so a crash or a full disk leaves the old session or the new one, never half of one.
+//!   What a killed process has left of it is removed by the next save.
+//!
+//! Both are in the file's own folder, which has to allow it, and has to be on a file system with locks
+//! that all the processes see: a local disk has them, a network file system may not.
+
+mod error;
+mod file;
+mod locked;
+#[cfg(not(unix))]
+mod other;
+mod store;
+#[cfg(unix)]
+mod unix;
+
+#[cfg(not(unix))]
+use other as system;
+#[cfg(unix)]
+use unix as system;
+
+pub use error::Error;
+pub use simacan_auth::{
+    self, InvalidSavedSession, LockedStore, SavedSession, SessionStore, StoreFailure,
+};
+pub use store::FileStore;

@@ -1,0 +1,141 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{self, Component, Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
+use simacan_auth::{LockedStore, SessionStore, StoreFailure};
+
+use crate::locked::Locked;
+use crate::{Error, file, system};
+
+/// Between two looks at a lock that another holds. An exchange takes longer.
+const POLL: Duration = Duration::from_millis(10);
+
+/// A session in a file, for one process or for several that share it. See the [crate](crate).
+///
+/// Holds nothing open: the file is looked at under the lock only, each time anew.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    path: PathBuf,
+}
+
+impl FileStore {
+    /// The session at this path, absolute or from the current folder as it is now.
+    ///
+    /// Nothing is touched yet. [`lock`](SessionStore::lock) makes the folder, for this user alone,
+    /// if there is none, and beside the file it makes `<path>.lock`.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self {
+            path: path.components().collect(), // without a slash at its end
+        }
+    }
+
+    /// `simacan-session.json` in a folder called `name` where the platform keeps the state of a
+    /// user's applications: `$XDG_STATE_HOME` or `~/.local/state` on Linux and its like,
+    /// `~/Library/Application Support` on macOS, `%LOCALAPPDATA%` on Windows.
+    ///
+    /// ```
+    /// use simacan_auth_file_store::FileStore;
+    ///
+    /// let store = FileStore::for_app("truck-tracker")?;
+    /// assert!(store.path().ends_with("truck-tracker/simacan-session.json"));
+    /// // One file holds one session; another account's goes beside it:
+    /// let other = FileStore::new(store.path().with_file_name("other-account.json"));
+    /// # Ok::<(), simacan_auth_file_store::Error>(())
+    /// ```
+    pub fn for_app(name: &str) -> Result<Self, Error> {
+        let mut components = Path::new(name).components();
+        let is_folder =
+            matches!(components.next(), Some(Component::Normal(first)) if first == name);
+        if !is_folder || components.next().is_some() {
+            let name = name.to_owned();
+            return Err(Error::InvalidName { name });
+        }
+        let mut path = state_folder().ok_or(Error::NoHome)?;
+        path.extend([name, "simacan-session.json"]);
+        Ok(Self::new(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `None` while another holds it.
+    fn try_lock(&self, folder: &Path) -> Result<Option<Locked>, Error> {
+        // The session's file can't be its own lock: each save puts another one in its place.
+        let lock_path = file::beside(&self.path, ".lock");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true);
+        let lock = file::open_private(&mut options, &lock_path)?;
+        let is_taken = take(&lock, &lock_path)?;
+        Ok(is_taken.then(|| Locked::new(self.path.clone(), folder.to_owned(), lock, lock_path)))
+    }
+}
+
+/// `false` while another holds it.
+fn take(lock: &File, path: &Path) -> Result<bool, Error> {
+    match lock.try_lock() {
+        // If it was deleted since it was opened, another may have made and locked a new one.
+        Ok(()) => Ok(system::is_at(lock, path)),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) => Err(Error::io("lock", path)(source)),
+    }
+}
+
+impl SessionStore for FileStore {
+    fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
+        let started = Instant::now();
+        let (Some(folder), Some(_)) = (self.path.parent(), self.path.file_name()) else {
+            let path = self.path.clone();
+            let found = "a folder";
+            return Err(Error::NotAFile { path, found }.into());
+        };
+        file::create_folders(folder)?;
+        loop {
+            if let Some(locked) = self.try_lock(folder)? {
+                return Ok(Box::new(locked));
+            }
+            let rest = patience.saturating_sub(started.elapsed());
+            if rest.is_zero() {
+                return Err(StoreFailure::Locked);
+            }
+            thread::sleep(POLL.min(rest));
+        }
+    }
+}
+
+fn state_folder() -> Option<PathBuf> {
+    let places = choose_native_strategy().ok()?;
+    let folder = places.state_dir().unwrap_or_else(|| {
+        if cfg!(windows) {
+            places.cache_dir() // the local one: a lock does not roam with the user
+        } else {
+            places.data_dir()
+        }
+    });
+    folder.is_absolute().then_some(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use super::*;
+
+    #[test]
+    fn a_lock_file_that_is_deleted_between_opening_and_locking_is_no_lock() {
+        let path = env::temp_dir().join(format!("file-store-{}.lock", process::id()));
+        let lock = File::create_new(&path).expect("a new file");
+        assert!(take(&lock, &path).expect("the lock"));
+        fs::remove_file(&path).expect("the file");
+        assert!(!take(&lock, &path).expect("the lock"));
+        let other = File::create_new(&path).expect("another file");
+        assert!(!take(&lock, &path).expect("the lock"));
+        assert!(take(&other, &path).expect("the lock"));
+        fs::remove_file(&path).expect("the file");
+    }
+}

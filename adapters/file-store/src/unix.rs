@@ -1,0 +1,73 @@
+//! What is told of a file on Unix.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::Error;
+
+/// Follows no link, waits for no writer of a pipe, and is closed in the programs that this one starts
+/// (that is the standard library's default).
+pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options
+        .mode(0o600)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
+}
+
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Whether it is this user's own, and nobody else's to read or write.
+pub(crate) fn check(metadata: &Metadata, path: &Path) -> Result<(), Error> {
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    let mode = metadata.mode() & 0o777;
+    let path = || path.to_owned();
+    if owner != user {
+        let path = path();
+        return Err(Error::ForeignOwner { path, owner, user });
+    }
+    if mode & 0o077 != 0 {
+        let path = path();
+        return Err(Error::Exposed { path, mode });
+    }
+    Ok(())
+}
+
+/// Whether the file that is open is still the one that is there.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    let number = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(open), Ok(there)) => number(open) == number(there),
+        _ => false,
+    }
+}
+
+/// A rename or a new entry is durable only then.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    match File::open(path)?.sync_all() {
+        // Some file systems have no such thing.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_that_syncs_no_folders_is_no_error() {
+        let synced = File::open("/proc").and_then(|folder| folder.sync_all());
+        assert_eq!(
+            synced.map_err(|error| error.kind()),
+            Err(ErrorKind::InvalidInput)
+        );
+        assert!(sync_folder(Path::new("/proc")).is_ok());
+    }
+}

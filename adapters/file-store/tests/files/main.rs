@@ -1,0 +1,12 @@
+//! The store over real files. What takes another process runs this binary again, see `child`.
+#![cfg(unix)]
+
+mod child;
+mod common;
+mod faults;
+mod killed;
+mod links;
+mod locks;
+mod modes;
+mod places;
+mod saving;

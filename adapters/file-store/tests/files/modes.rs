@@ -1,0 +1,99 @@
+//! The files are this user's alone: made so, and refused otherwise.
+
+use std::fs;
+use std::os::unix::fs::chown;
+
+use rustix::process::geteuid;
+use simacan_auth_file_store::{Error, FileStore, SessionStore};
+
+use crate::child::Child;
+use crate::common::{AT_ONCE, Folder, SAVED, lock, mode, refused, revision, save, set_mode};
+
+#[test]
+fn all_is_made_for_this_user_alone_whatever_the_umask() {
+    let folder = Folder::new("umask");
+    let store = FileStore::new(folder.join("state/session.json"));
+    let open = ["sh", "-c", r#"umask 0; exec "$@""#, "sh"];
+    let child = Child::start_with(&open, "save", store.path(), |_| {});
+    assert_eq!(child.says(), "saved");
+    assert_eq!(mode(&folder.join("state")), 0o700);
+    assert_eq!(mode(store.path()), 0o600);
+    assert_eq!(mode(&folder.join("state/session.json.lock")), 0o600);
+}
+
+#[test]
+fn a_file_that_others_may_read_or_write_is_refused() {
+    let folder = Folder::new("exposed");
+    let store = folder.store();
+    save(&store, 1);
+    for bit in 0..6 {
+        let exposed = 0o600 | 1 << bit;
+        set_mode(store.path(), exposed);
+        let text = refused(
+            lock(&store).load(),
+            |error| matches!(error, Error::Exposed { path, mode } if path == store.path() && *mode == exposed),
+        );
+        let path = store.path().display();
+        assert!(text.contains(&format!("mode {exposed:o}")), "{text}");
+        assert!(text.contains(&format!("`chmod 600 {path}`")), "{text}");
+    }
+    set_mode(store.path(), 0o600); // what the error says
+    assert_eq!(revision(&store), Some(1));
+    set_mode(store.path(), 0o400);
+    assert_eq!(revision(&store), Some(1));
+}
+
+#[test]
+fn a_lock_file_that_others_could_lock_is_refused() {
+    let folder = Folder::new("exposed-lock");
+    let store = folder.store();
+    save(&store, 1);
+    let lock_path = folder.join("session.json.lock");
+    set_mode(&lock_path, 0o644);
+    refused(
+        store.lock(AT_ONCE),
+        |error| matches!(error, Error::Exposed { path, mode: 0o644 } if *path == lock_path),
+    );
+}
+
+#[test]
+fn a_save_replaces_an_exposed_file_by_one_that_is_not() {
+    let folder = Folder::new("exposed-replaced");
+    let store = folder.store();
+    save(&store, 1);
+    set_mode(store.path(), 0o666);
+    save(&store, 2);
+    assert_eq!(mode(store.path()), 0o600);
+    assert_eq!(folder.names(), SAVED);
+}
+
+#[test]
+fn another_users_file_is_refused() {
+    let folder = Folder::new("foreign");
+    let store = folder.store();
+    save(&store, 1);
+    if !geteuid().is_root() {
+        eprintln!("skipped: only root can give a file to another user");
+        return;
+    }
+    let is_foreign = |error: &Error, file: &str| {
+        let Error::ForeignOwner { path, owner, user } = error else {
+            return false;
+        };
+        *path == folder.join(file) && (*owner, *user) == (65_534, 0)
+    };
+    chown(store.path(), Some(65_534), None).expect("another owner");
+    let text = refused(lock(&store).load(), |error| {
+        is_foreign(error, "session.json")
+    });
+    assert!(
+        text.contains("belongs to the user with the number 65534"),
+        "{text}"
+    );
+
+    chown(folder.join("session.json.lock"), Some(65_534), None).expect("another owner");
+    refused(store.lock(AT_ONCE), |error| {
+        is_foreign(error, "session.json.lock")
+    });
+    fs::remove_file(folder.join("session.json.lock")).expect("the lock file");
+}
