@@ -45,6 +45,14 @@ pub enum StoreOp {
 pub struct StoreOpId {
     machine: u64,
     number: u64,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Lock,
+    Load,
+    Save,
 }
 
 /// What a machine knows of its store.
@@ -102,14 +110,14 @@ impl Machine {
 
     /// The lock is held.
     pub fn handle_locked(&mut self, _: Timestamp, op: StoreOpId) {
-        if self.end_op(op) == Some(Step::Lock) {
+        if op.kind == Kind::Lock && self.end_op(op).is_some() {
             self.step(Step::Load);
         }
     }
 
     /// This was saved last; `None` if nothing was.
     pub fn handle_loaded(&mut self, now: Timestamp, op: StoreOpId, saved: Option<SavedSession>) {
-        if self.end_op(op) == Some(Step::Load) {
+        if op.kind == Kind::Load && self.end_op(op).is_some() {
             if let Some(saved) = saved {
                 self.compare(now, saved);
             }
@@ -119,8 +127,10 @@ impl Machine {
 
     /// It is saved, durably.
     pub fn handle_saved(&mut self, _: Timestamp, op: StoreOpId) {
-        let step = self.end_op(op);
-        let (Some(step), Some(store)) = (step, &mut self.store) else {
+        if op.kind != Kind::Save {
+            return;
+        }
+        let (Some(step), Some(store)) = (self.end_op(op), &mut self.store) else {
             return;
         };
         store.revision = store.tried;
@@ -133,12 +143,15 @@ impl Machine {
 
     /// The store could not do what it was asked to.
     pub fn handle_store_failure(&mut self, now: Timestamp, op: StoreOpId, failure: StoreFailure) {
-        match self.end_op(op) {
-            Some(Step::Lock) => {
+        let Some(step) = self.end_op(op) else {
+            return;
+        };
+        match op.kind {
+            Kind::Lock => {
                 self.end_visit();
                 self.miss(now, failure);
             }
-            Some(Step::Load) => match failure {
+            Kind::Load => match failure {
                 StoreFailure::Damaged(defect) => {
                     self.tell(Event::SavedSessionDamaged { defect });
                     self.go_on(now);
@@ -149,11 +162,10 @@ impl Machine {
                     self.miss(now, failure);
                 }
             },
-            Some(step) => {
+            Kind::Save => {
                 self.save_failed(now, failure);
                 self.leave_save(step);
             }
-            None => {}
         }
     }
 
@@ -173,15 +185,15 @@ impl Machine {
         let op = match step {
             Step::Exchange if self.state.is_due() => return Some(self.begin(now)),
             Step::Exchange => return Some(Output::Wait(None)),
-            Step::Lock => StoreOp::Lock(self.begin_op()?),
-            Step::Load => StoreOp::Load(self.begin_op()?),
+            Step::Lock => StoreOp::Lock(self.begin_op(Kind::Lock)?),
+            Step::Load => StoreOp::Load(self.begin_op(Kind::Load)?),
             Step::Announce | Step::Save => {
                 self.store.as_mut()?.tried += 1;
                 let Some(saved) = self.to_save() else {
                     self.step(Step::Unlock);
                     return self.poll_store(now);
                 };
-                StoreOp::Save(self.begin_op()?, saved)
+                StoreOp::Save(self.begin_op(Kind::Save)?, saved)
             }
             Step::Unlock => {
                 self.end_visit();
@@ -267,12 +279,15 @@ impl Machine {
         }
     }
 
-    fn begin_op(&mut self) -> Option<StoreOpId> {
+    fn begin_op(&mut self, kind: Kind) -> Option<StoreOpId> {
         let machine = self.id;
         let store = self.store.as_mut()?;
         store.ops += 1;
-        let number = store.ops;
-        let op = StoreOpId { machine, number };
+        let op = StoreOpId {
+            machine,
+            number: store.ops,
+            kind,
+        };
         store.visit.as_mut()?.awaited = Some(op);
         Some(op)
     }
@@ -344,7 +359,6 @@ impl Machine {
         if store.dirty && has_refresh_token && refresh.is_none() && is_what_ours_replaced {
             return;
         }
-        store.dirty = false;
         self.adopt_tokens(now, access, refresh);
     }
 
@@ -364,6 +378,9 @@ impl Machine {
         };
         if !self.state.adopt(access, refresh) {
             return;
+        }
+        if let Some(store) = &mut self.store {
+            store.dirty = false;
         }
         let Some(token) = self.state.token() else {
             return;

@@ -1,0 +1,162 @@
+//! The saved session: what it holds, what is made of a damaged one, and the typestate's side of it.
+
+use http::{Request, Response};
+use simacan_auth::{
+    ClientAuth, Credentials, InvalidSavedSession, LoginOutcome, Provider, Resumed, SavedSession,
+    Session, Timestamp,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const WHOLE: &str = r#"{"version":1,"revision":7,"endpoint":"https://auth-service.services.simacan.com/api/v1/auth/password","client_id":null,"username":"fleet","tokens":{"access_token":"s3cr3t-a","refresh_token":"s3cr3t-r","received_at":1800000000000,"expires_at":1800003600000},"logins":{"count":2,"last":1800000000000},"refusal":{"check":513,"at":1800000000000}}"#;
+
+fn read(json: &str) -> Result<SavedSession, InvalidSavedSession> {
+    SavedSession::from_json(json.as_bytes())
+}
+
+fn written(saved: &SavedSession) -> String {
+    String::from_utf8(saved.to_json().to_vec()).unwrap()
+}
+
+#[test]
+fn what_is_written_is_read_and_written_the_same() {
+    let saved = read(WHOLE).unwrap();
+    assert_eq!((saved.revision(), saved.username()), (7, "fleet"));
+    assert_eq!(written(&saved), WHOLE);
+    let with_more = WHOLE.replacen('{', r#"{"comment":["of a later version"],"#, 1);
+    assert_eq!(written(&read(&with_more).unwrap()), WHOLE);
+}
+
+#[test]
+fn tokens_of_every_character_survive() {
+    let all: String = (0x20..=0x7E).map(char::from).collect();
+    let token = serde_json::to_string(&all).unwrap();
+    let response =
+        format!(r#"{{"access_token":{token},"refresh_token":{token},"token_type":"bearer"}}"#);
+    let session = Session::new(Provider::simacan(), Credentials::new("fleet", "p"));
+    let (_, exchange) = session.begin(NOW);
+    let LoginOutcome::Authenticated(session) = exchange.receive(NOW, Response::new(response))
+    else {
+        panic!("it is a token response");
+    };
+    let json = session.save(1).to_json();
+    let session = Session::new(Provider::simacan(), Credentials::new("fleet", "p"));
+    let Resumed::Authenticated(session) = session.resume(SavedSession::from_json(&json).unwrap())
+    else {
+        panic!("it is the same user's");
+    };
+    let mut request = Request::new(());
+    *request.uri_mut() = "https://a.services.simacan.com/".parse().unwrap();
+    session.authorize(NOW, &mut request).unwrap();
+    assert_eq!(request.headers()["authorization"], format!("Bearer {all}"));
+    let simacan_auth::Refresh::Refreshing(session) = session.refresh(NOW, simacan_auth::Cause::Due)
+    else {
+        panic!("it has a refresh token");
+    };
+    let (request, _exchange) = session.begin(NOW);
+    let sent = form_urlencoded::parse(request.body()).next().unwrap();
+    assert_eq!(sent, ("refresh_token".into(), all.as_str().into()));
+}
+
+#[test]
+fn i10_one_that_is_cut_off_anywhere_is_told_so() {
+    for end in 0..WHOLE.len() {
+        let error = read(&WHOLE[..end]).unwrap_err();
+        assert_eq!(error, InvalidSavedSession::Truncated, "{end}");
+    }
+}
+
+#[test]
+fn i9_i10_each_kind_of_damage_has_its_name_and_tells_no_secret() {
+    let malformed = |error| matches!(error, InvalidSavedSession::Malformed { line: 1, .. });
+    for (from, to) in [
+        ("\"s3cr3t-a\"", "[\"s3cr3t-a\"]"),
+        ("\"s3cr3t-a\"", "\"s3cr3t-é\""),
+        ("\"s3cr3t-a\"", "\"s3cr3t%0a\""),
+        ("\"s3cr3t-r\"", "\"\""),
+        ("1800003600000", "\"s3cr3t\""),
+        ("1800003600000", "-1"),
+        ("\"username\":\"fleet\",", ""),
+        ("\"revision\":7", "\"revision\":7,\"revision\":8"),
+        ("\"count\":2", "\"count\":4294967296"),
+        ("\"check\":513", "\"check\":65536"),
+    ] {
+        let error = read(&WHOLE.replacen(from, to, 1)).unwrap_err();
+        assert!(malformed(error), "{to}: {error:?}");
+        assert!(
+            !format!("{error} {error:?}").contains("s3cr3t"),
+            "I9: {error}"
+        );
+    }
+    let newer = WHOLE.replacen("\"version\":1", "\"version\":2", 1);
+    let error = read(&newer).unwrap_err();
+    assert_eq!(error, InvalidSavedSession::UnknownVersion(2));
+    let error = serde_json::from_str::<SavedSession>(&newer).unwrap_err();
+    assert!(error.to_string().contains("an unknown version"), "{error}");
+    let not_json = InvalidSavedSession::NotJson { line: 1, column: 1 };
+    assert_eq!(read("<html>").unwrap_err(), not_json);
+    let huge = format!("{WHOLE}{}", " ".repeat(1 << 20));
+    assert_eq!(read(&huge).unwrap_err(), InvalidSavedSession::TooLarge);
+    let padded = format!("{WHOLE}{}", " ".repeat((1 << 20) - WHOLE.len()));
+    assert!(read(&padded).is_ok());
+}
+
+#[test]
+fn times_out_of_all_range_are_held_to_it() {
+    let extreme = WHOLE.replace("1800000000000", &u64::MAX.to_string());
+    let max = Timestamp::MAX.as_millis().to_string();
+    let expected = WHOLE.replace("1800000000000", &max);
+    assert_eq!(written(&read(&extreme).unwrap()), expected);
+}
+
+#[test]
+fn i9_neither_it_nor_its_json_prints_a_secret() {
+    let saved = read(WHOLE).unwrap();
+    let printed = format!("{saved:?} {:?}", saved.to_json());
+    assert!(!printed.contains("s3cr3t"), "I9: {printed}");
+    assert_eq!(
+        printed,
+        "SavedSession { endpoint: \"https://auth-service.services.simacan.com/api/v1/auth/password\", \
+         username: \"fleet\", revision: 7, expires_at: Some(Timestamp(1800003600000)), .. } \
+         SavedJson([redacted])"
+    );
+}
+
+#[test]
+fn i8_a_session_is_resumed_by_its_own_user_at_its_own_endpoint_only() {
+    let oauth2 = |client: &str, url: &str| {
+        Provider::oauth2(url, ClientAuth::public(client))
+            .build()
+            .unwrap()
+    };
+    let own = oauth2("c", "https://l.example/t");
+    let session = Session::new(own.clone(), Credentials::new("fleet", "p"));
+    let (_, exchange) = session.begin(NOW);
+    let tokens = r#"{"access_token":"a","token_type":"bearer"}"#;
+    let LoginOutcome::Authenticated(session) = exchange.receive(NOW, Response::new(tokens)) else {
+        panic!("it is a token response");
+    };
+    let json = session.save(3).to_json();
+    for (provider, username, is_own) in [
+        (own.clone(), "fleet", true),
+        (own, "other", false),
+        (oauth2("d", "https://l.example/t"), "fleet", false),
+        (oauth2("c", "https://m.example/t"), "fleet", false),
+        (Provider::simacan(), "fleet", false),
+    ] {
+        let saved = SavedSession::from_json(&json).unwrap();
+        assert_eq!(saved.belongs_to(&provider, username), is_own);
+        let session = Session::new(provider, Credentials::new(username, "q"));
+        let resumed = session.resume(saved);
+        assert_eq!(matches!(resumed, Resumed::Authenticated(_)), is_own);
+    }
+}
+
+#[test]
+fn a_session_without_tokens_resumes_nothing() {
+    let tokens = WHOLE.find("\"tokens\":").unwrap();
+    let logins = WHOLE.find("\"logins\"").unwrap();
+    let without = format!("{}\"tokens\":null,{}", &WHOLE[..tokens], &WHOLE[logins..]);
+    let session = Session::new(Provider::simacan(), Credentials::new("fleet", "p"));
+    let resumed = session.resume(read(&without).unwrap());
+    assert!(matches!(resumed, Resumed::Unauthenticated(_)));
+}

@@ -1,0 +1,267 @@
+//! A process over a store in memory, which writes down what it does.
+
+use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hasher};
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::Response;
+use simacan_auth::{
+    Clearance, Config, Event, InvalidSavedSession, Machine, Output, Permit, Provider, SavedSession,
+    StoreFailure, StoreOp, StoreOpId, Ticket, Timestamp, Transmit, Verdict,
+};
+
+use crate::common::{API, credentials, request};
+
+pub(crate) const TOKENS: &str = "tokens";
+
+/// What a process does, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Lock,
+    Load,
+    Save,
+    Unlock,
+    Password,
+    Refresh,
+    /// It begins with these words.
+    Event(&'static str),
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Memory(Rc<RefCell<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    json: Option<Vec<u8>>,
+    failures: Vec<(Op, StoreFailure)>,
+    /// How many tokens were handed out.
+    issued: u32,
+}
+
+impl Memory {
+    /// So many of these operations will fail.
+    pub(crate) fn fail(&self, op: Op, failure: &StoreFailure, times: usize) {
+        let failures = std::iter::repeat_n((op, failure.clone()), times);
+        self.0.borrow_mut().failures.extend(failures);
+    }
+
+    pub(crate) fn cut_off(&self) {
+        let json = &mut self.0.borrow_mut().json;
+        json.as_mut().expect("a session").pop();
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let json = self.0.borrow().json.clone();
+        String::from_utf8(json.unwrap_or_default()).unwrap()
+    }
+
+    pub(crate) fn saved(&self) -> Result<SavedSession, InvalidSavedSession> {
+        SavedSession::from_json(self.text().as_bytes())
+    }
+
+    fn failure(&self, op: Op) -> Option<StoreFailure> {
+        let failures = &mut self.0.borrow_mut().failures;
+        let at = failures.iter().position(|(failing, _)| *failing == op)?;
+        Some(failures.remove(at).1)
+    }
+}
+
+pub(crate) struct Process {
+    pub(crate) machine: Machine,
+    pub(crate) now: Timestamp,
+    pub(crate) log: Vec<Op>,
+    pub(crate) events: Vec<Event>,
+    /// All that it could have printed.
+    pub(crate) printed: String,
+    store: Memory,
+    flight: Option<Transmit>,
+    until: Option<Timestamp>,
+}
+
+impl Process {
+    pub(crate) fn start(store: &Memory, now: Timestamp) -> Self {
+        Self::start_as(store, now, "fleet", 1)
+    }
+
+    pub(crate) fn start_as(store: &Memory, now: Timestamp, username: &str, number: u32) -> Self {
+        let credentials = credentials(username, number);
+        let machine = Machine::new(Provider::simacan(), credentials, Config::default());
+        Self {
+            machine: machine.with_store(),
+            now,
+            log: Vec::new(),
+            events: Vec::new(),
+            printed: String::new(),
+            store: store.clone(),
+            flight: None,
+            until: None,
+        }
+    }
+
+    pub(crate) fn logged_in(store: &Memory, now: Timestamp) -> Self {
+        let mut process = Self::start(store, now);
+        let _permit = process.wait();
+        process.run();
+        process.answer(200, TOKENS);
+        process.log.clear();
+        process
+    }
+
+    pub(crate) fn ask(&mut self) -> Clearance {
+        let permit = self.machine.permit();
+        self.ask_with(permit)
+    }
+
+    pub(crate) fn ask_with(&mut self, permit: Permit) -> Clearance {
+        self.machine.authorize(self.now, permit, &mut request(API))
+    }
+
+    pub(crate) fn wait(&mut self) -> Permit {
+        match self.ask() {
+            Clearance::Wait(permit) => permit,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn unauthorized(&mut self, ticket: Ticket) -> Permit {
+        match self
+            .machine
+            .review(self.now, ticket, http::StatusCode::UNAUTHORIZED)
+        {
+            Verdict::Retry(permit) => permit,
+            Verdict::Deliver => panic!("it is a 401 for the current token"),
+        }
+    }
+
+    pub(crate) fn set_credentials(&mut self, username: &str, number: u32) {
+        let credentials = credentials(username, number);
+        self.machine.handle_credentials(self.now, credentials);
+    }
+
+    /// The operation that it wants, which is left to the test.
+    pub(crate) fn poll_op(&mut self) -> StoreOpId {
+        match self.machine.poll(self.now) {
+            Output::Store(StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _)) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Does all that it wants, but for the answer to an exchange.
+    pub(crate) fn run(&mut self) {
+        for _ in 0..100 {
+            let output = self.machine.poll(self.now);
+            self.printed.push_str(&format!("{output:?}\n"));
+            match output {
+                Output::Event(event) => {
+                    let words = event.to_string();
+                    if !words.contains("started (attempt") {
+                        let known = KNOWN.iter().find(|known| words.starts_with(**known));
+                        self.log.push(Op::Event(known.copied().unwrap_or("?")));
+                    }
+                    self.events.push(event);
+                }
+                Output::Transmit(transmit) => {
+                    let is_password = transmit.request.uri().path().ends_with("password");
+                    let op = if is_password {
+                        Op::Password
+                    } else {
+                        Op::Refresh
+                    };
+                    self.log.push(op);
+                    self.flight = Some(transmit);
+                }
+                Output::Store(op) => self.operate(op),
+                Output::Wait(until) => {
+                    self.until = until;
+                    return;
+                }
+            }
+        }
+        panic!("poll never says Wait");
+    }
+
+    fn operate(&mut self, op: StoreOp) {
+        let (kind, id) = match &op {
+            StoreOp::Lock(id) => (Op::Lock, *id),
+            StoreOp::Load(id) => (Op::Load, *id),
+            StoreOp::Save(id, _) => (Op::Save, *id),
+            StoreOp::Unlock => return self.log.push(Op::Unlock),
+        };
+        self.log.push(kind);
+        if let Some(failure) = self.store.failure(kind) {
+            return self.machine.handle_store_failure(self.now, id, failure);
+        }
+        match op {
+            StoreOp::Lock(id) => self.machine.handle_locked(self.now, id),
+            StoreOp::Load(id) => {
+                let json = self.store.0.borrow().json.clone();
+                match json.as_deref().map(SavedSession::from_json).transpose() {
+                    Ok(saved) => self.machine.handle_loaded(self.now, id, saved),
+                    Err(defect) => {
+                        self.machine
+                            .handle_store_failure(self.now, id, defect.into());
+                    }
+                }
+            }
+            StoreOp::Save(id, session) => {
+                self.store.0.borrow_mut().json = Some(session.to_json().to_vec());
+                self.machine.handle_saved(self.now, id);
+            }
+            StoreOp::Unlock => {}
+        }
+    }
+
+    /// The answer to the exchange in flight, and all that follows.
+    pub(crate) fn answer(&mut self, status: u16, body: &str) {
+        let Transmit { exchange, .. } = self.flight.take().expect("an exchange in flight");
+        let body = if body == TOKENS {
+            let issued = &mut self.store.0.borrow_mut().issued;
+            *issued += 1;
+            format!(
+                r#"{{"access_token":"s3cr3t-access-{issued}","refresh_token":"s3cr3t-refresh-{issued}","token_type":"bearer","expires_in":3600}}"#
+            )
+        } else {
+            body.to_owned()
+        };
+        let response = Response::builder().status(status).body(body).unwrap();
+        self.machine.handle_response(self.now, exchange, response);
+        self.run();
+    }
+
+    /// Time goes by, and it is polled whenever it has asked to be.
+    pub(crate) fn pass(&mut self, by: Duration) {
+        let end = self.now.saturating_add(by);
+        while let Some(at) = self.until.filter(|at| *at <= end) {
+            self.now = at;
+            self.run();
+        }
+        self.now = end;
+        self.run();
+    }
+
+    /// Whose password is on its way, and which.
+    pub(crate) fn password_of(&self) -> Option<(String, u32)> {
+        let transmit = self.flight.as_ref()?;
+        let form = form_urlencoded::parse(transmit.request.body());
+        let form: Vec<_> = form.into_owned().collect();
+        let number = form[1].1.rsplit('-').next()?.parse().ok()?;
+        Some((form[0].1.clone(), number))
+    }
+
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.machine.fingerprint(&mut hasher);
+        hasher.finish()
+    }
+}
+
+const KNOWN: &[&str] = &[
+    "logged in",
+    "took over",
+    "the refresh token was refused",
+    "attempt 1 failed",
+    "the session was not saved",
+    "the password of fleet was refused",
+    "new credentials",
+];
