@@ -1,6 +1,7 @@
 //! A process over a store in memory, which writes down what it does.
 
 use std::cell::RefCell;
+use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
@@ -151,7 +152,7 @@ impl Process {
     pub(crate) fn run(&mut self) {
         for _ in 0..100 {
             let output = self.machine.poll(self.now);
-            self.printed.push_str(&format!("{output:?}\n"));
+            let _ = writeln!(self.printed, "{output:?}");
             match output {
                 Output::Event(event) => {
                     let words = event.to_string();
