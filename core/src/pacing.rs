@@ -82,16 +82,24 @@ impl LoginGuard {
         rest
     }
 
-    /// A password leaves.
-    pub(crate) fn count(&mut self, now: Timestamp) {
+    /// A password is about to leave.
+    pub(crate) fn count(&mut self) {
         self.count = self.count.saturating_add(1);
+    }
+
+    /// It leaves.
+    pub(crate) fn note(&mut self, now: Timestamp) {
         self.last = now;
     }
 
-    /// What another process has counted counts here.
-    pub(crate) fn merge(&mut self, other: &Self) {
+    /// What another process has counted counts here. Whether its clock was ahead of this one, so that what
+    /// is saved has to be mended: else each process would wait anew (I12).
+    pub(crate) fn merge(&mut self, now: Timestamp, other: &Self) -> bool {
         self.count = self.count.max(other.count);
-        self.last = self.last.max(other.last);
+        let is_ahead = now.set_back_since(other.last);
+        let last = if is_ahead { now } else { other.last };
+        self.last = self.last.max(last);
+        is_ahead
     }
 }
 

@@ -123,6 +123,15 @@ impl Refusal {
         Self { check, at }
     }
 
+    /// One whose clock was ahead counts from now. Whether it was.
+    pub(crate) fn mend(&mut self, now: Timestamp) -> bool {
+        let is_ahead = now.set_back_since(self.at);
+        if is_ahead {
+            self.at = now;
+        }
+        is_ahead
+    }
+
     pub(crate) fn is_of(&self, credentials: &Credentials) -> bool {
         self.check == Self::check(credentials)
     }

@@ -466,3 +466,48 @@ fn i12_a_clock_that_is_set_back_forgets_no_refusal() {
     next.run();
     assert!(!next.log.contains(&Op::Password));
 }
+
+#[test]
+fn i12_a_clock_that_is_set_back_holds_no_password_back_for_long() {
+    let store = Memory::default();
+    let mut now = START;
+    for _ in 0..4 {
+        let mut process = Process::start(&store, now);
+        let _permit = process.wait();
+        process.run();
+        now = now.saturating_add(30 * SECOND);
+    }
+    // The last of them has been counted a day from now, and each process lives for 30 s.
+    let back = Timestamp::from_millis(START.as_millis() - 86_400_000);
+    let sent = (0..10_u32).map(|n| {
+        let mut process = Process::start(&store, back.saturating_add(n * 20 * SECOND));
+        let clearance = process.ask();
+        drop(clearance);
+        process.run();
+        process.log.contains(&Op::Password)
+    });
+    let sent: Vec<_> = sent.collect();
+    assert_eq!(sent.iter().position(|sent| *sent), Some(3), "{sent:?}");
+}
+
+#[test]
+fn i2_a_late_save_keeps_the_newer_refusal() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START);
+    let _permit = first.wait();
+    first.run();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
+    first.answer(401, "");
+    let later = START.saturating_add(MINUTE);
+    let mut second = Process::start(&store, later);
+    let _permit = second.wait();
+    second.run();
+    second.answer(401, "");
+    first.pass(2 * MINUTE);
+    let at = later.as_millis();
+    assert!(
+        store.text().contains(&format!("\"at\":{at}")),
+        "{}",
+        store.text()
+    );
+}

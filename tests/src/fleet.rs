@@ -5,6 +5,7 @@
 //! checks of one machine is not checked again here.
 
 mod ghost;
+mod history;
 mod model;
 mod process;
 mod recovery;
@@ -16,8 +17,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response, Uri};
 use simacan_auth::{SavedSession, StoreFailure, StoreOpId, Timestamp, TransportFailure};
-use simacan_auth_emulator::{Detail, Emulator, Settings};
+use simacan_auth_emulator::{Detail, Emulator, Reuse, Settings};
 
+pub use history::Random;
 pub use model::{Dangers, FleetNode, Fleets};
 pub use step::{FleetStep, StoreDefect};
 
@@ -47,12 +49,23 @@ pub struct Fleet {
     strays: Vec<Arc<Request<Vec<u8>>>>,
     ghost: Ghost,
     defect: Option<StoreDefect>,
+    /// What has happened, if anyone wants to know.
+    trail: Option<Vec<FleetStep>>,
 }
 
 impl Fleet {
     /// So many processes, none of them started, and nothing saved.
     pub fn new(processes: usize, defect: Option<StoreDefect>) -> Self {
+        Self {
+            defect,
+            ..Self::with_reuse(processes, Reuse::Refuse)
+        }
+    }
+
+    /// On a platform that does this with a refresh token that is used again.
+    pub fn with_reuse(processes: usize, reuse: Reuse) -> Self {
         let settings = Settings::new()
+            .with_reuse(reuse)
             .with_user(USER, PASSWORDS[0])
             .with_lock_out_after(None)
             .with_ledger(Detail::Nothing);
@@ -64,19 +77,32 @@ impl Fleet {
             holder: None,
             strays: Vec::new(),
             ghost: Ghost::default(),
-            defect,
+            defect: None,
+            trail: None,
         }
     }
 
     /// Lets this happen, lets the process that it happens to be polled as by its driver, and checks.
     pub fn apply(&mut self, step: FleetStep) -> Result<(), Violation> {
+        if let Some(trail) = &mut self.trail {
+            trail.push(step);
+        }
         match step {
-            FleetStep::Start(p) => self.processes[p] = Some(Process::start(PASSWORDS[0])),
+            FleetStep::Start(p) => {
+                self.processes[p].get_or_insert_with(|| Process::start(PASSWORDS[0]));
+            }
             FleetStep::Crash(p) => self.crash(p),
             FleetStep::Ask(p) => self.ask(p)?,
             FleetStep::Answer(p) => self.answer(p),
             FleetStep::Lock(p) => self.lock(p),
-            FleetStep::LockTimesOut(p) => self.fail_op(p, StoreFailure::Locked),
+            FleetStep::LockTimesOut(p) => {
+                let op = self.processes[p]
+                    .as_ref()
+                    .and_then(|process| process.op.as_ref());
+                if matches!(op, Some(Op::Lock(_))) {
+                    self.fail_op(p, StoreFailure::Locked);
+                }
+            }
             FleetStep::Load(p) => self.load(p),
             FleetStep::Save(p) => self.save(p, true)?,
             FleetStep::SaveUnreported(p) => self.save(p, false)?,
@@ -115,6 +141,13 @@ impl Fleet {
     }
 
     fn pass(&mut self, millis: u64) {
+        /// No driver lets the store take longer.
+        const PATIENCE: u64 = 60_000;
+        if millis > PATIENCE {
+            for p in 0..self.processes.len() {
+                self.fail_op(p, StoreFailure::Abandoned);
+            }
+        }
         self.now += millis;
         self.ghost.elapsed += millis;
     }
@@ -303,7 +336,7 @@ impl Fleet {
         if has_tokens {
             self.ghost.expires = self.now + TOKEN_LIFE;
         }
-        Ghost::note_answer(process, &wire.request, &response);
+        self.ghost.note_answer(process, &wire.request, &response);
         process
             .machine
             .handle_response(now, wire.exchange, response);

@@ -1,7 +1,8 @@
 //! All interleavings of processes that share one saved session (DESIGN 11). The example `deep_fleet` goes
 //! deeper.
 
-use simacan_auth_tests::fleet::{Dangers, Fleets, StoreDefect};
+use simacan_auth_emulator::Reuse;
+use simacan_auth_tests::fleet::{Dangers, Fleets, Random, StoreDefect};
 
 const ONE: Dangers = Dangers {
     requests: 1,
@@ -34,7 +35,7 @@ fn all_interleavings_of_a_fleet_keep_its_rules() {
                 store: 1,
                 ..TWO
             },
-            20_000,
+            19_000,
         ),
         (
             "two, a store that fails, and a platform",
@@ -44,7 +45,7 @@ fn all_interleavings_of_a_fleet_keep_its_rules() {
                 platform: 1,
                 ..TWO
             },
-            10_000,
+            9_000,
         ),
         (
             "two, a network, and a platform",
@@ -54,7 +55,7 @@ fn all_interleavings_of_a_fleet_keep_its_rules() {
                 platform: 1,
                 ..TWO
             },
-            28_000,
+            26_000,
         ),
         (
             "two that are killed, and a clock",
@@ -64,7 +65,7 @@ fn all_interleavings_of_a_fleet_keep_its_rules() {
                 clock: 1,
                 ..ONE
             },
-            10_000,
+            9_000,
         ),
         (
             "two, vandals, and a platform",
@@ -74,7 +75,7 @@ fn all_interleavings_of_a_fleet_keep_its_rules() {
                 platform: 1,
                 ..TWO
             },
-            7_000,
+            6_000,
         ),
         (
             "three that are killed, and a platform",
@@ -84,13 +85,13 @@ fn all_interleavings_of_a_fleet_keep_its_rules() {
                 platform: 1,
                 ..ONE
             },
-            10_000,
+            9_000,
         ),
         (
             "three, and a store that fails",
             3,
             Dangers { store: 1, ..ONE },
-            3_500,
+            3_000,
         ),
     ] {
         let states = fleets(processes, dangers).explore(name);
@@ -113,4 +114,24 @@ fn a_store_without_lock_memory_or_effect_is_caught() {
         println!("{found}");
         assert!(found.contains("is violated"), "{defect:?}: {found}");
     }
+}
+
+/// `SIMACAN_SEED=n` takes others.
+#[test]
+fn long_random_histories_of_a_fleet_keep_its_rules() {
+    let given = std::env::var("SIMACAN_SEED").ok();
+    let first = given.and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
+    let mut elapsed = 0;
+    for (n, seed) in (0..24).zip(first.wrapping_mul(1000)..) {
+        let random = Random {
+            seed,
+            processes: [2, 3, 8][n % 3],
+            steps: 3000,
+            reuse: [Reuse::Refuse, Reuse::RevokeFamily][n / 3 % 2],
+            has_bad_store: n % 4 > 1,
+        };
+        elapsed += random.live().unwrap_or_else(|found| panic!("{found}"));
+    }
+    println!("seed {first}: {} days", elapsed / 86_400_000);
+    assert!(elapsed > 20 * 86_400_000, "only {elapsed} ms");
 }

@@ -71,7 +71,7 @@ impl Machine {
                 }
                 None => {
                     if self.state.sends_password() {
-                        self.logins.count(now);
+                        self.logins.count();
                     }
                     self.begin(now)
                 }
@@ -109,6 +109,9 @@ impl Machine {
         let Some((purpose, request)) = begun else {
             return Output::Wait(None);
         };
+        if purpose != Purpose::Refresh {
+            self.logins.note(now);
+        }
         let attempt = self.round.attempt();
         self.tell(Event::ExchangeStarted { purpose, attempt });
         Output::Transmit(Transmit { exchange, request })

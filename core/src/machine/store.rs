@@ -68,6 +68,8 @@ pub(super) struct Store {
     seen: Option<u64>,
     /// Whether something of ours is not in the store.
     dirty: bool,
+    /// Whether something that was in the store is to be saved otherwise.
+    mended: bool,
     /// Since a save failed: until then none is tried for its own sake.
     retry: Option<Delay>,
     failed_in_a_row: u32,
@@ -135,7 +137,7 @@ impl Machine {
         };
         store.revision = store.tried;
         store.seen = self.state.token().map(AccessToken::digest);
-        store.dirty = false;
+        (store.dirty, store.mended) = (false, false);
         store.retry = None;
         store.failed_in_a_row = 0;
         self.leave_save(step);
@@ -331,34 +333,46 @@ impl Machine {
     }
 
     /// Takes over what another process has found out since.
-    fn compare(&mut self, now: Timestamp, saved: SavedSession) {
+    fn compare(&mut self, now: Timestamp, mut saved: SavedSession) {
         let (Some(provider), Some(ours)) = (self.state.provider(), self.state.credentials()) else {
             return;
         };
         if !saved.belongs_to(provider, ours.username()) {
             return self.tell(Event::SavedSessionForeign);
         }
-        self.logins.merge(&saved.logins);
         let has_refresh_token = self.state.refresh_token().is_some();
         let Some(store) = &mut self.store else {
             return;
         };
-        if !store.dirty || store.refusal.is_none() {
+        let tokens = saved.tokens.map(SavedTokens::into_parts);
+        let digest = tokens.as_ref().map(|(access, _)| access.digest());
+        let is_seen = digest == store.seen;
+        let is_known = saved.revision == store.revision && is_seen;
+        // Once: a clock that was ahead must not hold a password back again and again (I12).
+        let mut mended = !is_known && self.logins.merge(now, &saved.logins);
+        for refusal in [&mut store.refusal, &mut saved.refusal] {
+            mended |= refusal.as_mut().is_some_and(|refusal| refusal.mend(now));
+        }
+        let at = |refusal: &Option<Refusal>| refusal.as_ref().map(|refusal| refusal.at);
+        if at(&saved.refusal) > at(&store.refusal) {
             store.refusal = saved.refusal;
         }
-        if saved.revision <= store.revision {
+        store.mended |= mended;
+        if is_known {
             return;
         }
-        store.revision = saved.revision;
-        let Some(tokens) = saved.tokens else {
+        let is_older = saved.revision < store.revision;
+        store.revision = store.revision.max(saved.revision);
+        let Some((access, refresh)) = tokens else {
             return;
         };
-        let (access, refresh) = tokens.into_parts();
-        let is_what_ours_replaced = store.seen.replace(access.digest()) == Some(access.digest());
-        // It has been refused since, for we have replaced it and could not save.
-        if store.dirty && has_refresh_token && refresh.is_none() && is_what_ours_replaced {
+        // The refresh of what ours has replaced was refused, since ours could not be saved.
+        let is_successor = store.dirty && is_seen;
+        // What was saved is gone, or an old copy of it has come back.
+        if has_refresh_token && (is_older || (is_successor && refresh.is_none())) {
             return;
         }
+        store.seen = digest;
         self.adopt_tokens(now, access, refresh);
     }
 
@@ -413,18 +427,23 @@ impl Machine {
             return;
         };
         store.tried = store.revision;
-        let is_dirty = store.dirty;
-        let step = if !(self.round.is_open() && self.state.is_due()) {
-            if is_dirty { Step::Save } else { Step::Unlock }
-        } else if self.until_attempt(now).is_some() {
-            Step::Unlock // other processes have sent passwords, so this one's waits
+        let leave = if store.dirty || store.mended {
+            Step::Save
+        } else {
+            Step::Unlock
+        };
+        // If other processes have sent passwords, this one's waits.
+        let may_begin = self.round.is_open() && self.state.is_due();
+        let step = if !may_begin || self.until_attempt(now).is_some() {
+            leave
         } else if !self.state.sends_password() {
             Step::Exchange
         } else if let Some(at) = self.remembered_refusal(now) {
             self.reject_unsent(at);
-            Step::Unlock
+            leave
         } else {
-            self.logins.count(now);
+            self.logins.count();
+            self.logins.note(now);
             Step::Announce
         };
         self.step(step);

@@ -3,11 +3,15 @@
 //! All that this program ever allocates stays in the arena. What the test itself says stands in its
 //! binary and not there.
 
+use std::time::Duration;
+
 use http::{Response, StatusCode};
 use simacan_auth::{
     Cause, Clearance, ClientAuth, Config, Credentials, LoginOutcome, Machine, Output, Provider,
-    Refresh, RefreshOutcome, ResponseBody, Session, Timestamp, Verdict,
+    Refresh, RefreshOutcome, ResponseBody, Resumed, SavedSession, Session, SessionStore, Timestamp,
+    Verdict,
 };
+use simacan_auth_file_store::FileStore;
 use simacan_auth_memory::Arena;
 
 #[global_allocator]
@@ -194,6 +198,41 @@ fn machine() {
     assert_gone(&REFRESH);
 }
 
+/// Saved, read again, and damaged: by way of a file.
+fn saved() {
+    const DAMAGED: [&[u8]; 3] = [
+        br#"{"version":1,"tokens":{"access_token":"aACCESSTHREE","refresh_token":"rREFRESHTHREE"#,
+        br#"{"version":1,"tokens":{"access_token":"aACCESSTHREE","refresh_token":["rREFRESHTHREE"]}}"#,
+        br#"{"version":1,"tokens":{"access_token":"%61ACCESSTHREE","refresh_token":"rREFRESHTHREE%0a"}}"#,
+    ];
+    let place = std::env::temp_dir().join(format!("simacan-auth-memory-{}", std::process::id()));
+    let store = FileStore::new(place.join("session.json"));
+    let (_, exchange) = Session::new(Provider::simacan(), credentials(0)).begin(NOW);
+    let LoginOutcome::Authenticated(session) = exchange.receive(NOW, tokens(1)) else {
+        panic!("these are tokens");
+    };
+    let saved = session.save(1);
+    drop(session);
+    let mut locked = store.lock(Duration::ZERO).expect("nobody else has it");
+    locked.save(&saved).expect("there is room");
+    drop(saved);
+    assert_gone(&[ACCESS[1], REFRESH[1]]);
+
+    let loaded = locked.load().expect("it can be read").expect("it is there");
+    assert_eq!((copies(ACCESS[1]), copies(REFRESH[1])), (1, 1));
+    let session = Session::new(Provider::simacan(), credentials(0)).resume(loaded);
+    assert!(matches!(session, Resumed::Authenticated(_)));
+    drop(session);
+    assert_gone(&[ACCESS[1], REFRESH[1]]);
+
+    for damaged in DAMAGED {
+        assert!(SavedSession::from_json(damaged).is_err());
+        assert_gone(&[ACCESS[2], REFRESH[2]]);
+    }
+    drop(locked);
+    std::fs::remove_dir_all(place).expect("it is ours");
+}
+
 /// Read in pieces, as a driver reads it, and larger than the room that there is at first.
 fn bodies() {
     let mut body = ResponseBody::new();
@@ -222,5 +261,6 @@ fn main() {
     }
     machine();
     bodies();
+    saved();
     println!("no copy of a dropped password or token is left in memory");
 }

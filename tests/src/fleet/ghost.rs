@@ -22,12 +22,15 @@ pub(super) struct Ghost {
     pub(super) elapsed: u64,
     /// The refresh tokens of which every process can know that they are spent.
     spent: Vec<Arc<str>>,
-    /// When a saved refusal became known.
+    /// When a password was refused last, and whether that is saved.
     refused: Option<u64>,
+    is_refusal_saved: bool,
     /// When passwords left.
     passwords: Vec<u64>,
-    /// Whether what was saved has been lost: then less can be known.
+    /// Whether a save has failed, or vandals were there: then passwords may not have been counted.
     has_lost: bool,
+    /// Whether vandals were there: revisions begin anew, and then a process may know less than it could.
+    had_vandals: bool,
 }
 
 impl Ghost {
@@ -38,6 +41,9 @@ impl Ghost {
         process: &Process,
         token: &str,
     ) -> Result<(), Violation> {
+        if self.had_vandals {
+            return Ok(());
+        }
         let is_this = |spent: &Arc<str>| &**spent == token;
         if process.knowledge.spent.iter().any(is_this) {
             return Violation::found(
@@ -59,7 +65,7 @@ impl Ghost {
         if !body.ends_with(PASSWORDS[0]) {
             return Violation::found(1, "a password was sent that nobody has given");
         }
-        if self.refused.is_some_and(|at| self.elapsed - at < DAY) {
+        if self.is_refusal_saved && self.refused.is_some_and(|at| self.elapsed - at < DAY) {
             return Violation::found(
                 2,
                 format!("process {p} sends a password that was refused today"),
@@ -103,6 +109,7 @@ impl Ghost {
     }
 
     pub(super) fn note_answer(
+        &mut self,
         process: &mut Process,
         request: &Request<Vec<u8>>,
         response: &Response<Vec<u8>>,
@@ -113,6 +120,11 @@ impl Ghost {
             process.knowledge.received = Some(received.into());
         }
         let sent = body.strip_prefix("refresh_token=");
+        if sent.is_none() && response.status() == StatusCode::UNAUTHORIZED {
+            self.refused = Some(self.elapsed);
+            self.is_refusal_saved = false;
+            process.knowledge.has_unsaved_refusal = true;
+        }
         let is_known =
             response.status() == StatusCode::OK || response.status() == StatusCode::UNAUTHORIZED;
         if let Some(sent) = sent.filter(|_| is_known) {
@@ -142,10 +154,7 @@ impl Ghost {
     }
 
     pub(super) fn note_save(&mut self, process: &mut Process, json: &[u8]) {
-        let text = String::from_utf8_lossy(json);
-        if !text.contains("\"refusal\":null") && self.refused.is_none() {
-            self.refused = Some(self.elapsed);
-        }
+        self.is_refusal_saved |= std::mem::take(&mut process.knowledge.has_unsaved_refusal);
         let saved = refresh_token_in(json);
         for token in process.knowledge.unsaved.drain(..) {
             if saved != Some(&*token) {
@@ -164,14 +173,16 @@ impl Ghost {
     /// What was saved is gone.
     pub(super) fn forget_saved(&mut self) {
         self.spent.clear();
-        self.refused = None;
-        self.has_lost = true;
+        self.is_refusal_saved = false;
+        (self.has_lost, self.had_vandals) = (true, true);
     }
 }
 
 impl Hash for Ghost {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.expires, &self.spent, self.has_lost).hash(state);
+        (self.expires, &self.spent).hash(state);
+        (self.has_lost, self.had_vandals).hash(state);
+        self.is_refusal_saved.hash(state);
         self.refused.map(|at| self.elapsed - at).hash(state);
         for at in &self.passwords {
             (self.elapsed - at).min(HOUR).hash(state);

@@ -33,6 +33,8 @@ pub(super) struct Knowledge {
     pub(super) unsaved: Vec<Arc<str>>,
     /// The refresh token that came last.
     pub(super) received: Option<Arc<str>>,
+    /// Whether its password was refused and that is not saved.
+    pub(super) has_unsaved_refusal: bool,
     /// Whether its last save failed.
     pub(super) save_failed: bool,
 }

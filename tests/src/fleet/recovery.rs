@@ -6,7 +6,7 @@ use crate::world::Violation;
 
 impl Fleet {
     /// What can go on without a danger, the first of it.
-    fn next_good(&self) -> Option<FleetStep> {
+    pub(super) fn next_good(&self) -> Option<FleetStep> {
         (0..self.processes.len()).find_map(|p| {
             let Some(process) = &self.processes[p] else {
                 return None;
@@ -29,13 +29,22 @@ impl Fleet {
     /// and every process, started if it is dead, gets a request through within two hours (I12), or learns that
     /// its password is refused.
     pub fn recover(&self) -> Result<(), Violation> {
-        const WAIT: u64 = 300_000;
-        const LONGEST: u64 = 2 * 3_600_000;
         let mut fleet = self.clone();
-        let began = fleet.ghost.elapsed;
+        fleet.trail = Some(Vec::new());
+        fleet.let_all_through().map_err(|mut violation| {
+            let trail = fleet.trail.take().unwrap_or_default();
+            let steps: Vec<_> = trail.iter().map(FleetStep::to_string).collect();
+            violation.why = format!("{}: {}", violation.why, steps.join("; "));
+            violation
+        })
+    }
+
+    fn let_all_through(&mut self) -> Result<(), Violation> {
+        const WAIT: u64 = 300_000;
+        let began = self.ghost.elapsed;
         for _ in 0..200 {
             let is_waiting = |caller: &Caller| matches!(caller, Caller::Waiting { .. });
-            let mut callers = fleet
+            let mut callers = self
                 .processes
                 .iter()
                 .flatten()
@@ -43,27 +52,25 @@ impl Fleet {
             if !callers.any(is_waiting) {
                 break;
             }
-            let step = fleet.next_good();
-            if step.is_none() && fleet.earliest_wait().is_none() {
+            let step = self.next_good();
+            if step.is_none() && self.earliest_wait().is_none() {
                 return Violation::found(6, "nobody will ever wake who waits");
             }
-            fleet.apply(step.unwrap_or(FleetStep::ToWait))?;
-            if fleet.ghost.elapsed - began > WAIT {
+            self.apply(step.unwrap_or(FleetStep::ToWait))?;
+            if self.ghost.elapsed - began > WAIT {
                 return Violation::found(6, "someone waits for more than five minutes");
             }
         }
-        for p in 0..fleet.processes.len() {
-            fleet.let_through(p, LONGEST)?;
-        }
-        Ok(())
+        (0..self.processes.len()).try_for_each(|p| self.let_through(p))
     }
 
-    fn let_through(&mut self, p: usize, longest: u64) -> Result<(), Violation> {
+    fn let_through(&mut self, p: usize) -> Result<(), Violation> {
+        const LONGEST: u64 = 2 * 3_600_000;
         let began = self.ghost.elapsed;
         if self.processes[p].is_none() {
             self.apply(FleetStep::Start(p))?;
         }
-        while self.ghost.elapsed - began <= longest {
+        while self.ghost.elapsed - began <= LONGEST {
             let caller = self.processes[p].as_ref().map(|process| &process.caller);
             let step = match caller {
                 Some(Caller::Sent { .. } | Caller::Rejected) | None => return Ok(()),
