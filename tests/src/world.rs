@@ -10,6 +10,7 @@ mod ghost;
 mod liveness;
 mod step;
 mod subject;
+mod targets;
 mod violation;
 mod wire;
 
@@ -17,7 +18,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, StatusCode, Uri};
-use simacan_auth::{Config, Credentials, Event, Machine, Provider, Status, Timestamp};
+use simacan_auth::{Config, Credentials, Event, ExchangeId, Machine, Provider, Status, Timestamp};
 use simacan_auth_emulator::{Detail, Emulator, Place, Settings, Times};
 
 pub use liveness::Settled;
@@ -28,6 +29,7 @@ pub use violation::Violation;
 
 use callers::Caller;
 use ghost::{Ghost, Standing};
+use targets::Target;
 use wire::Wire;
 
 /// Where all histories begin.
@@ -91,14 +93,18 @@ pub struct World<S = Machine> {
     wire: Option<Wire>,
     /// Those that it has given up on, still on their way.
     strays: Vec<Arc<Request<Vec<u8>>>>,
+    /// How many exchanges have begun, and the one that ended last.
+    begun: usize,
+    ended: Option<ExchangeId>,
     /// What the machine waits for, as it said last.
     wait: Option<u64>,
     ghost: Ghost,
-    secrets: bool,
+    /// All tokens that there ever were, if they are looked for (I9).
+    secrets: Option<Vec<Arc<str>>>,
     /// Set by a review of a 401 on an older generation: the step must start nothing (I5).
     is_stale: bool,
-    /// The target whose answer is being reviewed.
-    reviewed: Option<usize>,
+    /// The target whose 401 is being reviewed, and whether nothing was under way before.
+    reviewed: Option<(usize, bool)>,
 }
 
 impl World {
@@ -122,9 +128,11 @@ impl<S: Subject> World<S> {
             callers: (0..rules.callers).map(|_| Caller::default()).collect(),
             wire: None,
             strays: Vec::new(),
+            begun: 0,
+            ended: None,
             wait: None,
             ghost: Ghost::new(),
-            secrets: rules.secrets,
+            secrets: rules.secrets.then(Vec::new),
             is_stale: false,
             reviewed: None,
         }
@@ -146,7 +154,7 @@ impl<S: Subject> World<S> {
         self.reviewed = None;
         match step {
             Step::Ask(caller) => self.ask(caller)?,
-            Step::AskForeign(caller) => self.ask_foreign(caller)?,
+            Step::AskForeign => self.ask_foreign()?,
             Step::Answer(caller, answer) => self.answer(caller, answer)?,
             Step::Leave(caller) => self.leave(caller),
             Step::Serve => self.serve(),
@@ -156,6 +164,8 @@ impl<S: Subject> World<S> {
             Step::TimeOut => self.time_out(),
             Step::StrayArrives => self.stray_arrives(),
             Step::Refuse(how) => self.refuse(how),
+            Step::ReportAgain => self.report_again()?,
+            Step::ReportForeign => self.report_foreign()?,
             Step::Clock(clock) => self.set_clock(clock),
             Step::RevokeAccess => self.emulator.revoke_access_tokens(),
             Step::RevokeRefresh => self.emulator.revoke_refresh_tokens(),
@@ -193,10 +203,11 @@ impl<S: Subject> World<S> {
                             "a 401 on an older generation began an exchange",
                         );
                     }
-                    if self.secrets {
+                    if self.secrets.is_some() {
                         self.look_for_secrets(&format!("{:?}", request.headers()))?;
                     }
                     let carried = self.ghost.check_exchange(self.now, &request)?;
+                    self.begun += 1;
                     self.wire = Some(Wire::new(exchange, carried, request, self.now));
                 }
                 Out::Wait(until) => {
@@ -215,17 +226,24 @@ impl<S: Subject> World<S> {
     }
 
     fn hear(&mut self, event: &Event) -> Result<(), Violation> {
-        if self.secrets {
+        if self.secrets.is_some() {
             self.look_for_secrets(&format!("{event} {event:?}"))?;
         }
         match event {
-            Event::Unauthorized { .. } => {
+            Event::Unauthorized { generation } => {
                 self.ghost.stand(Standing::Condemned);
                 if self.is_stale {
                     return Violation::found(5, "a 401 on an older generation condemned the token");
                 }
-                if let Some(host) = self.reviewed {
-                    self.ghost.count_started(host)?;
+                if let Some((host, is_quiet)) = self.reviewed {
+                    let now = self.ghost.elapsed;
+                    let generation = is_quiet.then_some(*generation);
+                    self.ghost.targets[host].has_started(now, generation)?;
+                }
+            }
+            Event::TargetGuarded { .. } => {
+                if let Some((host, _)) = self.reviewed {
+                    self.ghost.targets[host].guard(self.ghost.elapsed);
                 }
             }
             // Section 4: usable again.
@@ -256,19 +274,22 @@ impl<S: Subject> World<S> {
         if matches!(step, Step::Deliver(_)) && self.ghost.is_good(self.now) {
             self.probe()?;
         }
-        if self.secrets {
+        if self.secrets.is_some() {
             self.look_for_secrets(&format!("{:?}", self.subject))?;
         }
         Ok(())
     }
 
     fn look_for_secrets(&self, text: &str) -> Result<(), Violation> {
-        let held = self.ghost.held.as_ref();
-        let access = held.map(|held| &*held.access);
-        let refresh = held.and_then(|held| held.refresh.as_deref());
-        // The end is a part that no two tokens share.
-        let tail = |token: &str| text.contains(&token[token.len() - 40..]);
-        if text.contains("pa55word") || access.is_some_and(tail) || refresh.is_some_and(tail) {
+        const LONG: usize = 40; // any part of a token, or more than its end
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let is_secret = |run: &str| {
+            let mut tokens = self.secrets.iter().flatten();
+            run.len() >= LONG
+                && tokens
+                    .any(|token| token.contains(run) || run.contains(&token[token.len() - LONG..]))
+        };
+        if text.contains("pa55word") || text.split(|c| !is_of_token(c)).any(is_secret) {
             return Violation::found(9, format!("a secret is in {text}"));
         }
         Ok(())
@@ -310,6 +331,7 @@ impl<S: Subject> World<S> {
         if is_other_user {
             ghost.held = None;
             ghost.door_open = false;
+            ghost.targets.iter_mut().for_each(Target::reset);
         }
         if let Some(wire) = &mut self.wire {
             wire.is_void |= is_other_user || wire.is_password();
@@ -330,9 +352,11 @@ impl<S: Subject> World<S> {
             callers: self.callers.iter().map(Caller::fork).collect(),
             wire: self.wire.clone(),
             strays: self.strays.clone(),
+            begun: self.begun,
+            ended: self.ended,
             wait: self.wait,
             ghost: self.ghost.clone(),
-            secrets: self.secrets,
+            secrets: self.secrets.clone(),
             is_stale: self.is_stale,
             reviewed: self.reviewed,
         }

@@ -1,5 +1,5 @@
-//! All interleavings of three callers, a failing network, a bad clock, revocations and new credentials.
-//! The example `deep_model` goes deeper.
+//! All interleavings of three callers, a failing network, a bad clock, revocations, new credentials and a
+//! target that answers 401 only. The example `deep_model` goes deeper.
 
 use simacan_auth_tests::model::{Budget, Histories};
 use simacan_auth_tests::world::Rules;
@@ -16,10 +16,11 @@ fn all_interleavings_keep_all_invariants() {
         ..one_each
     };
     let three = Rules::default();
-    let one = Rules {
-        callers: 1,
+    let few = |callers| Rules {
+        callers,
         ..Rules::default()
     };
+    let (one, two) = (few(1), few(2));
     // With how many states there are at least: fewer, and states that differ were taken for one.
     let explored = [
         (
@@ -57,6 +58,40 @@ fn all_interleavings_keep_all_invariants() {
                 ..one_each
             },
             4_900,
+        ),
+        (
+            "two callers, a network, a clock and revocations",
+            &two,
+            Budget {
+                network: 1,
+                clock: 1,
+                revocations: 1,
+                ..one_each
+            },
+            190_000,
+        ),
+        (
+            "two callers, third requests, a clock and a stubborn target",
+            &two,
+            Budget {
+                requests: 3,
+                clock: 1,
+                stubborn: 1,
+                ..Budget::default()
+            },
+            38_000,
+        ),
+        (
+            "two callers, second requests, a network, a clock and a stubborn target",
+            &two,
+            Budget {
+                requests: 2,
+                network: 1,
+                clock: 1,
+                stubborn: 1,
+                ..Budget::default()
+            },
+            285_000,
         ),
         (
             "one caller, a clock, a revocation, and credentials that change twice",
