@@ -313,6 +313,10 @@ impl<S: Subject> World<S> {
             Clock::ToExpiry => expiry.min(LAST),
             Clock::On(seconds) => LAST.min(self.now + u64::from(seconds) * 1000),
         };
+        self.pass_to(until);
+    }
+
+    fn pass_to(&mut self, until: u64) {
         self.ghost.elapsed += until.saturating_sub(self.now);
         self.now = until.max(self.now);
         self.ghost.look_at(self.now);
