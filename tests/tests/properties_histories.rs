@@ -16,13 +16,8 @@ use simacan_auth::{
     RefreshOutcome, Session, Timestamp, TransportFailure, Verdict,
 };
 use simacan_auth_emulator::{Reuse, Rotation};
-use simacan_auth_tests::history::History;
+use simacan_auth_tests::history::{History, seed};
 use simacan_auth_tests::world::{AtServer, AtTarget, Body, Clock, Login, Rules, Step};
-
-fn seed() -> u64 {
-    let given = std::env::var("SIMACAN_SEED").ok();
-    given.and_then(|seed| seed.parse().ok()).unwrap_or(1)
-}
 
 /// Runs `cases` of them; a failing one is printed with its seed.
 fn hold<T: fmt::Debug>(
