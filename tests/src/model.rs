@@ -172,10 +172,7 @@ impl<S: Subject> Node<S> {
             steps.push(Step::Stubborn);
         }
         // These change nothing.
-        steps.extend([Step::AskForeign, Step::ReportForeign]);
-        if world.has_ended_one() {
-            steps.push(Step::ReportAgain);
-        }
+        steps.extend([Step::AskForeign, Step::ReportAgain, Step::ReportForeign]);
     }
 
     /// What comes of it.

@@ -5,9 +5,12 @@
 //! random histories; it is deterministic, cheap to copy and cheap to tell from others.
 
 mod callers;
+mod clock;
 mod fingerprint;
 mod ghost;
+mod harmless;
 mod liveness;
+mod rules;
 mod step;
 mod subject;
 mod targets;
@@ -15,13 +18,14 @@ mod violation;
 mod wire;
 
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::{Request, StatusCode, Uri};
 use simacan_auth::{Config, Credentials, Event, ExchangeId, Machine, Provider, Status, Timestamp};
-use simacan_auth_emulator::{Detail, Emulator, Place, Settings, Times};
+use simacan_auth_emulator::{Emulator, Place, Times};
 
 pub use liveness::Settled;
+pub use rules::Rules;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
 pub use subject::{Out, Subject};
@@ -34,53 +38,11 @@ use wire::Wire;
 
 /// Where all histories begin.
 const START: u64 = 1_700_000_000_000;
-/// No clock is set out of this range, some 110 years.
-const FIRST: u64 = 1_550_000_000_000;
-const LAST: u64 = 4_900_000_000_000;
 const HOSTS: [&str; 2] = [
     "https://tracking.services.simacan.com/api/v1/realisation",
     "https://stubborn.services.simacan.com/api/v1/realisation",
 ];
 static TARGETS: LazyLock<[Uri; 2]> = LazyLock::new(|| HOSTS.map(Uri::from_static));
-
-/// What a world is like from its start on.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// How many callers there are. Those with an odd number use the second target.
-    pub callers: u16,
-    /// How the platform behaves.
-    pub settings: Settings,
-    /// How the machine is paced. The checks expect the default, but for the seed and `keep_alive`.
-    pub config: Config,
-    /// Look for secrets in all that is printed (I9). It costs more than all other checks together.
-    pub secrets: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        let settings = Settings::new()
-            .with_user(Login::Alice.user(), Login::Alice.password())
-            .with_user(Login::Bob.user(), Login::Bob.password())
-            .with_lock_out_after(None)
-            .with_ledger(Detail::Nothing);
-        Self {
-            callers: 3,
-            settings,
-            config: Config::default(),
-            secrets: false,
-        }
-    }
-}
-
-impl Rules {
-    /// The platform's with this life of access tokens, in seconds.
-    #[must_use]
-    pub fn with_access_token_life(mut self, seconds: u64) -> Self {
-        let life = Duration::from_secs(seconds);
-        self.settings = self.settings.with_access_token_life(life);
-        self
-    }
-}
 
 /// Everything there is, at one moment.
 #[derive(Debug)]
@@ -295,33 +257,6 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    fn set_clock(&mut self, clock: Clock) {
-        // A token without a known expiry has none to come to.
-        let expiry = self.ghost.held.as_ref().map(|held| held.expires);
-        let expiry = expiry.filter(|&at| at < LAST).unwrap_or(self.now);
-        let until = match clock {
-            Clock::Back(seconds) => {
-                self.now = self
-                    .now
-                    .saturating_sub(u64::from(seconds) * 1000)
-                    .max(FIRST);
-                return self.ghost.look_at(self.now);
-            }
-            // Whoever waits at the end of the range is answered too.
-            Clock::ToWait => self.wait.unwrap_or(self.now),
-            Clock::NearExpiry => expiry.saturating_sub(10_000).min(LAST),
-            Clock::ToExpiry => expiry.min(LAST),
-            Clock::On(seconds) => LAST.min(self.now + u64::from(seconds) * 1000),
-        };
-        self.pass_to(until);
-    }
-
-    fn pass_to(&mut self, until: u64) {
-        self.ghost.elapsed += until.saturating_sub(self.now);
-        self.now = until.max(self.now);
-        self.ghost.look_at(self.now);
-    }
-
     fn replace(&mut self, login: Login) {
         let now = Timestamp::from_millis(self.now);
         let machine = self.subject.machine_mut();
@@ -340,10 +275,6 @@ impl<S: Subject> World<S> {
         if let Some(wire) = &mut self.wire {
             wire.is_void |= is_other_user || wire.is_password();
         }
-    }
-
-    fn time(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.now)
     }
 
     /// A copy, to see what could happen.

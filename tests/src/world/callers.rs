@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderValue, Request, StatusCode};
 use simacan_auth::{Clearance, Denied, Generation, Permit, Status, Ticket, Timestamp, Verdict};
 
 use super::ghost::Standing;
@@ -188,30 +188,6 @@ impl<S: Subject> World<S> {
             Clearance::Go(_) => self.check_token(&request.headers()[AUTHORIZATION]),
             other => Violation::found(14, format!("a token was lost: {other:?}")),
         }
-    }
-
-    pub(super) fn ask_foreign(&mut self) -> Result<(), Violation> {
-        const FOREIGN: [&str; 4] = [
-            "http://tracking.services.simacan.com/",
-            "https://tracking.services.simacan.com.example/",
-            "https://tracking-stg.services.simacan.com/",
-            "https://tracking.services.simacan.com:8443/",
-        ];
-        let before = self.subject_digest();
-        for uri in FOREIGN {
-            let mut request = Request::new(());
-            *request.uri_mut() = Uri::from_static(uri);
-            let permit = self.subject.machine().permit();
-            let now = Timestamp::from_millis(self.now);
-            let clearance = self.subject.authorize(now, permit, &mut request);
-            if !matches!(clearance, Clearance::Foreign(_)) || !request.headers().is_empty() {
-                return Violation::found(8, format!("{clearance:?} for {uri}"));
-            }
-        }
-        if self.subject_digest() != before {
-            return Violation::found(8, "asking for a foreign target changes something");
-        }
-        Ok(())
     }
 
     pub(super) fn answer(&mut self, index: u16, answer: AtTarget) -> Result<(), Violation> {

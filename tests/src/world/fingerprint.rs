@@ -62,13 +62,6 @@ impl<S: Subject> World<S> {
         });
     }
 
-    /// Of the machine alone, the time included.
-    pub(super) fn subject_digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.subject.fingerprint(&mut hasher);
-        hasher.finish()
-    }
-
     /// Feeds all that decides what can happen next, with what is left for each caller to do.
     pub fn fingerprint(&self, mut hasher: &mut dyn Hasher, left: &[u8]) {
         self.relative(hasher, |mut hasher| {

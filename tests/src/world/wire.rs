@@ -1,17 +1,15 @@
 //! The exchanges on their way, and the auth server's side of them.
 
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
-use simacan_auth::{ExchangeId, Machine, Output, Timestamp, TransportFailure};
+use simacan_auth::{ExchangeId, Timestamp, TransportFailure};
 
 use super::ghost::{Carried, Held, NEVER, Standing};
 use super::step::{AtServer, Body};
-use super::violation::Violation;
-use super::{START, Subject, World};
+use super::{Subject, World};
 
 /// The exchange that the driver carries.
 #[derive(Clone, Debug)]
@@ -211,60 +209,7 @@ impl<S: Subject> World<S> {
         let now = Timestamp::from_millis(self.now);
         self.subject.handle_response(now, wire.exchange, response);
     }
-
-    /// Whether an exchange has ended.
-    pub fn has_ended_one(&self) -> bool {
-        self.ended.is_some()
-    }
-
-    pub(super) fn report_again(&mut self) -> Result<(), Violation> {
-        self.ended.map_or(Ok(()), |ended| self.report(ended))
-    }
-
-    pub(super) fn report_foreign(&mut self) -> Result<(), Violation> {
-        let number = self.begun.clamp(1, FOREIGN.len());
-        self.report(FOREIGN[number - 1])
-    }
-
-    /// Whatever could be said of another exchange than the one in flight changes nothing.
-    fn report(&mut self, exchange: ExchangeId) -> Result<(), Violation> {
-        const TOKENS: &[u8] = br#"{"access_token":"x","token_type":"bearer","refresh_token":"x"}"#;
-        let now = Timestamp::from_millis(self.now);
-        let before = self.subject_digest();
-        for status in [StatusCode::OK, StatusCode::UNAUTHORIZED] {
-            let mut response = Response::new(TOKENS.to_vec());
-            *response.status_mut() = status;
-            self.subject.handle_response(now, exchange, response);
-        }
-        let failure = TransportFailure::timed_out();
-        self.subject.handle_failure(now, exchange, failure);
-        if self.subject_digest() == before {
-            return Ok(());
-        }
-        Violation::found(4, "a report on no exchange in flight changes something")
-    }
 }
-
-/// Exchanges of another machine, from its first. Longer histories than these have a number that is not
-/// in flight.
-static FOREIGN: LazyLock<Vec<ExchangeId>> = LazyLock::new(|| {
-    let mut machine = World::<Machine>::alice();
-    let mut now = Timestamp::from_millis(START);
-    let mut exchanges = Vec::new();
-    while exchanges.len() < 100 {
-        let permit = machine.permit();
-        let _ = machine.log_in(now, permit);
-        match machine.poll(now) {
-            Output::Transmit(transmit) => {
-                exchanges.push(transmit.exchange);
-                machine.handle_failure(now, transmit.exchange, TransportFailure::abandoned());
-            }
-            Output::Event(_) => {}
-            Output::Wait(_) => now = now.saturating_add(Duration::from_secs(86_400)),
-        }
-    }
-    exchanges
-});
 
 /// A member of an answer, as the emulator writes it: without spaces and escapes.
 fn member(response: &Response<Vec<u8>>, name: &str) -> Option<Arc<str>> {
