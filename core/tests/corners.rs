@@ -4,7 +4,7 @@
 mod common;
 
 use common::{API, Driver, HOUR, Reply, SECOND};
-use simacan_auth::{Config, Denied, Timestamp, TransportFailure};
+use simacan_auth::{Config, Denied, Event, Timestamp, TransportFailure};
 
 const TOKENS: Reply = Reply::Tokens("3600");
 
@@ -130,4 +130,83 @@ fn new_credentials_do_not_end_a_cool_down() {
         driver.set_credentials(user, 2);
         unavailable_until(&driver.denied());
     }
+}
+
+/// Section 5: any other answer, however late.
+#[test]
+fn a_late_answer_of_another_kind_resets_the_guard() {
+    let mut driver = Driver::for_an_hour();
+    driver.on_refresh = Some(TOKENS);
+    let (first, late) = (driver.go(), driver.go());
+    let retry = driver.retry_after_401(first);
+    let ticket = driver.go_with(retry);
+    driver.deliver(ticket, 401); // guarded
+    driver.deliver(late, 200);
+    driver.send(API, || 401);
+    assert_eq!(driver.refreshes(), 2);
+}
+
+#[test]
+fn the_attempts_with_a_new_password_are_counted_from_one() {
+    for answer in [Reply::Refused, TOKENS, Reply::Lost] {
+        let mut driver = Driver::new(Config::default());
+        let _permit = driver.wait();
+        driver.reply(&Reply::Status(503));
+        driver.advance(SECOND);
+        driver.set_credentials("fleet", 2); // while the second attempt is in flight
+        driver.reply(&answer);
+        assert_eq!(*driver.flying(), Driver::password("fleet", 2));
+        let started = driver.events.iter().filter_map(|event| match event {
+            Event::ExchangeStarted { attempt, .. } => Some(*attempt),
+            _ => None,
+        });
+        assert_eq!(started.collect::<Vec<_>>(), [1, 2, 1], "{answer:?}");
+    }
+}
+
+/// The fourth password has left, so the fifth may not for a minute; meanwhile another user has come.
+#[test]
+fn i6_whoever_the_login_guard_holds_back_is_denied_while_an_exchange_for_another_user_is_in_flight()
+{
+    let mut driver = Driver::new(Config::default());
+    driver.on_password = Some(Reply::Status(503));
+    let _permit = driver.wait();
+    driver.advance(40 * SECOND);
+    driver.on_password = Some(Reply::Tokens("20"));
+    let _permit = driver.wait();
+    assert_eq!(driver.passwords(), 4);
+    driver.advance(16 * SECOND);
+    let _ticket = driver.go(); // starts an early refresh
+    driver.set_credentials("other", 2);
+    assert!(driver.is_flying());
+    let until = unavailable_until(&driver.denied());
+    assert_eq!(until.saturating_since(driver.now), 44 * SECOND);
+}
+
+/// A token without an end, reinstated in an outage of the login: each use of it wants a login that is
+/// merely due. One that the login guard holds back for long is no round, and `until` says when one is.
+#[test]
+fn an_early_login_that_the_guard_holds_back_fails_no_round() {
+    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("null"));
+    driver.on_password = Some(Reply::Status(404));
+    let ticket = driver.go();
+    let _permit = driver.retry_after_401(ticket);
+    let mut promised = Vec::new();
+    for _ in 0..3600 {
+        for event in std::mem::take(&mut driver.events) {
+            if let Event::RoundFailed {
+                attempts, until, ..
+            } = event
+            {
+                assert_eq!(attempts, 1, "a round without an attempt");
+                promised.push(until);
+            }
+        }
+        let _ticket = driver.go();
+        driver.advance(SECOND);
+    }
+    assert!(promised.len() >= 9, "{promised:?}");
+    let left = driver.sent[2..].iter().map(|(at, _)| *at);
+    let kept = left.eq(promised.iter().copied().take(driver.sent.len() - 2));
+    assert!(kept, "{promised:?}, {:?}", driver.sent);
 }

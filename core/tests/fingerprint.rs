@@ -119,6 +119,13 @@ fn machines() -> Vec<(&'static str, Machine)> {
         machine.handle_credentials(START, Credentials::new(username, password));
         machine
     };
+    let replaced = |refused, password| {
+        let mut machine = machine("u", refused);
+        let _permit = wait(&mut machine, START);
+        exchange(&mut machine, START, Some((401, "")));
+        machine.handle_credentials(START, Credentials::new("u", password));
+        machine
+    };
     let tokens = r#"{"access_token":"a","token_type":"bearer","refresh_token":"r"}"#;
     vec![
         ("new", machine("u", "p")),
@@ -157,6 +164,8 @@ fn machines() -> Vec<(&'static str, Machine)> {
             exchange(&mut machine, START, Some((401, "")));
             machine
         }),
+        ("another password was refused", replaced("p", "r")),
+        ("another than that", replaced("q", "r")),
         ("refused early", refused(logged_in("a", MINUTE))),
         (
             "refused early, another token",

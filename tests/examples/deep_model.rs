@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p simacan-auth-tests --example deep_model -- \
-//!     requests=1 clock=1 network=1 revocations=1 credentials=1 leaves=0 callers=3
+//!     requests=1 clock=1 network=1 revocations=1 credentials=1 leaves=0 stubborn=0 callers=3
 //! ```
 //!
 //! These are the default: all their interleavings are 28.6 million distinct states, which take some
@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         revocations: 1,
         credentials: 1,
         leaves: 0,
+        stubborn: 0,
     };
     for argument in std::env::args().skip(1) {
         let (name, number) = argument
@@ -35,6 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "revocations" => budget.revocations = small()?,
             "credentials" => budget.credentials = small()?,
             "leaves" => budget.leaves = small()?,
+            "stubborn" => budget.stubborn = small()?,
             "callers" => rules.callers = number.parse()?,
             "limit" => limit = Some(number.parse()?),
             _ => return Err(format!("there is no {name}").into()),

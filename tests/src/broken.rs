@@ -65,6 +65,10 @@ pub enum Defect {
     DeniesForEver,
     /// Takes each request for one to another target (I15).
     ForgetsTargets,
+    /// Takes every report for one on the exchange in flight (I4).
+    BelievesAnyReport,
+    /// Shows in its `Debug` the first refresh token that it has sent, when it is long spent (I9).
+    PrintsWhatIsSpent,
 }
 
 impl Broken {
@@ -80,6 +84,13 @@ impl Broken {
             authorized: 0,
         }
     }
+
+    fn reported(&self, id: ExchangeId) -> ExchangeId {
+        let in_flight = self.machine.in_flight();
+        in_flight
+            .filter(|_| self.defect == Defect::BelievesAnyReport)
+            .unwrap_or(id)
+    }
 }
 
 impl fmt::Debug for Broken {
@@ -87,6 +98,12 @@ impl fmt::Debug for Broken {
         write!(f, "{:?}, {:?}", self.defect, self.machine)?;
         if self.defect == Defect::PrintsWhatItSends {
             f.write_str(&String::from_utf8_lossy(&self.last_sent))?;
+        }
+        if self.defect == Defect::PrintsWhatIsSpent
+            && let Some(first) = &self.first_refresh
+            && *first != self.last_sent
+        {
+            f.write_str(&String::from_utf8_lossy(first))?;
         }
         Ok(())
     }
@@ -123,6 +140,11 @@ impl Subject for Broken {
         permit: Permit,
         request: &mut Request<()>,
     ) -> Clearance {
+        let provider = self.machine.provider();
+        let is_foreign = !provider.is_some_and(|provider| provider.allows(request.uri()));
+        if is_foreign && self.defect != Defect::SendsTokenAbroad {
+            return self.machine.authorize(now, permit, request);
+        }
         if self.defect == Defect::DropsGoodToken && self.machine.in_flight().is_some() {
             return Clearance::Wait(permit);
         }
@@ -172,6 +194,7 @@ impl Subject for Broken {
     }
 
     fn handle_response(&mut self, now: Timestamp, id: ExchangeId, mut response: Response<Vec<u8>>) {
+        let id = self.reported(id);
         if self.defect == Defect::EndsAtOutage && response.status().is_server_error() {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
         }
@@ -185,6 +208,7 @@ impl Subject for Broken {
     }
 
     fn handle_failure(&mut self, now: Timestamp, id: ExchangeId, failure: TransportFailure) {
+        let id = self.reported(id);
         if self.defect == Defect::LogsInTooSoon && self.machine.status() == Status::Refreshing {
             let mut refused = Response::new(Vec::new());
             *refused.status_mut() = StatusCode::UNAUTHORIZED;
@@ -219,6 +243,11 @@ impl Subject for Broken {
                 Out::Transmit(id, request)
             }
             Out::Transmit(id, request) => {
+                let is_refresh = request.uri().path().ends_with("refresh");
+                if is_refresh && self.defect == Defect::PrintsWhatIsSpent {
+                    self.first_refresh
+                        .get_or_insert_with(|| request.body().clone());
+                }
                 self.last_sent.clone_from(request.body());
                 Out::Transmit(id, request)
             }

@@ -26,6 +26,8 @@ pub struct Budget {
     pub credentials: u8,
     /// Callers that go away, or whose target does not answer well.
     pub leaves: u8,
+    /// The second target begins to answer 401 only: once is enough.
+    pub stubborn: u8,
 }
 
 /// All histories within a [`Budget`].
@@ -114,6 +116,7 @@ impl<S: Subject> Node<S> {
                 steps.push(Step::Answer(caller, AtTarget::Honest));
                 if left.leaves > 0 {
                     steps.push(Step::Answer(caller, AtTarget::Unavailable));
+                    steps.push(Step::Answer(caller, AtTarget::Lost));
                 }
             }
             if left.leaves > 0 && (world.is_waiting(caller) || world.is_sent(caller)) {
@@ -136,10 +139,15 @@ impl<S: Subject> Node<S> {
                 Step::Refuse(AtServer::Unavailable),
                 Step::Refuse(AtServer::TooMany(45)),
                 Step::Refuse(AtServer::NotFound),
+                Step::Refuse(AtServer::Redirect),
             ]);
         }
         if left.network > 0 && world.is_answered() {
-            steps.extend([Step::LoseAnswer, Step::Deliver(Body::Truncated)]);
+            steps.extend([
+                Step::LoseAnswer,
+                Step::Deliver(Body::Truncated),
+                Step::Deliver(Body::Garbage),
+            ]);
         }
         if world.waits_until().is_some() {
             steps.push(Step::Clock(Clock::ToWait));
@@ -160,9 +168,14 @@ impl<S: Subject> Node<S> {
             steps.push(Step::ChangePassword);
             steps.extend(Login::ALL.map(Step::Replace));
         }
+        if left.stubborn > 0 {
+            steps.push(Step::Stubborn);
+        }
+        // These change nothing.
+        steps.extend([Step::AskForeign, Step::ReportAgain, Step::ReportForeign]);
     }
 
-    /// What comes of it; `None` if nothing can.
+    /// What comes of it.
     #[must_use]
     pub fn after(&self, step: Step) -> Self {
         let mut next = self.clone();
@@ -176,8 +189,9 @@ impl<S: Subject> Node<S> {
             | Step::Serve
             | Step::Deliver(Body::Intact)
             | Step::StrayArrives
-            | Step::AskForeign(_)
-            | Step::Stubborn
+            | Step::AskForeign
+            | Step::ReportAgain
+            | Step::ReportForeign
             | Step::Clock(Clock::ToWait) => {}
             Step::Answer(..) | Step::Leave(_) => left.leaves -= 1,
             Step::Deliver(_)
@@ -188,6 +202,7 @@ impl<S: Subject> Node<S> {
             Step::Clock(_) => left.clock -= 1,
             Step::RevokeAccess | Step::RevokeRefresh => left.revocations -= 1,
             Step::ChangePassword | Step::Replace(_) => left.credentials -= 1,
+            Step::Stubborn => left.stubborn -= 1,
         }
         next.violation = next.world.apply(step).err();
         next

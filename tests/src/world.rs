@@ -5,22 +5,27 @@
 //! random histories; it is deterministic, cheap to copy and cheap to tell from others.
 
 mod callers;
+mod clock;
 mod fingerprint;
 mod ghost;
+mod harmless;
 mod liveness;
+mod rules;
 mod step;
 mod subject;
+mod targets;
 mod violation;
 mod wire;
 
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::{Request, StatusCode, Uri};
-use simacan_auth::{Config, Credentials, Event, Machine, Provider, Status, Timestamp};
-use simacan_auth_emulator::{Detail, Emulator, Place, Settings, Times};
+use simacan_auth::{Config, Credentials, Event, ExchangeId, Machine, Provider, Status, Timestamp};
+use simacan_auth_emulator::{Emulator, Place, Times};
 
 pub use liveness::Settled;
+pub use rules::Rules;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
 pub use subject::{Out, Subject};
@@ -28,57 +33,16 @@ pub use violation::Violation;
 
 use callers::Caller;
 use ghost::{Ghost, Standing};
+use targets::Target;
 use wire::Wire;
 
 /// Where all histories begin.
 const START: u64 = 1_700_000_000_000;
-/// No clock is set out of this range, some 110 years.
-const FIRST: u64 = 1_550_000_000_000;
-const LAST: u64 = 4_900_000_000_000;
 const HOSTS: [&str; 2] = [
     "https://tracking.services.simacan.com/api/v1/realisation",
     "https://stubborn.services.simacan.com/api/v1/realisation",
 ];
 static TARGETS: LazyLock<[Uri; 2]> = LazyLock::new(|| HOSTS.map(Uri::from_static));
-
-/// What a world is like from its start on.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// How many callers there are. Those with an odd number use the second target.
-    pub callers: u16,
-    /// How the platform behaves.
-    pub settings: Settings,
-    /// How the machine is paced. The checks expect the default, but for the seed and `keep_alive`.
-    pub config: Config,
-    /// Look for secrets in all that is printed (I9). It costs more than all other checks together.
-    pub secrets: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        let settings = Settings::new()
-            .with_user(Login::Alice.user(), Login::Alice.password())
-            .with_user(Login::Bob.user(), Login::Bob.password())
-            .with_lock_out_after(None)
-            .with_ledger(Detail::Nothing);
-        Self {
-            callers: 3,
-            settings,
-            config: Config::default(),
-            secrets: false,
-        }
-    }
-}
-
-impl Rules {
-    /// The platform's with this life of access tokens, in seconds.
-    #[must_use]
-    pub fn with_access_token_life(mut self, seconds: u64) -> Self {
-        let life = Duration::from_secs(seconds);
-        self.settings = self.settings.with_access_token_life(life);
-        self
-    }
-}
 
 /// Everything there is, at one moment.
 #[derive(Debug)]
@@ -91,14 +55,18 @@ pub struct World<S = Machine> {
     wire: Option<Wire>,
     /// Those that it has given up on, still on their way.
     strays: Vec<Arc<Request<Vec<u8>>>>,
+    /// How many exchanges have begun, and the one that ended last.
+    begun: usize,
+    ended: Option<ExchangeId>,
     /// What the machine waits for, as it said last.
     wait: Option<u64>,
     ghost: Ghost,
-    secrets: bool,
+    /// All tokens that there ever were, if they are looked for (I9).
+    secrets: Option<Vec<Arc<str>>>,
     /// Set by a review of a 401 on an older generation: the step must start nothing (I5).
     is_stale: bool,
-    /// The target whose answer is being reviewed.
-    reviewed: Option<usize>,
+    /// The target whose 401 is being reviewed, and whether nothing was under way before.
+    reviewed: Option<(usize, bool)>,
 }
 
 impl World {
@@ -122,9 +90,11 @@ impl<S: Subject> World<S> {
             callers: (0..rules.callers).map(|_| Caller::default()).collect(),
             wire: None,
             strays: Vec::new(),
+            begun: 0,
+            ended: None,
             wait: None,
             ghost: Ghost::new(),
-            secrets: rules.secrets,
+            secrets: rules.secrets.then(Vec::new),
             is_stale: false,
             reviewed: None,
         }
@@ -146,7 +116,7 @@ impl<S: Subject> World<S> {
         self.reviewed = None;
         match step {
             Step::Ask(caller) => self.ask(caller)?,
-            Step::AskForeign(caller) => self.ask_foreign(caller)?,
+            Step::AskForeign => self.ask_foreign()?,
             Step::Answer(caller, answer) => self.answer(caller, answer)?,
             Step::Leave(caller) => self.leave(caller),
             Step::Serve => self.serve(),
@@ -156,6 +126,8 @@ impl<S: Subject> World<S> {
             Step::TimeOut => self.time_out(),
             Step::StrayArrives => self.stray_arrives(),
             Step::Refuse(how) => self.refuse(how),
+            Step::ReportAgain => self.report_again()?,
+            Step::ReportForeign => self.report_foreign()?,
             Step::Clock(clock) => self.set_clock(clock),
             Step::RevokeAccess => self.emulator.revoke_access_tokens(),
             Step::RevokeRefresh => self.emulator.revoke_refresh_tokens(),
@@ -193,10 +165,11 @@ impl<S: Subject> World<S> {
                             "a 401 on an older generation began an exchange",
                         );
                     }
-                    if self.secrets {
+                    if self.secrets.is_some() {
                         self.look_for_secrets(&format!("{:?}", request.headers()))?;
                     }
                     let carried = self.ghost.check_exchange(self.now, &request)?;
+                    self.begun += 1;
                     self.wire = Some(Wire::new(exchange, carried, request, self.now));
                 }
                 Out::Wait(until) => {
@@ -215,17 +188,24 @@ impl<S: Subject> World<S> {
     }
 
     fn hear(&mut self, event: &Event) -> Result<(), Violation> {
-        if self.secrets {
+        if self.secrets.is_some() {
             self.look_for_secrets(&format!("{event} {event:?}"))?;
         }
         match event {
-            Event::Unauthorized { .. } => {
+            Event::Unauthorized { generation } => {
                 self.ghost.stand(Standing::Condemned);
                 if self.is_stale {
                     return Violation::found(5, "a 401 on an older generation condemned the token");
                 }
-                if let Some(host) = self.reviewed {
-                    self.ghost.count_started(host)?;
+                if let Some((host, is_quiet)) = self.reviewed {
+                    let now = self.ghost.elapsed;
+                    let generation = is_quiet.then_some(*generation);
+                    self.ghost.targets[host].has_started(now, generation)?;
+                }
+            }
+            Event::TargetGuarded { .. } => {
+                if let Some((host, _)) = self.reviewed {
+                    self.ghost.targets[host].guard(self.ghost.elapsed);
                 }
             }
             // Section 4: usable again.
@@ -256,45 +236,25 @@ impl<S: Subject> World<S> {
         if matches!(step, Step::Deliver(_)) && self.ghost.is_good(self.now) {
             self.probe()?;
         }
-        if self.secrets {
+        if self.secrets.is_some() {
             self.look_for_secrets(&format!("{:?}", self.subject))?;
         }
         Ok(())
     }
 
     fn look_for_secrets(&self, text: &str) -> Result<(), Violation> {
-        let held = self.ghost.held.as_ref();
-        let access = held.map(|held| &*held.access);
-        let refresh = held.and_then(|held| held.refresh.as_deref());
-        // The end is a part that no two tokens share.
-        let tail = |token: &str| text.contains(&token[token.len() - 40..]);
-        if text.contains("pa55word") || access.is_some_and(tail) || refresh.is_some_and(tail) {
+        const LONG: usize = 40; // any part of a token, or more than its end
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let is_secret = |run: &str| {
+            let mut tokens = self.secrets.iter().flatten();
+            run.len() >= LONG
+                && tokens
+                    .any(|token| token.contains(run) || run.contains(&token[token.len() - LONG..]))
+        };
+        if text.contains("pa55word") || text.split(|c| !is_of_token(c)).any(is_secret) {
             return Violation::found(9, format!("a secret is in {text}"));
         }
         Ok(())
-    }
-
-    fn set_clock(&mut self, clock: Clock) {
-        // A token without a known expiry has none to come to.
-        let expiry = self.ghost.held.as_ref().map(|held| held.expires);
-        let expiry = expiry.filter(|&at| at < LAST).unwrap_or(self.now);
-        let until = match clock {
-            Clock::Back(seconds) => {
-                self.now = self
-                    .now
-                    .saturating_sub(u64::from(seconds) * 1000)
-                    .max(FIRST);
-                return self.ghost.look_at(self.now);
-            }
-            // Whoever waits at the end of the range is answered too.
-            Clock::ToWait => self.wait.unwrap_or(self.now),
-            Clock::NearExpiry => expiry.saturating_sub(10_000).min(LAST),
-            Clock::ToExpiry => expiry.min(LAST),
-            Clock::On(seconds) => LAST.min(self.now + u64::from(seconds) * 1000),
-        };
-        self.ghost.elapsed += until.saturating_sub(self.now);
-        self.now = until.max(self.now);
-        self.ghost.look_at(self.now);
     }
 
     fn replace(&mut self, login: Login) {
@@ -310,14 +270,11 @@ impl<S: Subject> World<S> {
         if is_other_user {
             ghost.held = None;
             ghost.door_open = false;
+            ghost.targets.iter_mut().for_each(Target::reset);
         }
         if let Some(wire) = &mut self.wire {
             wire.is_void |= is_other_user || wire.is_password();
         }
-    }
-
-    fn time(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.now)
     }
 
     /// A copy, to see what could happen.
@@ -330,9 +287,11 @@ impl<S: Subject> World<S> {
             callers: self.callers.iter().map(Caller::fork).collect(),
             wire: self.wire.clone(),
             strays: self.strays.clone(),
+            begun: self.begun,
+            ended: self.ended,
             wait: self.wait,
             ghost: self.ghost.clone(),
-            secrets: self.secrets,
+            secrets: self.secrets.clone(),
             is_stale: self.is_stale,
             reviewed: self.reviewed,
         }

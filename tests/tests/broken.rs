@@ -49,6 +49,7 @@ const QUIET: Budget = Budget {
     revocations: 0,
     credentials: 0,
     leaves: 0,
+    stubborn: 0,
 };
 
 fn is_caught(defect: Defect, invariant: u8, budget: Budget) {
@@ -197,9 +198,12 @@ const LOG_IN: [Step; 4] = [
 
 #[test]
 fn i8_a_machine_that_sends_its_token_abroad() {
-    let steps = LOG_IN.into_iter().chain([Step::AskForeign(0)]);
-    let found = violated_by(Defect::SendsTokenAbroad, Rules::default(), steps);
-    assert_eq!(found, Some(8));
+    is_caught(Defect::SendsTokenAbroad, 8, QUIET);
+}
+
+#[test]
+fn i4_a_machine_that_believes_any_report() {
+    is_caught(Defect::BelievesAnyReport, 4, QUIET);
 }
 
 #[test]
@@ -210,6 +214,28 @@ fn i9_a_machine_that_prints_what_it_sends() {
     };
     let found = violated_by(Defect::PrintsWhatItSends, rules, LOG_IN);
     assert_eq!(found, Some(9));
+}
+
+/// Not even when no check but this one knows the token any more.
+#[test]
+fn i9_a_machine_that_prints_what_is_spent() {
+    let rules = Rules {
+        secrets: true,
+        ..Rules::default()
+    };
+    let refresh = [
+        Step::RevokeAccess,
+        Step::Answer(0, AtTarget::Honest),
+        Step::Serve,
+        Step::Deliver(Body::Intact),
+        Step::Ask(0),
+        Step::Answer(0, AtTarget::Honest),
+        Step::Ask(0),
+    ];
+    let steps = || LOG_IN.into_iter().chain(refresh).chain(refresh);
+    let found = violated_by(Defect::PrintsWhatIsSpent, rules.clone(), steps());
+    assert_eq!(found, Some(9));
+    assert_eq!(violated_in(World::new(rules), steps()), None);
 }
 
 #[test]
@@ -229,9 +255,21 @@ fn i12_a_machine_that_denies_for_ever() {
     healthy.recover().expect("it goes on after the cool-down");
 }
 
-/// Caller 1 sends a request in every five seconds to the target that always answers 401.
 #[test]
 fn i15_a_machine_that_forgets_its_targets() {
+    is_caught(
+        Defect::ForgetsTargets,
+        15,
+        Budget {
+            stubborn: 1,
+            ..QUIET
+        },
+    );
+}
+
+/// Caller 1 sends a request in every five seconds to the target that always answers 401.
+#[test]
+fn i15_a_machine_that_forgets_its_targets_for_an_hour() {
     let request = [
         Step::Ask(1),
         Step::Answer(1, AtTarget::Honest),

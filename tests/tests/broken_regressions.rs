@@ -90,6 +90,22 @@ fn a_clock_set_back_during_a_backoff_lets_no_password_out_early() {
     }
 }
 
+/// The harness once looked for it for ever: there the clock stood still.
+#[test]
+fn i12_a_world_at_the_end_of_its_clock_recovers_too() {
+    let mut world = World::new(Rules::default());
+    live(
+        &mut world,
+        &[Step::Clock(Clock::On(u32::MAX)), Step::Ask(0)],
+    );
+    live(
+        &mut world,
+        &[Step::Refuse(AtServer::NotFound), Step::Ask(0)],
+    );
+    assert!(world.is_idle(0), "denied");
+    world.recover().expect("it goes on after the cool-down");
+}
+
 #[test]
 fn an_early_refresh_that_is_refused_costs_no_token_that_is_good() {
     let mut world = World::new(Rules::default());

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Cause, Clearance, ClientAuth, Config, Credentials, LoginOutcome, Machine, Output, Provider,
-    Refresh, RefreshOutcome, ResponseBody, Resumed, SavedSession, Session, SessionStore, Timestamp,
-    Verdict,
+    Cause, Clearance, ClientAuth, Config, Credentials, ExchangeId, LoginOutcome, Machine, Output,
+    Provider, Refresh, RefreshOutcome, ResponseBody, Resumed, SavedSession, Session, SessionStore,
+    Timestamp, Verdict,
 };
 use simacan_auth_file_store::FileStore;
 use simacan_auth_memory::Arena;
@@ -233,6 +233,53 @@ fn saved() {
     std::fs::remove_dir_all(place).expect("it is ours");
 }
 
+/// Sends what is due, and has it in flight.
+fn send(machine: &mut Machine) -> ExchangeId {
+    loop {
+        match machine.poll(NOW) {
+            Output::Event(_) => {}
+            Output::Store(op) => panic!("it has no store: {op:?}"),
+            Output::Wait(_) => panic!("nothing is due"),
+            Output::Transmit(transmit) => return transmit.exchange, // the request is dropped
+        }
+    }
+}
+
+/// Other credentials while an exchange is in flight: its answer is about what nobody has any more.
+fn superseded() {
+    for (user, is_refused) in [("u", false), ("u", true), ("v", false)] {
+        let mut machine = Machine::new(Provider::simacan(), credentials(0), Config::default());
+        let permit = machine.permit();
+        let waits = machine.log_in(NOW, permit);
+        assert!(matches!(waits, Clearance::Wait(_)));
+        let login = send(&mut machine);
+        machine.handle_credentials(NOW, Credentials::new(user, "PASSWORDTWO"));
+        // Kept, should it be refused.
+        assert_eq!((copies(PASSWORDS[0]), copies(PASSWORDS[1])), (1, 1));
+        machine.handle_response(NOW, login, tokens(0));
+        assert_gone(&[PASSWORDS[0], ACCESS[0], REFRESH[0]]);
+
+        // And an exchange of a session with tokens, which the next user does not get.
+        answer(&mut machine, tokens(1));
+        assert_eq!((copies(ACCESS[1]), copies(REFRESH[1])), (1, 1));
+        unauthorized(&mut machine);
+        let mut exchange = send(&mut machine);
+        if is_refused {
+            let refused = status(StatusCode::UNAUTHORIZED, b"");
+            machine.handle_response(NOW, exchange, refused);
+            exchange = send(&mut machine);
+            machine.handle_credentials(NOW, Credentials::new("u", "PASSWORDNEW"));
+        }
+        machine.handle_credentials(NOW, Credentials::new("w", "PASSWORDONE"));
+        assert_gone(&["PASSWORDNEW", ACCESS[1], REFRESH[1]]);
+        assert_eq!(copies(PASSWORDS[1]), usize::from(is_refused)); // it is on its way
+        machine.handle_response(NOW, exchange, tokens(2));
+        assert_gone(&[PASSWORDS[1], ACCESS[2], REFRESH[2]]);
+        drop(machine);
+        assert_gone(&PASSWORDS);
+    }
+}
+
 /// Read in pieces, as a driver reads it, and larger than the room that there is at first.
 fn bodies() {
     let mut body = ResponseBody::new();
@@ -247,6 +294,11 @@ fn bodies() {
 
 /// I3, I9.
 fn main() {
+    // A backtrace would take more memory than there is, and then wait for its own lock for ever.
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("{panic}");
+        std::process::exit(101);
+    }));
     // The arena is no blind witness.
     let seen = String::from_utf8(vec![b'Z'; 20]).expect("it is ASCII");
     drop(seen);
@@ -260,6 +312,7 @@ fn main() {
         typestate(provider.build().expect("it is well formed"), true);
     }
     machine();
+    superseded();
     bodies();
     saved();
     println!("no copy of a dropped password or token is left in memory");

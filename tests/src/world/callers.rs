@@ -151,7 +151,7 @@ impl<S: Subject> World<S> {
                 if is_over && self.subject.machine().status() != Status::Rejected {
                     return Violation::found(10, format!("a session that goes on says: {denied}"));
                 }
-                if self.secrets {
+                if self.secrets.is_some() {
                     self.look_for_secrets(&format!("{denied} {denied:?}"))?;
                 }
                 Ok(())
@@ -190,25 +190,6 @@ impl<S: Subject> World<S> {
         }
     }
 
-    pub(super) fn ask_foreign(&mut self, index: u16) -> Result<(), Violation> {
-        const FOREIGN: [&str; 4] = [
-            "http://tracking.services.simacan.com/",
-            "https://tracking.services.simacan.com.example/",
-            "https://tracking-stg.services.simacan.com/",
-            "https://tracking.services.simacan.com:8443/",
-        ];
-        let uri = FOREIGN[usize::from(index) % FOREIGN.len()];
-        let mut request = Request::new(());
-        *request.uri_mut() = http::Uri::from_static(uri);
-        let permit = self.subject.machine().permit();
-        let now = Timestamp::from_millis(self.now);
-        let clearance = self.subject.authorize(now, permit, &mut request);
-        if matches!(clearance, Clearance::Foreign(_)) && request.headers().is_empty() {
-            return Ok(());
-        }
-        Violation::found(8, format!("{clearance:?} for {uri}"))
-    }
-
     pub(super) fn answer(&mut self, index: u16, answer: AtTarget) -> Result<(), Violation> {
         let (index, host) = (usize::from(index), usize::from(index % 2));
         let time = self.time();
@@ -237,7 +218,9 @@ impl<S: Subject> World<S> {
         let generation = ticket.generation();
         let current = self.subject.machine().generation();
         if status == StatusCode::UNAUTHORIZED {
-            self.reviewed = Some(host);
+            // Otherwise it may join what is under way.
+            let is_quiet = self.wire.is_none() && self.wait.is_none();
+            self.reviewed = Some((host, is_quiet));
             self.is_stale = generation < current;
             if generation == current
                 && let Some(held) = &mut self.ghost.held
@@ -246,6 +229,8 @@ impl<S: Subject> World<S> {
             {
                 held.standing = Standing::Unsure;
             }
+        } else {
+            self.ghost.targets[host].reset();
         }
         let verdict = self
             .subject

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use http::Request;
 
 use super::step::Login;
+use super::targets::Target;
 use super::violation::Violation;
 
-const HOUR: u64 = 3_600_000;
+pub(super) const HOUR: u64 = 3_600_000;
 
 /// The expiry of a token whose server did not say.
 pub(super) const NEVER: u64 = u64::MAX;
@@ -29,8 +30,7 @@ pub(super) struct Ghost {
     pub(super) elapsed: u64,
     /// When passwords left in the last hour (I13).
     passwords: VecDeque<u64>,
-    /// When the 401s of each target started refreshes in the last hour (I15).
-    started: [VecDeque<u64>; 2],
+    pub(super) targets: [Target; 2],
 }
 
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl Ghost {
             refused: 0,
             elapsed: 0,
             passwords: VecDeque::new(),
-            started: Default::default(),
+            targets: Default::default(),
         }
     }
 
@@ -212,26 +212,7 @@ impl Ghost {
         Ok(())
     }
 
-    /// A 401 of this target has started a refresh. Twice the limit of a window: any hour touches two.
-    pub(super) fn count_started(&mut self, host: usize) -> Result<(), Violation> {
-        let now = self.elapsed;
-        let started = &mut self.started[host];
-        while started.front().is_some_and(|at| now - *at >= HOUR) {
-            started.pop_front();
-        }
-        started.push_back(now);
-        if started.len() > 120 {
-            let n = started.len();
-            return Violation::found(
-                15,
-                format!("target {host} started {n} refreshes in an hour"),
-            );
-        }
-        Ok(())
-    }
-
-    /// All that a later check depends on, but for the times of `started`: a history that a model
-    /// checker reaches is too short for I15 to depend on them.
+    /// All that a later check depends on.
     pub(super) fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.door_open, self.login, self.refused).hash(&mut hasher);
         for at in &self.passwords {
@@ -241,6 +222,9 @@ impl Ghost {
         if let Some(held) = &self.held {
             (held.made, held.received, held.expires, held.standing).hash(&mut hasher);
             (held.refresh.is_some(), held.has_ended, held.was_condemned).hash(&mut hasher);
+        }
+        for target in &self.targets {
+            target.fingerprint(self.elapsed, hasher);
         }
     }
 }

@@ -10,13 +10,23 @@ use super::step::{Body, Clock, Step};
 use super::violation::Violation;
 use super::{Subject, World};
 
-/// The worlds that are known to settle, by number: those that a search has met do not settle again.
+/// The worlds that are known to settle by each schedule, by number: those that a search has met do not
+/// settle again.
 #[derive(Debug, Default)]
-pub struct Settled(Mutex<HashSet<u64>>);
+pub struct Settled([Mutex<HashSet<u64>>; 2]);
+
+/// Who acts first when several could.
+#[derive(Clone, Copy)]
+enum Schedule {
+    /// Those who were woken, the first one first; then the network.
+    Callers,
+    /// The network; then those who were woken, the last one first.
+    Network,
+}
 
 impl<S: Subject> World<S> {
     /// From here on network, servers and driver keep their promises: lets them, in a copy, until nobody
-    /// waits any more.
+    /// waits any more, by two schedules.
     pub fn settle(&self) -> Result<(), Violation> {
         self.settle_or_meet(None)
     }
@@ -40,7 +50,9 @@ impl<S: Subject> World<S> {
             } else if world.is_idle(0) || world.is_woken(0) {
                 world.apply(Step::Ask(0))?;
                 if world.is_idle(0) {
-                    world.apply(Step::Clock(Clock::On(30)))?; // denied
+                    // Denied. At the end of the range time goes on, too.
+                    world.pass_to(world.now + 30_000);
+                    world.drain()?;
                 }
             } else if world.wait.is_some() {
                 world.apply(Step::Clock(Clock::ToWait))?;
@@ -53,6 +65,18 @@ impl<S: Subject> World<S> {
 
     /// As [`settle`](Self::settle), or until it meets a world that is known to.
     pub fn settle_or_meet(&self, settled: Option<&Settled>) -> Result<(), Violation> {
+        for schedule in [Schedule::Callers, Schedule::Network] {
+            let settled = settled.map(|Settled(settled)| &settled[schedule as usize]);
+            self.settle_by(schedule, settled)?;
+        }
+        Ok(())
+    }
+
+    fn settle_by(
+        &self,
+        schedule: Schedule,
+        settled: Option<&Mutex<HashSet<u64>>>,
+    ) -> Result<(), Violation> {
         let callers = 0..u16::try_from(self.callers.len()).unwrap_or(u16::MAX);
         if !callers.clone().any(|caller| self.is_waiting(caller)) {
             return Ok(());
@@ -70,7 +94,7 @@ impl<S: Subject> World<S> {
         };
         for _ in 0..most {
             let is_over = !callers.clone().any(|caller| world.is_waiting(caller));
-            if let Some(Settled(settled)) = settled {
+            if let Some(settled) = settled {
                 let mut hasher = DefaultHasher::new();
                 world.fingerprint(&mut hasher, &[]);
                 let digest = hasher.finish();
@@ -83,16 +107,19 @@ impl<S: Subject> World<S> {
             } else if is_over {
                 return Ok(());
             }
-            let woken = callers.clone().find(|caller| world.is_woken(*caller));
-            let step = if let Some(caller) = woken {
-                Step::Ask(caller)
-            } else if world.is_asked() {
-                Step::Serve
+            let mut woken = callers.clone().filter(|caller| world.is_woken(*caller));
+            let mut network = None;
+            if world.is_asked() {
+                network = Some(Step::Serve);
             } else if world.is_answered() {
-                Step::Deliver(Body::Intact)
-            } else if world.wait.is_some() {
-                Step::Clock(Clock::ToWait)
-            } else {
+                network = Some(Step::Deliver(Body::Intact));
+            }
+            let step = match schedule {
+                Schedule::Callers => woken.next().map(Step::Ask).or(network),
+                Schedule::Network => network.or(woken.next_back().map(Step::Ask)),
+            };
+            let step = step.or(world.wait.map(|_| Step::Clock(Clock::ToWait)));
+            let Some(step) = step else {
                 let history = printed(&history);
                 return Violation::found(6, format!("nobody will ever wake who waits{history}"));
             };

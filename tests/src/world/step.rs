@@ -26,8 +26,8 @@ fn any_seconds(bytes: &mut Unstructured<'_>) -> arbitrary::Result<u32> {
 pub enum Step {
     /// A caller asks for a token: an idle one for a new request, one that was woken again.
     Ask(#[arbitrary(with = any_caller)] u16),
-    /// An idle caller wants to send its token where it may not go.
-    AskForeign(#[arbitrary(with = any_caller)] u16),
+    /// Someone wants to send the token where it may not go.
+    AskForeign,
     /// A caller's target has answered, or not.
     Answer(#[arbitrary(with = any_caller)] u16, AtTarget),
     /// A caller goes away, whatever it was waiting for.
@@ -46,6 +46,10 @@ pub enum Step {
     StrayArrives,
     /// The auth server answers without handling the request.
     Refuse(AtServer),
+    /// The driver reports once more on the exchange that ended last.
+    ReportAgain,
+    /// The driver reports on an exchange of another machine, with the number of the last one here.
+    ReportForeign,
     /// Time goes by, or the clock is set.
     Clock(Clock),
     /// The platform ends all access tokens early.
@@ -148,7 +152,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ask(caller) => write!(f, "caller {caller} asks for a token"),
-            Self::AskForeign(caller) => write!(f, "caller {caller} asks for a foreign target"),
+            Self::AskForeign => f.write_str("someone asks for foreign targets"),
             Self::Answer(caller, AtTarget::Honest) => {
                 write!(f, "the target answers caller {caller}")
             }
@@ -173,6 +177,8 @@ impl fmt::Display for Step {
             }
             Self::Refuse(AtServer::NotFound) => f.write_str("the auth server answers 404"),
             Self::Refuse(AtServer::Redirect) => f.write_str("the auth server redirects"),
+            Self::ReportAgain => f.write_str("the driver reports again on what has ended"),
+            Self::ReportForeign => f.write_str("the driver reports on another machine's exchange"),
             Self::Clock(Clock::ToWait) => f.write_str("time goes by until the machine wants it"),
             Self::Clock(Clock::NearExpiry) => {
                 f.write_str("time goes by until 10 s before the token expires")

@@ -94,6 +94,10 @@ impl<S: Subject> World<S> {
         };
         let serial =
             member(&response, "access_token").and_then(|access| self.emulator.serial_of(&access));
+        if let Some(secrets) = &mut self.secrets {
+            let names = ["access_token", "refresh_token"];
+            secrets.extend(names.iter().filter_map(|name| member(&response, name)));
+        }
         wire.answer = Some(Arc::new(Answer {
             made: serial.map(|serial| (serial, now)),
             response,
@@ -107,6 +111,7 @@ impl<S: Subject> World<S> {
         let Some(answer) = wire.answer else {
             return;
         };
+        self.ended = Some(wire.exchange);
         let mut response = answer.response.clone();
         match how {
             Body::Intact => {}
@@ -152,6 +157,7 @@ impl<S: Subject> World<S> {
     /// No answer comes, and the driver says so.
     pub(super) fn lose(&mut self, is_answer: bool) {
         if let Some(wire) = self.wire.take_if(|wire| wire.answer.is_some() == is_answer) {
+            self.ended = Some(wire.exchange);
             let failure = TransportFailure::abandoned();
             let now = Timestamp::from_millis(self.now);
             self.subject.handle_failure(now, wire.exchange, failure);
@@ -160,6 +166,7 @@ impl<S: Subject> World<S> {
 
     pub(super) fn time_out(&mut self) {
         if let Some(wire) = self.wire.take_if(|wire| wire.answer.is_none()) {
+            self.ended = Some(wire.exchange);
             self.strays.push(wire.request);
             let now = Timestamp::from_millis(self.now);
             self.subject
@@ -180,6 +187,7 @@ impl<S: Subject> World<S> {
         let Some(wire) = self.wire.take_if(|wire| wire.answer.is_none()) else {
             return;
         };
+        self.ended = Some(wire.exchange);
         let mut response = Response::new(Vec::new());
         *response.status_mut() = match how {
             AtServer::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
