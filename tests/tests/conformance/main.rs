@@ -41,9 +41,11 @@ macro_rules! on_both_runtimes {
 }
 
 mod agents;
+mod auth_redirects;
 mod bodies;
 mod cancellation;
 mod connections;
+mod detours;
 mod early;
 mod errors;
 mod herd;

@@ -268,13 +268,19 @@ pub(crate) async fn send(
     Ok(answer)
 }
 
-impl<F: Flavour> Subject for Reqwest<F> {
-    fn build(plan: Plan) -> Self {
+impl<F: Flavour> Reqwest<F> {
+    pub(crate) fn of(client: simacan_auth_reqwest::Client) -> Self {
         Self {
-            client: reqwest_client(plan),
+            client,
             runtime: Arc::new(F::runtime()),
             flavour: PhantomData,
         }
+    }
+}
+
+impl<F: Flavour> Subject for Reqwest<F> {
+    fn build(plan: Plan) -> Self {
+        Self::of(reqwest_client(plan))
     }
 
     fn send_all(&self, requests: Vec<Request<Bytes>>) -> Vec<Outcome> {
