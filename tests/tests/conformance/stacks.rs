@@ -29,7 +29,7 @@ on_both_runtimes! {
 
 /// Counts what passes below it.
 #[derive(Clone, Default)]
-struct Below(Arc<AtomicU32>);
+pub(crate) struct Below(Arc<AtomicU32>);
 
 #[async_trait::async_trait]
 impl Middleware for Below {
@@ -44,7 +44,7 @@ impl Middleware for Below {
     }
 }
 
-fn chain(client: &Client, below: &Below) -> ClientWithMiddleware {
+pub(crate) fn chain(client: &Client, below: &Below) -> ClientWithMiddleware {
     let end = reqwest::Client::builder().tls_certs_only([]).no_proxy();
     ClientBuilder::new(end.build().expect("a client"))
         .with(client.clone())
@@ -93,7 +93,7 @@ fn i8_a_chain_takes_the_token_nowhere_else<F: Flavour>() {
 }
 
 /// One request through a service that is made ready first, as each has to be.
-async fn call<S, B>(
+pub(crate) async fn call<S, B>(
     service: &mut S,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Bytes>, S::Error>
