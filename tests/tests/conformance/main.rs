@@ -45,6 +45,7 @@ mod auth_redirects;
 mod bodies;
 mod cancellation;
 mod connections;
+mod crowd;
 mod detours;
 mod early;
 mod errors;

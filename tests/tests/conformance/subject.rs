@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Barrier};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use simacan_auth::{
 use tokio::runtime::{self, Runtime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use crate::crowd;
 use crate::world::{PATIENCE, assert_holds_no_secret};
 
 /// What a client is built from.
@@ -138,33 +139,7 @@ impl Subject for Ureq {
     }
 
     fn send_all(&self, requests: Vec<Request<Bytes>>) -> Vec<Outcome> {
-        let barrier = Barrier::new(requests.len());
-        thread::scope(|scope| {
-            let threads: Vec<_> = requests
-                .into_iter()
-                .map(|request| {
-                    let spawned =
-                        thread::Builder::new()
-                            .stack_size(512 << 10)
-                            .spawn_scoped(scope, || {
-                                barrier.wait();
-                                // `&[u8]`, since ureq does not take `Bytes`.
-                                let (parts, body) = request.into_parts();
-                                let request = Request::from_parts(parts, &body[..]);
-                                let (parts, mut body) = self.0.send(request)?.into_parts();
-                                match body.read_to_vec() {
-                                    Ok(body) => Ok(Response::from_parts(parts, body.into())),
-                                    Err(error) => Err(Trouble::Request(error.to_string())),
-                                }
-                            });
-                    spawned.expect("a thread")
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|t| t.join().expect("no panic"))
-                .collect()
-        })
+        crowd::threads(requests, |request| Ok(self.0.send(request)?))
     }
 
     fn log_in(&self) -> Result<Status, Trouble> {
@@ -257,7 +232,11 @@ pub(crate) async fn send(
     request: Request<Bytes>,
 ) -> Outcome {
     let request = reqwest::Request::try_from(request).expect("an absolute URI");
-    let mut response = client.execute(request).await?;
+    read(client.execute(request).await?).await
+}
+
+/// To its end.
+pub(crate) async fn read(mut response: reqwest::Response) -> Outcome {
     let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = response.status();
     *answer.headers_mut() = std::mem::take(response.headers_mut());
@@ -284,19 +263,9 @@ impl<F: Flavour> Subject for Reqwest<F> {
     }
 
     fn send_all(&self, requests: Vec<Request<Bytes>>) -> Vec<Outcome> {
-        self.runtime.block_on(async {
-            let tasks: Vec<_> = requests
-                .into_iter()
-                .map(|request| {
-                    let client = self.client.clone();
-                    tokio::spawn(async move { send(&client, request).await })
-                })
-                .collect();
-            let mut outcomes = Vec::with_capacity(tasks.len());
-            for task in tasks {
-                outcomes.push(task.await.expect("no panic"));
-            }
-            outcomes
+        crowd::tasks(&self.runtime, requests, |request| {
+            let client = self.client.clone();
+            async move { send(&client, request).await }
         })
     }
 
