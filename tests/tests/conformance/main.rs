@@ -48,6 +48,7 @@ mod connections;
 mod crowd;
 mod detours;
 mod early;
+mod environments;
 mod errors;
 mod herd;
 mod mishaps;

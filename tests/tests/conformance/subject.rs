@@ -25,6 +25,7 @@ pub(crate) struct Plan {
     pub(crate) exchange_timeout: Duration,
     /// The one root that TLS trusts.
     pub(crate) root: Option<Vec<u8>>,
+    pub(crate) proxy: Option<String>,
     pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
@@ -119,8 +120,9 @@ impl Ureq {
             .map(|root| Certificate::from_der(&root).to_owned());
         let roots = root.into_iter().collect::<Vec<_>>();
         let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots)));
+        let proxy = plan.proxy;
         let agent = ureq::Agent::config_builder()
-            .proxy(None)
+            .proxy(proxy.map(|proxy| ureq::Proxy::new(&proxy).expect("a proxy")))
             .timeout_global(Some(PATIENCE))
             .tls_config(tls.build())
             .build();
@@ -219,7 +221,11 @@ pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
             let root = root.map(|root| reqwest::Certificate::from_der(root).expect("DER"));
             // No others: to load the system's takes longer than most cases do.
             let builder = reqwest::Client::builder().tls_certs_only(root);
-            builder.no_proxy().timeout(PATIENCE)
+            let builder = builder.no_proxy().timeout(PATIENCE);
+            match plan.proxy.as_deref().map(reqwest::Proxy::all) {
+                Some(proxy) => builder.proxy(proxy.expect("a proxy")),
+                None => builder,
+            }
         })
         .config(plan.config)
         .exchange_timeout(plan.exchange_timeout)
