@@ -77,8 +77,10 @@ fn ways(client: &Client) -> [Box<dyn Fn(Request<Bytes>) -> Sending>; 3] {
     ]
 }
 
-/// What callers may find, and what it costs in passwords and refreshes, whoever is dropped.
-const SITUATIONS: [(Option<fn(&World)>, u64, u64); 4] = [
+/// What callers may find once logged in, and what it costs in passwords and refreshes, whoever is dropped.
+type Situation = (Option<fn(&World)>, u64, u64);
+
+const SITUATIONS: [Situation; 4] = [
     (None, 1, 0),
     (Some(World::revoke), 0, 1),
     (Some(|world| world.skip(REFRESH_IS_DUE)), 0, 1),

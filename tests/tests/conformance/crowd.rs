@@ -55,9 +55,9 @@ pub(crate) fn tasks<F: Future<Output = Outcome> + Send + 'static>(
     runtime.block_on(async {
         let began = Instant::now();
         let spawn = |request| {
-            let sent = send(request);
+            let answer = send(request);
             tokio::spawn(async move {
-                let mut response = sent.await?;
+                let mut response = answer.await?;
                 response.extensions_mut().insert(Took(began.elapsed()));
                 Ok(response)
             })

@@ -52,6 +52,7 @@ mod environments;
 mod errors;
 mod herd;
 mod mishaps;
+mod once;
 mod origins;
 mod outage;
 mod panics;
