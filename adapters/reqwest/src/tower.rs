@@ -21,7 +21,8 @@ impl Client {
     /// token. A 401 is delivered; it has ended the token, so the next request has a new one.
     ///
     /// The service gets absolute URIs (of tonic's clients, those that were made `with_origin`). What it
-    /// does with redirects is its own affair; hyper and tonic follow none.
+    /// does with redirects is its own affair; hyper and tonic follow none. A layer that follows them goes
+    /// above this one, which then checks each hop; below it, nobody does.
     ///
     /// ```
     /// # use simacan_auth_reqwest::{Client, Credentials, Provider};
@@ -38,7 +39,7 @@ impl Client {
     }
 
     /// As [`layer`](Self::layer), and after a 401 the request is sent once more with a newer token. For
-    /// bodies that are cheap to clone.
+    /// bodies that are cheap to clone. The body of the 401 is not read, which may cost its connection.
     pub fn replaying_layer<B: Clone>(&self) -> AuthorizeLayer<B> {
         AuthorizeLayer {
             driver: self.driver.clone(),

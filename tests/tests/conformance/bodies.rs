@@ -1,17 +1,15 @@
 //! What is sent, and sent again after a 401.
 
 use std::fs::File;
-use std::io::{Cursor, Seek, Write};
+use std::io::{Seek, Write};
 use std::sync::Arc;
 
-use ::ureq::unversioned::multipart::Form;
 use bytes::Bytes;
-use futures_util::stream;
 use http::{Request, StatusCode};
 use simacan_auth_emulator::What;
 use simacan_auth_ureq::Body;
 
-use crate::subject::{CurrentThread, Flavour, MultiThread, Reqwest, Subject, Trouble, Ureq};
+use crate::subject::{MultiThread, Reqwest, Subject, Ureq};
 use crate::world::{World, assert_accepted, assert_status, get};
 
 conformance! {
@@ -22,7 +20,7 @@ conformance! {
 }
 
 /// The lengths of the bodies of the target requests, with their statuses.
-fn sent(world: &World) -> Vec<(u64, u16)> {
+pub(crate) fn sent(world: &World) -> Vec<(u64, u16)> {
     let sent = world
         .entries()
         .into_iter()
@@ -92,56 +90,6 @@ fn i7_a_body_that_waits_for_a_100_is_sent_again<S: Subject>() {
     world.assert_exchanges(0, 1);
 }
 
-/// A form of parts is a stream to both clients, even if it is all in memory.
-#[test]
-fn ureq_delivers_the_401_to_a_multipart_form() {
-    let world = World::new();
-    let Ureq(client) = world.logged_in();
-    let send = || {
-        let form = Form::new().text("vehicle", "NL-1").text("x", "5.387");
-        let request = Request::post(world.uri("/x")).body(form).unwrap();
-        client.send_once(request).unwrap().status()
-    };
-    assert_eq!(send(), StatusCode::NO_CONTENT);
-    world.revoke();
-    assert_eq!(send(), StatusCode::UNAUTHORIZED);
-    assert_eq!(send(), StatusCode::NO_CONTENT);
-    world.assert_exchanges(0, 1);
-    assert_is_multipart(&world);
-}
-
-#[test]
-fn reqwest_delivers_the_401_to_a_multipart_form() {
-    let world = World::new();
-    let subject: Reqwest<MultiThread> = world.logged_in();
-    let send = || {
-        let form = ::reqwest::multipart::Form::new()
-            .text("vehicle", "NL-1")
-            .text("x", "5.387");
-        let request = subject.client.post(world.uri("/x")).multipart(form);
-        let sent = subject.runtime.block_on(subject.client.send(request));
-        sent.unwrap().status()
-    };
-    assert_eq!(send(), StatusCode::NO_CONTENT);
-    world.revoke();
-    assert_eq!(send(), StatusCode::UNAUTHORIZED);
-    assert_eq!(send(), StatusCode::NO_CONTENT);
-    world.assert_exchanges(0, 1);
-    assert_is_multipart(&world);
-}
-
-fn assert_is_multipart(world: &World) {
-    world.emulate(|emulator| {
-        let bodies = emulator.ledger().accepted_bodies();
-        assert_eq!(bodies.len(), 2);
-        for body in bodies {
-            let text = String::from_utf8_lossy(body);
-            assert!(text.contains("name=\"vehicle\"\r\n"), "{text}");
-            assert!(text.contains("\r\n\r\n5.387\r\n--"), "{text}");
-        }
-    });
-}
-
 const LARGE: usize = 50 << 20;
 
 fn large<S: Subject>() {
@@ -197,15 +145,7 @@ fn ureq_sends_each_kind_of_body_again() {
 fn ureq_sends_a_file_again() {
     let world = World::new();
     let subject: Ureq = world.logged_in();
-    let path = std::env::temp_dir().join(format!("conformance-{}", std::process::id()));
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&path)
-        .unwrap();
-    std::fs::remove_file(&path).unwrap();
+    let mut file = temporary_file("blocking");
     let content: Vec<u8> = (0..200_000u32).flat_map(u32::to_le_bytes).collect();
     file.write_all(&content).unwrap();
     assert!(file.stream_position().unwrap() > 0);
@@ -218,65 +158,14 @@ fn ureq_sends_a_file_again() {
     world.emulate(|e| assert_eq!(e.ledger().accepted_bodies(), [content]));
 }
 
-/// The 401 is delivered; the next request brings a new token, once.
-#[test]
-fn ureq_delivers_the_401_to_a_body_that_is_sent_once() {
-    let world = World::new();
-    let subject: Ureq = world.logged_in();
-    let send_once = |status: StatusCode| {
-        let mut reader = Cursor::new(b"read once".to_vec());
-        let body = ::ureq::SendBody::from_reader(&mut reader);
-        let request = Request::post(world.uri("/once")).body(body).unwrap();
-        assert_eq!(subject.0.send_once(request).unwrap().status(), status);
-    };
-    send_once(StatusCode::NO_CONTENT);
-    world.revoke();
-    send_once(StatusCode::UNAUTHORIZED);
-    send_once(StatusCode::NO_CONTENT);
-    world.assert_exchanges(0, 1);
-    world.revoke();
-    send_once(StatusCode::UNAUTHORIZED);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 2);
-    // All that were sent with the new token were sent once.
-    let unauthorized = sent(&world)
-        .into_iter()
-        .filter(|(_, status)| *status == 401);
-    assert_eq!(unauthorized.count(), 2);
-}
-
-fn reqwest_delivers<F: Flavour>() {
-    let world = World::new();
-    let subject: Reqwest<F> = world.logged_in();
-    let send_once = |status: StatusCode| {
-        let chunks = ["read ", "once"].map(Ok::<_, std::io::Error>);
-        let body = ::reqwest::Body::wrap_stream(stream::iter(chunks));
-        let request = subject.client.post(world.uri("/once")).body(body);
-        let response = subject
-            .runtime
-            .block_on(subject.client.send(request))
-            .unwrap();
-        assert_eq!(response.status(), status);
-    };
-    send_once(StatusCode::NO_CONTENT);
-    world.revoke();
-    send_once(StatusCode::UNAUTHORIZED);
-    send_once(StatusCode::NO_CONTENT);
-    world.assert_exchanges(0, 1);
-    world.revoke();
-    send_once(StatusCode::UNAUTHORIZED);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 2);
-    let unauthorized = sent(&world)
-        .into_iter()
-        .filter(|(_, status)| *status == 401);
-    assert_eq!(unauthorized.count(), 2);
-}
-
-#[test]
-fn reqwest_delivers_the_401_to_a_stream() {
-    reqwest_delivers::<MultiThread>();
-    reqwest_delivers::<CurrentThread>();
+/// Without a name by the time that it is given.
+pub(crate) fn temporary_file(name: &str) -> File {
+    let path = std::env::temp_dir().join(format!("conformance-{name}-{}", std::process::id()));
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(true);
+    let file = options.open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    file
 }
 
 #[test]
@@ -294,21 +183,4 @@ fn reqwest_sends_json_and_forms_again() {
         world.emulate(|e| assert_eq!(e.ledger().accepted_bodies(), [body.as_bytes()]));
         world.assert_exchanges(0, 1);
     }
-}
-
-/// What fails on its way is the request's matter, and says nothing about the token.
-#[test]
-fn a_stream_that_fails_is_an_error_of_its_request() {
-    let world = World::new();
-    let subject: Reqwest<MultiThread> = world.logged_in();
-    let chunks = [Ok("start"), Err(std::io::Error::other("no more"))];
-    let body = ::reqwest::Body::wrap_stream(stream::iter(chunks));
-    let request = subject.client.post(world.uri("/x")).body(body);
-    let error = subject
-        .runtime
-        .block_on(subject.client.send(request))
-        .unwrap_err();
-    assert!(matches!(Trouble::from(error), Trouble::Request(_)));
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 0);
 }

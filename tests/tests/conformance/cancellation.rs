@@ -1,19 +1,30 @@
 //! Futures that are dropped: nothing is lost but what nobody waits for.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client as Hyper;
+use hyper_util::rt::TokioExecutor;
 use simacan_auth::Status;
 use simacan_auth_emulator::{Emulator, Endpoint, Fault};
+use simacan_auth_reqwest::Client;
+use tower_layer::Layer as _;
 
+use crate::stacks::{Below, call, chain};
 use crate::subject::{Flavour, MultiThread, Reqwest, Subject, reqwest_client, send};
-use crate::world::{Gate, PATIENCE, World, assert_accepted, assert_status, eventually};
+use crate::world::{
+    Gate, PATIENCE, REFRESH_IS_DUE, World, assert_accepted, assert_status, eventually,
+};
 
 on_both_runtimes! {
-    i14_the_first_caller_is_dropped_at_any_await_point,
+    i14_the_first_caller_is_dropped_at_each_await_point,
+    i14_all_callers_are_dropped_at_each_await_point,
     i14_the_first_caller_is_dropped_while_the_server_answers,
     i14_all_callers_are_dropped_while_the_server_answers,
     what_follows_a_refused_refresh_is_not_left_to_a_caller_who_is_gone,
@@ -38,23 +49,89 @@ pub(crate) async fn poll_at_most<F: Future>(n: usize, future: F) -> Option<F::Ou
     .await
 }
 
-fn i14_the_first_caller_is_dropped_at_any_await_point<F: Flavour>() {
-    for polls in 1..12 {
-        let world = World::new();
-        let subject: Reqwest<F> = world.logged_in();
-        world.revoke();
-        let first = send(&subject.client, world.post("/first", "first"));
-        drop(subject.runtime.block_on(poll_at_most(polls, first)));
-        assert_accepted(&subject.send_all(world.crowd(10)));
-        world.assert_exchanges(0, 1);
-        // And without a token.
-        let world = World::new();
-        let subject: Reqwest<F> = world.subject();
-        let first = send(&subject.client, world.post("/first", "first"));
-        drop(subject.runtime.block_on(poll_at_most(polls, first)));
-        assert_accepted(&subject.send_all(world.crowd(10)));
-        world.assert_exchanges(1, 0);
+type Sending = Pin<Box<dyn Future<Output = StatusCode> + Send>>;
+
+/// All ways to send a request with a client.
+fn ways(client: &Client) -> [Box<dyn Fn(Request<Bytes>) -> Sending>; 3] {
+    let chain = chain(client, &Below::default());
+    let hyper = Hyper::builder(TokioExecutor::new()).build_http();
+    let service = client.replaying_layer().layer(hyper);
+    let client = client.clone();
+    [
+        Box::new(move |request| {
+            let client = client.clone();
+            Box::pin(async move { send(&client, request).await.expect("an answer").status() })
+        }),
+        Box::new(move |request| {
+            let chain = chain.clone();
+            let request = request.try_into().expect("an absolute URI");
+            Box::pin(async move { chain.execute(request).await.expect("an answer").status() })
+        }),
+        Box::new(move |request| {
+            let mut service = service.clone();
+            Box::pin(async move {
+                let answer = call(&mut service, request.map(Full::new)).await;
+                answer.expect("an answer").status()
+            })
+        }),
+    ]
+}
+
+/// What callers may find once logged in, and what it costs in passwords and refreshes, whoever is dropped.
+type Situation = (Option<fn(&World)>, u64, u64);
+
+const SITUATIONS: [Situation; 4] = [
+    (None, 1, 0),
+    (Some(World::revoke), 0, 1),
+    (Some(|world| world.skip(REFRESH_IS_DUE)), 0, 1),
+    (
+        Some(|world| {
+            world.revoke();
+            world.emulate(Emulator::revoke_refresh_tokens);
+        }),
+        1,
+        1,
+    ),
+];
+
+/// So many callers are polled so many times and dropped together; for each number of times, until it is enough
+/// for their answers. Others are served as if nothing had been.
+fn dropped_at_each_await_point<F: Flavour>(callers: usize) {
+    for (way, (find, passwords, refreshes)) in
+        (0..3).flat_map(|way| SITUATIONS.map(|situation| (way, situation)))
+    {
+        for polls in 1.. {
+            let world = World::new();
+            let subject: Reqwest<F> = world.subject();
+            if let Some(find) = find {
+                subject.log_in().expect("logged in");
+                world.forget();
+                find(&world);
+            }
+            let send = &ways(&subject.client)[way];
+            let dropped = join_all(world.crowd(callers).into_iter().map(send));
+            let statuses = subject.runtime.block_on(poll_at_most(polls, dropped));
+            assert_accepted(&subject.send_all(world.crowd(10)));
+            eventually("an early refresh ends", || {
+                subject.log_in().expect("a token");
+                world.counters().refreshes_received == refreshes
+            });
+            world.assert_exchanges(passwords, refreshes);
+            if let Some(statuses) = statuses {
+                assert_eq!(statuses, vec![StatusCode::NO_CONTENT; callers]);
+                assert!(polls > 1, "there are await points");
+                break;
+            }
+        }
     }
+}
+
+fn i14_the_first_caller_is_dropped_at_each_await_point<F: Flavour>() {
+    dropped_at_each_await_point::<F>(1);
+}
+
+fn i14_all_callers_are_dropped_at_each_await_point<F: Flavour>() {
+    dropped_at_each_await_point::<F>(3);
 }
 
 const SLOW: Fault = Fault::Delay(Duration::from_millis(100));

@@ -41,13 +41,18 @@ macro_rules! on_both_runtimes {
 }
 
 mod agents;
+mod auth_redirects;
 mod bodies;
 mod cancellation;
 mod connections;
+mod crowd;
+mod detours;
 mod early;
+mod environments;
 mod errors;
 mod herd;
 mod mishaps;
+mod once;
 mod origins;
 mod outage;
 mod panics;

@@ -64,10 +64,8 @@ fn others_go_on<S: Subject>(with: impl Fn(Plan, Bomb) -> Plan) {
                 move || subject.send_all(crowd)
             });
             assert_accepted(&outcomes);
-            match is_logged_in {
-                false => world.assert_exchanges(1, 0),
-                true => world.assert_exchanges(0, 1),
-            }
+            let refreshes = u64::from(is_logged_in);
+            world.assert_exchanges(1 - refreshes, refreshes);
             if !has_gone_off {
                 assert!(n > 2, "it is called");
                 break;

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Extensions, Request, Response, StatusCode};
@@ -24,12 +25,13 @@ on_both_runtimes! {
     i8_a_chain_takes_the_token_nowhere_else,
     a_service_gets_a_token_and_cures_a_401_if_it_may_clone_the_body,
     i8_a_service_takes_the_token_nowhere_else,
+    a_service_is_made_ready_before_each_try,
     many_requests_of_a_chain_and_a_service_share_one_refresh,
 }
 
 /// Counts what passes below it.
 #[derive(Clone, Default)]
-struct Below(Arc<AtomicU32>);
+pub(crate) struct Below(Arc<AtomicU32>);
 
 #[async_trait::async_trait]
 impl Middleware for Below {
@@ -44,7 +46,7 @@ impl Middleware for Below {
     }
 }
 
-fn chain(client: &Client, below: &Below) -> ClientWithMiddleware {
+pub(crate) fn chain(client: &Client, below: &Below) -> ClientWithMiddleware {
     let end = reqwest::Client::builder().tls_certs_only([]).no_proxy();
     ClientBuilder::new(end.build().expect("a client"))
         .with(client.clone())
@@ -93,7 +95,7 @@ fn i8_a_chain_takes_the_token_nowhere_else<F: Flavour>() {
 }
 
 /// One request through a service that is made ready first, as each has to be.
-async fn call<S, B>(
+pub(crate) async fn call<S, B>(
     service: &mut S,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Bytes>, S::Error>
@@ -130,6 +132,57 @@ fn a_service_gets_a_token_and_cures_a_401_if_it_may_clone_the_body<F: Flavour>()
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
         world.assert_exchanges(1, 2);
     });
+}
+
+/// A service that insists on what tower asks for: `poll_ready` before each `call`, and a clone is not ready.
+struct Strict<S> {
+    inner: S,
+    is_ready: bool,
+}
+
+impl<S: Clone> Clone for Strict<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            is_ready: false,
+        }
+    }
+}
+
+impl<S: Service<Request<Full<Bytes>>>> Service<Request<Full<Bytes>>> for Strict<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let ready = self.inner.poll_ready(context);
+        self.is_ready = ready.is_ready();
+        ready
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> S::Future {
+        assert!(std::mem::take(&mut self.is_ready), "it is not ready");
+        self.inner.call(request)
+    }
+}
+
+fn a_service_is_made_ready_before_each_try<F: Flavour>() {
+    let world = World::new();
+    let client = reqwest_client(world.plan());
+    F::runtime().block_on(async {
+        let strict = Strict {
+            inner: Hyper::builder(TokioExecutor::new()).build_http(),
+            is_ready: false,
+        };
+        let mut service = client.replaying_layer().layer(strict);
+        for _ in 0..3 {
+            let request = world.post("/x", "body").map(Full::new);
+            let answer = call(&mut service, request).await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+            world.revoke();
+        }
+    });
+    world.assert_exchanges(1, 2);
 }
 
 fn i8_a_service_takes_the_token_nowhere_else<F: Flavour>() {

@@ -168,6 +168,21 @@ impl Connection {
         Ok(())
     }
 
+    /// Passes on what is said on both sides, until both have said all.
+    pub(crate) fn tunnel(&mut self, to: SocketAddr) -> io::Result<()> {
+        let server = TcpStream::connect_timeout(&to, PATIENCE)?;
+        let (mut from_server, mut to_client) =
+            (server.try_clone()?, self.stream.get_ref().try_clone()?);
+        let back = thread::spawn(move || {
+            let _ = io::copy(&mut from_server, &mut to_client);
+            let _ = to_client.shutdown(Shutdown::Write);
+        });
+        let _ = io::copy(&mut self.stream, &mut &server);
+        let _ = server.shutdown(Shutdown::Write);
+        let _ = back.join();
+        Ok(())
+    }
+
     /// For what is not HTTP.
     pub(crate) fn reader(&mut self) -> &mut impl Read {
         &mut self.stream

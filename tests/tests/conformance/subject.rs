@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Barrier};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use simacan_auth::{
 use tokio::runtime::{self, Runtime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use crate::crowd;
 use crate::world::{PATIENCE, assert_holds_no_secret};
 
 /// What a client is built from.
@@ -24,6 +25,7 @@ pub(crate) struct Plan {
     pub(crate) exchange_timeout: Duration,
     /// The one root that TLS trusts.
     pub(crate) root: Option<Vec<u8>>,
+    pub(crate) proxy: Option<String>,
     pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
@@ -118,8 +120,9 @@ impl Ureq {
             .map(|root| Certificate::from_der(&root).to_owned());
         let roots = root.into_iter().collect::<Vec<_>>();
         let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots)));
+        let proxy = plan.proxy;
         let agent = ureq::Agent::config_builder()
-            .proxy(None)
+            .proxy(proxy.map(|proxy| ureq::Proxy::new(&proxy).expect("a proxy")))
             .timeout_global(Some(PATIENCE))
             .tls_config(tls.build())
             .build();
@@ -138,33 +141,7 @@ impl Subject for Ureq {
     }
 
     fn send_all(&self, requests: Vec<Request<Bytes>>) -> Vec<Outcome> {
-        let barrier = Barrier::new(requests.len());
-        thread::scope(|scope| {
-            let threads: Vec<_> = requests
-                .into_iter()
-                .map(|request| {
-                    let spawned =
-                        thread::Builder::new()
-                            .stack_size(512 << 10)
-                            .spawn_scoped(scope, || {
-                                barrier.wait();
-                                // `&[u8]`, since ureq does not take `Bytes`.
-                                let (parts, body) = request.into_parts();
-                                let request = Request::from_parts(parts, &body[..]);
-                                let (parts, mut body) = self.0.send(request)?.into_parts();
-                                match body.read_to_vec() {
-                                    Ok(body) => Ok(Response::from_parts(parts, body.into())),
-                                    Err(error) => Err(Trouble::Request(error.to_string())),
-                                }
-                            });
-                    spawned.expect("a thread")
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|t| t.join().expect("no panic"))
-                .collect()
-        })
+        crowd::threads(requests, |request| Ok(self.0.send(request)?))
     }
 
     fn log_in(&self) -> Result<Status, Trouble> {
@@ -244,7 +221,11 @@ pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
             let root = root.map(|root| reqwest::Certificate::from_der(root).expect("DER"));
             // No others: to load the system's takes longer than most cases do.
             let builder = reqwest::Client::builder().tls_certs_only(root);
-            builder.no_proxy().timeout(PATIENCE)
+            let builder = builder.no_proxy().timeout(PATIENCE);
+            match plan.proxy.as_deref().map(reqwest::Proxy::all) {
+                Some(proxy) => builder.proxy(proxy.expect("a proxy")),
+                None => builder,
+            }
         })
         .config(plan.config)
         .exchange_timeout(plan.exchange_timeout)
@@ -257,7 +238,11 @@ pub(crate) async fn send(
     request: Request<Bytes>,
 ) -> Outcome {
     let request = reqwest::Request::try_from(request).expect("an absolute URI");
-    let mut response = client.execute(request).await?;
+    read(client.execute(request).await?).await
+}
+
+/// To its end.
+pub(crate) async fn read(mut response: reqwest::Response) -> Outcome {
     let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = response.status();
     *answer.headers_mut() = std::mem::take(response.headers_mut());
@@ -268,29 +253,25 @@ pub(crate) async fn send(
     Ok(answer)
 }
 
-impl<F: Flavour> Subject for Reqwest<F> {
-    fn build(plan: Plan) -> Self {
+impl<F: Flavour> Reqwest<F> {
+    pub(crate) fn of(client: simacan_auth_reqwest::Client) -> Self {
         Self {
-            client: reqwest_client(plan),
+            client,
             runtime: Arc::new(F::runtime()),
             flavour: PhantomData,
         }
     }
+}
+
+impl<F: Flavour> Subject for Reqwest<F> {
+    fn build(plan: Plan) -> Self {
+        Self::of(reqwest_client(plan))
+    }
 
     fn send_all(&self, requests: Vec<Request<Bytes>>) -> Vec<Outcome> {
-        self.runtime.block_on(async {
-            let tasks: Vec<_> = requests
-                .into_iter()
-                .map(|request| {
-                    let client = self.client.clone();
-                    tokio::spawn(async move { send(&client, request).await })
-                })
-                .collect();
-            let mut outcomes = Vec::with_capacity(tasks.len());
-            for task in tasks {
-                outcomes.push(task.await.expect("no panic"));
-            }
-            outcomes
+        crowd::tasks(&self.runtime, requests, |request| {
+            let client = self.client.clone();
+            async move { send(&client, request).await }
         })
     }
 

@@ -11,7 +11,7 @@ use rcgen::{
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
 use simacan_auth::Provider;
-use simacan_auth_emulator::Server;
+use simacan_auth_emulator::{Server, Settings};
 
 use crate::subject::{Plan, Subject};
 use crate::world::{World, post};
@@ -41,10 +41,18 @@ pub(crate) fn authority(name: &str) -> Authority {
 /// What a server shows. A new one has no memory of earlier sessions: a client that resumed one would
 /// look at no certificate.
 pub(crate) fn certified(flaw: Flaw, authority: &Authority) -> Arc<ServerConfig> {
-    let names = match flaw {
-        Flaw::OtherName => vec!["elsewhere.example".to_owned()],
-        _ => HOSTS.map(str::to_owned).to_vec(),
-    };
+    match flaw {
+        Flaw::OtherName => certified_for(&["elsewhere.example"], flaw, authority),
+        _ => certified_for(&HOSTS, flaw, authority),
+    }
+}
+
+pub(crate) fn certified_for(
+    names: &[&str],
+    flaw: Flaw,
+    authority: &Authority,
+) -> Arc<ServerConfig> {
+    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
     let mut params = CertificateParams::new(names).expect("names");
     if let Flaw::Expired = flaw {
         params.not_before = date_time_ymd(1990, 1, 1);
@@ -63,6 +71,17 @@ pub(crate) fn certified(flaw: Flaw, authority: &Authority) -> Arc<ServerConfig> 
     Arc::new(config.expect("a configuration"))
 }
 
+/// The emulator over TLS.
+pub(crate) fn serve(settings: Settings, shown: &Arc<Mutex<Arc<ServerConfig>>>) -> World {
+    let shown = shown.clone();
+    let options = Server::options().tls(move |socket| {
+        let config = shown.lock().expect("no panic").clone();
+        let connection = ServerConnection::new(config).map_err(io::Error::other)?;
+        Ok(StreamOwned::new(connection, socket))
+    });
+    World::start(settings, options)
+}
+
 /// The emulator over TLS, with a certificate that can be changed.
 pub(crate) struct Secured {
     pub(crate) world: World,
@@ -73,15 +92,7 @@ pub(crate) struct Secured {
 impl Secured {
     pub(crate) fn new(host: &str, flaw: Flaw, authority: &Authority) -> Self {
         let shown = Arc::new(Mutex::new(certified(flaw, authority)));
-        let options = Server::options().tls({
-            let shown = shown.clone();
-            move |socket| {
-                let config = shown.lock().expect("no panic").clone();
-                let connection = ServerConnection::new(config).map_err(io::Error::other)?;
-                Ok(StreamOwned::new(connection, socket))
-            }
-        });
-        let world = World::start(World::settings(), options);
+        let world = serve(World::settings(), &shown);
         let origin = format!("https://{host}:{}", world.server.address().port());
         Self {
             world,

@@ -92,6 +92,7 @@ impl World {
             config: config(),
             exchange_timeout: PATIENCE,
             root: None,
+            proxy: None,
             clock: Box::new(move || clock.timestamp()),
             on_event: Box::new(move |event| events.push(event)),
         }
