@@ -25,6 +25,7 @@ static FOREIGN: LazyLock<Vec<ExchangeId>> = LazyLock::new(|| {
                 machine.handle_failure(now, transmit.exchange, TransportFailure::abandoned());
             }
             Output::Event(_) => {}
+            Output::Store(op) => panic!("it has no store: {op:?}"),
             Output::Wait(_) => now = now.saturating_add(Duration::from_secs(86_400)),
         }
     }
