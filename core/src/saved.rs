@@ -159,3 +159,26 @@ impl fmt::Debug for SavedSession {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As 65,536 boxes would: of 4,096 passwords some 125 share one with another.
+    #[test]
+    fn a_refusal_tells_passwords_and_users_apart() {
+        let check = |username: &str, n: u32| {
+            Refusal::check(&Credentials::new(username, format!("correct horse {n}")))
+        };
+        let mut checks: Vec<u16> = (0..4096).map(|n| check("fleet", n)).collect();
+        checks.sort_unstable();
+        checks.dedup();
+        assert!((3900..4040).contains(&checks.len()), "{}", checks.len());
+        assert_eq!(check("fleet", 1), check("fleet", 1));
+        assert_ne!(check("fleet", 1), check("fleet2", 1));
+        let moved = Refusal::check(&Credentials::new("fleetcorrect", " horse 1"));
+        assert_ne!(check("fleet", 1), moved);
+        // A promise: what an older version has saved is understood.
+        assert_eq!(check("fleet", 1), 31838);
+    }
+}

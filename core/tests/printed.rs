@@ -246,3 +246,48 @@ fn a_time_prints_as_in_a_header_until_there_are_no_such_dates() {
     assert_eq!(last.to_string(), "Fri, 31 Dec 9999 23:59:59 GMT");
     assert!(!Timestamp::MAX.to_string().is_empty());
 }
+
+#[test]
+fn what_happens_with_a_store() {
+    use simacan_auth::{Event, InvalidSavedSession, StoreFailure};
+    let defect = InvalidSavedSession::Truncated;
+    let failure = StoreFailure::new(io::Error::other("no space left"));
+    assert!(failure.source().is_some());
+    let retry_at = START;
+    let events = [
+        Event::SaveFailed { failure, retry_at },
+        Event::SavedSessionDamaged { defect },
+        Event::SavedSessionForeign,
+        Event::RefusalRemembered { at: START },
+    ];
+    assert_eq!(
+        printed(&events),
+        [
+            "the session was not saved: the store of the saved session failed: no space left; next try \
+             after Fri, 15 Jan 2027 08:00:00 GMT",
+            "the saved session is damaged and not used: it ends before its JSON does",
+            "the saved session is not used: it is another user's, or another auth endpoint's",
+            "the password is not sent: it was refused Fri, 15 Jan 2027 08:00:00 GMT, says the saved \
+             session",
+        ]
+    );
+    for (failure, shown) in [
+        (
+            StoreFailure::Locked,
+            "another process holds the lock of the saved session",
+        ),
+        (
+            StoreFailure::Abandoned,
+            "the saved session's store did not answer",
+        ),
+        (
+            StoreFailure::Damaged(InvalidSavedSession::UnknownVersion(2)),
+            "the saved session is damaged: its format has the number 2, and this library knows number 1",
+        ),
+    ] {
+        assert_eq!(failure.to_string(), shown);
+        let failure = Failure::Store(failure);
+        assert_eq!(failure.to_string(), shown);
+        assert!(failure.is_transient());
+    }
+}

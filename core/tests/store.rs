@@ -255,11 +255,13 @@ fn i14_a_save_that_fails_costs_an_event_and_is_made_up_for() {
     assert!(matches!(process.ask_with(permit), Clearance::Go(_)));
     assert!(!store.text().contains("s3cr3t-refresh-1"));
     process.log.clear();
+    assert_eq!(process.until, Some(START.saturating_add(30 * SECOND)));
     process.pass(29 * SECOND);
     assert_eq!(process.log, []);
     process.pass(SECOND);
     assert_eq!(process.log, [Op::Lock, Op::Load, Op::Save, Op::Unlock]);
     assert!(store.text().contains("s3cr3t-refresh-1"));
+    assert_eq!(process.until, None);
     process.pass(HOUR / 2);
     assert_eq!(process.log.len(), 4);
 }

@@ -2,6 +2,8 @@
 //! `corpus` does it with the committed corpus.
 #![expect(clippy::missing_panics_doc, reason = "it is what they are for")]
 
+mod saved;
+
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
@@ -19,14 +21,17 @@ use simacan_auth_emulator::{Reuse, Rotation};
 use crate::history::History;
 use crate::world::{self, Rules, Step};
 
+pub use saved::saved_session;
+
 /// What is done with any bytes.
 pub type Target = fn(&[u8]);
 
 /// By the names of the fuzz targets, which are those of their corpora.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("token_response", token_response),
     ("answer", answer),
     ("request", request),
+    ("saved_session", saved_session),
     ("history", history),
 ];
 

@@ -77,7 +77,7 @@ pub(crate) struct Process {
     pub(crate) printed: String,
     store: Memory,
     flight: Option<Transmit>,
-    until: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Process {
