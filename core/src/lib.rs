@@ -48,6 +48,7 @@
 //!    poll again.
 //! 4. On [`Event`](Output::Event) log it, and wake everyone to whom `authorize` said
 //!    [`Wait`](Clearance::Wait): they ask again, with the permit that they got back.
+//!    [`Store`](Output::Store) comes only if you have given the machine a store; see below.
 //! 5. On [`Wait`](Output::Wait) with a time, poll again when it has come, or after any other call.
 //! 6. When the target has answered, call [`review`](Machine::review) with the ticket and the status.
 //!    [`Retry`](Verdict::Retry): go to step 1 with the new permit and the same request.
@@ -126,6 +127,21 @@
 //! platform.revoke_refresh_tokens();
 //! assert_eq!(push(&mut platform), [TARGET, REFRESH, LOGIN, TARGET]);
 //! ```
+//!
+//! # A session that outlives the process
+//!
+//! A program that logs in at each start sends its password too often, and processes that share a refresh
+//! token end each other's sessions unless they agree. Tell the machine that it has a store, with
+//! [`with_store`](Machine::with_store), and it sees to both: [`Output::Store`] asks its driver to lock, load,
+//! save and unlock a [`SavedSession`], and each end is reported like that of an exchange
+//! ([`handle_locked`](Machine::handle_locked) and its siblings).
+//!
+//! Before each exchange the machine looks whether another process has made it already. After one it
+//! saves what it has got, and only then are its callers woken. Before a password leaves it saves that one
+//! does, and a refusal is saved, too: passwords are paced, and refused ones not repeated, across restarts.
+//! A store that fails costs no request that could be made without it. The adapters drive
+//! any [`SessionStore`]; `simacan-auth-file-store` is one in a file. Without a machine, see
+//! [`Session::resume`] and [`Session::save`].
 //!
 //! # Time
 //!
