@@ -110,7 +110,10 @@ impl Builder {
         self
     }
 
-    /// Is told what happens, to log it. Called with no lock held; no event holds a secret.
+    /// Is told what happens, to log it. No event holds a secret.
+    ///
+    /// Called with no lock held, by the task that it happens in, so it must not block. Two threads may call
+    /// it at the same time.
     pub fn on_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.on_event = Box::new(on_event);
         self

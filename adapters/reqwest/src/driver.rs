@@ -142,7 +142,8 @@ impl Driver {
     }
 
     pub(crate) fn keep_alive(driver: Weak<Self>) -> impl Future<Output = ()> + Send + 'static {
-        const DAY: Duration = Duration::from_secs(86_400);
+        /// The clock may jump, and the machine sleep, where tokio's time goes on as it did.
+        const LONGEST: Duration = Duration::from_secs(5);
         async move {
             let Some(notify) = driver.upgrade().map(|driver| driver.woken.clone()) else {
                 return;
@@ -153,9 +154,9 @@ impl Driver {
                     return;
                 };
                 let now = (driver.clock)();
-                let until = driver.step(driver.lock(), now).unwrap_or(DAY);
+                let until = driver.step(driver.lock(), now);
                 drop(driver);
-                wait(until, woken).await;
+                wait(until.map_or(LONGEST, |until| until.min(LONGEST)), woken).await;
             }
         }
     }

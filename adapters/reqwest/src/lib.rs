@@ -43,6 +43,8 @@
 //!   `reqwest_middleware::Middleware`, with `tower` as a layer for what sends `http` requests, such as hyper and
 //!   tonic. Their redirects are their own.
 //! - **Dropping a future cancels a request and nothing else.** The exchange belongs to a task of its own.
+//! - **A session outlives its runtimes**, and can be used in several. reqwest's pool can't: a connection
+//!   stops when the runtime that made it does. Where runtimes come and go, turn the pool off.
 //!
 //! # Logs
 //!

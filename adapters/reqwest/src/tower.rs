@@ -22,7 +22,8 @@ impl Client {
     ///
     /// The service gets absolute URIs (of tonic's clients, those that were made `with_origin`). What it
     /// does with redirects is its own affair; hyper and tonic follow none. A layer that follows them goes
-    /// above this one, which then checks each hop; below it, nobody does.
+    /// above this one, which then checks each hop; below it, nobody does. A 401 is HTTP's: gRPC's own
+    /// `UNAUTHENTICATED` comes with a 200 and ends no token.
     ///
     /// ```
     /// # use simacan_auth_reqwest::{Client, Credentials, Provider};

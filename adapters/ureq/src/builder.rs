@@ -87,7 +87,10 @@ impl Builder {
         self
     }
 
-    /// Is told what happens, to log it. Called with no lock held; no event holds a secret.
+    /// Is told what happens, to log it. No event holds a secret.
+    ///
+    /// Called with no lock held, by the thread that it happens in, which may be about to make an exchange: it
+    /// must not wait for a token there. Two threads may call it at the same time.
     pub fn on_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.on_event = Box::new(on_event);
         self

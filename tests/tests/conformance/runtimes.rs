@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::cancellation::{poll_at_most, until};
 use crate::subject::{CurrentThread, Flavour, MultiThread, Plan, reqwest_client, send};
-use crate::world::{PATIENCE, World, assert_accepted, within};
+use crate::world::{Gate, HOUR, PATIENCE, World, assert_accepted, within};
 
 on_both_runtimes! {
     i6_a_runtime_is_shut_down_in_the_middle_of_an_exchange,
@@ -38,7 +38,7 @@ fn i6_a_runtime_is_shut_down_in_the_middle_of_an_exchange<F: Flavour>() {
         until(|| world.counters().refreshes_received > 0).await;
     });
     shut_down(runtime);
-    next_is_served::<F>(&world, client);
+    next_is_served::<F>(&world, client, PATIENCE / 3);
     world.assert_exchanges(1, 2);
 }
 
@@ -54,26 +54,26 @@ fn i6_a_runtime_is_shut_down_in_the_middle_of_a_login<F: Flavour>() {
         until(|| world.counters().passwords_received > 0).await;
     });
     shut_down(runtime);
-    next_is_served::<F>(&world, client);
+    next_is_served::<F>(&world, client, PATIENCE / 3);
     world.assert_exchanges(2, 0);
 }
 
 /// On a runtime of its own, and long before an exchange times out.
-fn next_is_served<F: Flavour>(world: &World, client: simacan_auth_reqwest::Client) {
+fn next_is_served<F: Flavour>(
+    world: &World,
+    client: simacan_auth_reqwest::Client,
+    limit: Duration,
+) {
     let crowd = world.crowd(10);
-    let outcomes = within(
-        PATIENCE / 3,
-        "callers after a runtime has died",
-        move || {
-            F::runtime().block_on(async {
-                let mut outcomes = Vec::new();
-                for request in crowd {
-                    outcomes.push(send(&client, request).await);
-                }
-                outcomes
-            })
-        },
-    );
+    let outcomes = within(limit, "callers after a runtime has died", move || {
+        F::runtime().block_on(async {
+            let mut outcomes = Vec::new();
+            for request in crowd {
+                outcomes.push(send(&client, request).await);
+            }
+            outcomes
+        })
+    });
     assert_accepted(&outcomes);
 }
 
@@ -93,7 +93,7 @@ fn i6_a_runtime_is_shut_down_before_it_has_polled_the_exchange() {
     );
     assert_eq!(world.events.exchanges(), 1);
     drop(runtime);
-    next_is_served::<CurrentThread>(&world, client);
+    next_is_served::<CurrentThread>(&world, client, PATIENCE / 3);
     world.assert_exchanges(1, 0);
 }
 
@@ -120,7 +120,7 @@ fn i6_an_exchange_is_started_on_a_runtime_that_has_shut_down() {
             let _ = std::panic::catch_unwind(poll);
         }
     });
-    next_is_served::<CurrentThread>(&world, client);
+    next_is_served::<CurrentThread>(&world, client, PATIENCE / 3);
     world.assert_exchanges(1, 0);
 }
 
@@ -166,6 +166,38 @@ fn i6_a_runtime_that_nobody_polls_does_not_freeze_the_others() {
     assert_accepted(&[awake.block_on(send(&client, world.post("/x", "x")))]);
     drop(asleep);
     assert_accepted(&[awake.block_on(send(&client, world.post("/y", "y")))]);
+}
+
+/// The server has rotated the token, and the answer lies where nobody reads it: what has become of it is
+/// unknown to the others, so the same refresh token is sent again, and one password follows.
+#[test]
+fn i6_a_refresh_in_a_runtime_that_nobody_polls_is_made_again() {
+    let gate = Gate::default();
+    let world = World::start(World::settings(), gate.options());
+    let plan = Plan {
+        exchange_timeout: Duration::from_secs(1),
+        ..world.plan()
+    };
+    let client = reqwest_client(plan);
+    let asleep = CurrentThread::runtime();
+    asleep.block_on(client.log_in()).unwrap();
+    world.forget();
+    world.skip(HOUR);
+    gate.close();
+    asleep.block_on(async {
+        let (client, request) = (client.clone(), world.post("/asleep", "asleep"));
+        tokio::spawn(async move { send(&client, request).await });
+        until(|| world.counters().refreshes_received > 0).await;
+    });
+    gate.open();
+    next_is_served::<MultiThread>(&world, client.clone(), PATIENCE);
+    world.assert_exchanges(1, 2);
+    assert_eq!(world.refreshes_refused(), 1);
+    // When it wakes up, it reports what it has, and that changes nothing.
+    asleep.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+    drop(asleep);
+    next_is_served::<CurrentThread>(&world, client, PATIENCE / 3);
+    world.assert_exchanges(1, 2);
 }
 
 /// Two runtimes in two threads share one session.

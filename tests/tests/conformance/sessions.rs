@@ -14,6 +14,7 @@ use crate::world::{
 conformance! {
     a_login_brings_a_token_and_says_how_long_it_is_good,
     a_session_is_kept_alive_until_its_clients_are_gone,
+    a_session_is_kept_alive_when_the_clock_jumps,
     a_session_that_is_not_kept_alive_does_nothing_by_itself,
     two_users_in_one_process_share_nothing,
     two_providers_in_one_process_share_nothing,
@@ -69,6 +70,27 @@ fn a_session_is_kept_alive_until_its_clients_are_gone<S: Subject>() {
     drop(clone);
     eventually("it ends", || keep_alive.is_finished());
     keep_alive.join().unwrap();
+}
+
+/// As after a machine has been asleep, which the time that is waited for does not count.
+fn a_session_is_kept_alive_when_the_clock_jumps<S: Subject>() {
+    let world = World::new();
+    let mut plan = world.plan();
+    plan.config.keep_alive = true;
+    let subject = S::build(plan);
+    let keep_alive = subject.keep_alive();
+    subject.log_in().unwrap();
+    for refreshes in 1..=2 {
+        world.skip(HOUR);
+        world.until_refreshes(refreshes);
+        eventually("it is refreshed", || {
+            matches!(subject.status(), Status::Authenticated { .. })
+        });
+    }
+    drop(subject);
+    eventually("it ends", || keep_alive.is_finished());
+    keep_alive.join().unwrap();
+    world.assert_exchanges(1, 2);
 }
 
 fn a_session_that_is_not_kept_alive_does_nothing_by_itself<S: Subject>() {
