@@ -54,12 +54,12 @@ fn assert_transport(failure: &Failure) {
 
 /// What a socket has received and nobody has read makes its end a reset.
 fn a_reset_before_the_request_is_read_is_a_typed_failure<S: Subject>() {
-    let (failure, _) = log_in_at::<S>(PATIENCE, |connection| connection.wait_for_input());
+    let (failure, _) = log_in_at::<S>(PATIENCE, Connection::wait_for_input);
     assert_transport(&failure);
 }
 
 fn a_reset_after_the_request_is_read_is_a_typed_failure<S: Subject>() {
-    let (failure, _) = log_in_at::<S>(PATIENCE, |connection| connection.read_all_but_a_byte());
+    let (failure, _) = log_in_at::<S>(PATIENCE, Connection::read_all_but_a_byte);
     assert_transport(&failure);
 }
 
