@@ -63,7 +63,9 @@ pub trait LockedStore: Send {
 #[non_exhaustive]
 pub enum StoreFailure {
     /// Another process has held the lock all the time.
-    #[error("another process holds the lock of the saved session")]
+    #[error(
+        "another process has kept the lock of the saved session all the time: look for one that hangs"
+    )]
     Locked,
     /// There is something, but no session that can be read.
     #[error("the saved session is damaged: {0}")]

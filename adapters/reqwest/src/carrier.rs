@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use simacan_auth::{
-    ExchangeId, LockedStore, Machine, RequestBody, ResponseBody, SavedSession, StoreFailure,
+    Event, ExchangeId, LockedStore, Machine, RequestBody, ResponseBody, SavedSession, StoreFailure,
     StoreOp, StoreOpId, Timestamp, TransportFailure,
 };
 
@@ -92,7 +92,9 @@ impl Carrier {
         while let Some(job) = self.job.take() {
             self.report = Some(job.abandon()); // should it end here
             self.report = Some(self.perform(job).await);
-            self.go_on();
+            let events = self.go_on();
+            self.unlock().await;
+            self.driver.announce(&events);
         }
     }
 
@@ -101,7 +103,7 @@ impl Carrier {
         match job {
             Job::Exchange(id, request) => Report::Answer(id, (driver.exchange)(request).await),
             Job::Lock(op) => {
-                let locked = blocking(move || driver.lock_store()).await;
+                let locked = blocking(driver.longest(), move || driver.lock_store()).await;
                 let locked = locked.unwrap_or(Err(StoreFailure::Abandoned));
                 Report::Locked(op, locked.map(|locked| self.locked = Some(locked)))
             }
@@ -119,7 +121,7 @@ impl Carrier {
         operate: impl FnOnce(&mut dyn LockedStore) -> Result<T, StoreFailure> + Send + 'static,
     ) -> Result<T, StoreFailure> {
         let mut locked = self.locked.take().ok_or(StoreFailure::Abandoned)?;
-        let operated = blocking(move || {
+        let operated = blocking(self.driver.longest(), move || {
             let result = operate(&mut *locked);
             (locked, result)
         });
@@ -129,7 +131,7 @@ impl Carrier {
     }
 
     /// Reports, and takes what comes next before anybody else can.
-    fn go_on(&mut self) {
+    fn go_on(&mut self) -> Vec<Event> {
         let now = self.now();
         let mut machine = self.driver.lock();
         if let Some(report) = self.report.take() {
@@ -138,11 +140,17 @@ impl Carrier {
         let Drained { events, job, .. } = Driver::drain(&mut machine, now);
         drop(machine);
         self.job = job;
-        if matches!(self.job, None | Some(Job::Lock(_))) {
-            self.locked = None;
-        }
         self.driver.wake();
-        self.driver.announce(&events);
+        events
+    }
+
+    /// If what comes next needs no lock.
+    async fn unlock(&mut self) {
+        if let None | Some(Job::Lock(_)) = self.job
+            && let Some(locked) = self.locked.take()
+        {
+            blocking(self.driver.longest(), move || drop(locked)).await;
+        }
     }
 
     /// Whatever the user's clock does, and it may be the panic that this is about.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::Error;
 use crate::carrier::{Carrier, Job};
 use crate::exchange::Exchange;
-use crate::runtime::{Mutex, MutexGuard, Notify, spawn, wait};
+use crate::runtime::{JoinHandle, Mutex, MutexGuard, Notify, spawn, wait};
 use crate::trace;
 
 pub(crate) struct Driver {
@@ -101,18 +101,25 @@ impl Driver {
         mut permit: Permit,
         mut question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Ticket, Error> {
-        let mut watch = Watch::default();
-        loop {
+        let (mut watch, mut carried) = (Watch::default(), None);
+        let answer = loop {
             // Before the machine is asked, so that nothing is missed in between.
             let woken = self.woken.notified();
-            match self.ask_now(permit, &mut question, &mut watch)? {
-                Attempt::Go(ticket) => return Ok(ticket),
-                Attempt::Wait(given_back, duration) => {
+            match self.ask_now(permit, &mut question, &mut watch, &mut carried) {
+                Ok(Attempt::Go(ticket)) => break Ok(ticket),
+                Ok(Attempt::Wait(given_back, duration)) => {
                     permit = given_back;
                     wait(duration, woken).await;
                 }
+                Err(error) => break Err(error),
             }
+        };
+        // A program that ends when it has its answer must not cut off what it has begun: a refresh that is never
+        // saved costs the next one a password.
+        if let (Some(carried), Some(_)) = (carried, &self.store) {
+            wait(self.longest(), carried).await;
         }
+        answer
     }
 
     fn ask_now(
@@ -120,6 +127,7 @@ impl Driver {
         permit: Permit,
         question: impl FnOnce(&mut Machine, Timestamp, Permit) -> Clearance,
         watch: &mut Watch,
+        carried: &mut Option<JoinHandle<()>>,
     ) -> Result<Attempt, Error> {
         let now = (self.clock)();
         let mut machine = self.lock();
@@ -129,7 +137,8 @@ impl Driver {
             _ => Duration::ZERO,
         };
         // Whatever is said to this caller, what is due is done.
-        let until = self.step(machine, now);
+        let (until, task) = self.step(machine, now);
+        *carried = task.or(carried.take());
         match clearance {
             Clearance::Go(ticket) => Ok(Attempt::Go(ticket)),
             Clearance::Wait(permit) => {
@@ -154,7 +163,7 @@ impl Driver {
                     return;
                 };
                 let now = (driver.clock)();
-                let until = driver.step(driver.lock(), now);
+                let (until, _) = driver.step(driver.lock(), now);
                 drop(driver);
                 wait(until.map_or(LONGEST, |until| until.min(LONGEST)), woken).await;
             }
@@ -162,20 +171,18 @@ impl Driver {
     }
 
     /// Lets the machine say what it has to say: events are told, what is to be done gets a task of its own.
-    /// Gives the time to wait before the machine is to be polled again.
+    /// Gives the time to wait before the machine is to be polled again, and that task.
     fn step(
         self: &Arc<Self>,
         mut machine: MutexGuard<'_, Machine>,
         now: Timestamp,
-    ) -> Option<Duration> {
+    ) -> (Option<Duration>, Option<JoinHandle<()>>) {
         let Drained { events, job, until } = Self::drain(&mut machine, now);
         drop(machine);
         // With no lock held: a runtime that shuts down drops the task at once, and that reports it.
-        if let Some(job) = job {
-            spawn(Carrier::new(self.clone(), now, job).carry());
-        }
+        let task = job.map(|job| spawn(Carrier::new(self.clone(), now, job).carry()));
         self.announce(&events);
-        until.map(|until| until.saturating_since(now))
+        (until.map(|until| until.saturating_since(now)), task)
     }
 
     pub(crate) fn drain(machine: &mut Machine, now: Timestamp) -> Drained {
@@ -219,12 +226,17 @@ impl Driver {
         store.lock(self.exchange_timeout)
     }
 
+    /// What any one thing can take.
+    pub(crate) fn longest(&self) -> Duration {
+        /// What a carrier may need beyond the time-out of its exchange.
+        const GRACE: Duration = Duration::from_secs(5);
+        self.exchange_timeout.saturating_add(GRACE)
+    }
+
     /// How much longer what is under way can take. Over that, whoever carries it is gone or is not
     /// polled any more, and it is reported for them.
     fn watch(&self, machine: &mut Machine, now: Timestamp, watch: &mut Watch) -> Duration {
-        /// What a carrier may need beyond the time-out of its exchange.
-        const GRACE: Duration = Duration::from_secs(5);
-        let limit = self.exchange_timeout.saturating_add(GRACE);
+        let limit = self.longest();
         let Some(pending) = Pending::of(machine) else {
             return limit;
         };

@@ -6,39 +6,48 @@ use std::time::Duration;
 #[cfg(shuttle)]
 pub(crate) use checked::Notify;
 #[cfg(shuttle)]
+pub(crate) use shuttle::future::JoinHandle;
+#[cfg(shuttle)]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{Mutex, MutexGuard};
 #[cfg(not(shuttle))]
-pub(crate) use tokio::sync::Notify;
+pub(crate) use tokio::{sync::Notify, task::JoinHandle};
 
 /// Lets the task live as long as the runtime, and no longer.
-pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     #[cfg(not(shuttle))]
-    tokio::spawn(task);
+    return tokio::spawn(task);
     #[cfg(shuttle)]
-    drop(shuttle::future::spawn(task));
+    return shuttle::future::spawn(task);
 }
 
-/// In a thread where blocking is allowed. `None` if the runtime is shut down, or after a panic.
+/// In a thread where blocking is allowed. `None` after so long, after a panic, and if the runtime is shut
+/// down.
 pub(crate) async fn blocking<T: Send + 'static>(
+    longest: Duration,
     operate: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     #[cfg(not(shuttle))]
-    return tokio::task::spawn_blocking(operate).await.ok();
-    #[cfg(shuttle)]
-    return Some(operate());
-}
-
-/// Until woken, but no longer than this. The checker never gives up, so that it finds a wake-up that is
-/// lost.
-pub(crate) async fn wait(longest: Duration, woken: impl Future<Output = ()>) {
-    #[cfg(not(shuttle))]
-    let _ = tokio::time::timeout(longest, woken).await;
+    return wait(longest, tokio::task::spawn_blocking(operate))
+        .await?
+        .ok();
     #[cfg(shuttle)]
     {
         let _ = longest;
-        woken.await;
+        return Some(operate());
+    }
+}
+
+/// Waits for it, but no longer than this. The checker never gives up, so that it finds a wake-up that is
+/// lost.
+pub(crate) async fn wait<T>(longest: Duration, awaited: impl Future<Output = T>) -> Option<T> {
+    #[cfg(not(shuttle))]
+    return tokio::time::timeout(longest, awaited).await.ok();
+    #[cfg(shuttle)]
+    {
+        let _ = longest;
+        return Some(awaited.await);
     }
 }
 

@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::{Request, Response};
 use simacan_auth::{
-    ExchangeId, LockedStore, Machine, RequestBody, ResponseBody, SavedSession, StoreFailure,
+    Event, ExchangeId, LockedStore, Machine, RequestBody, ResponseBody, SavedSession, StoreFailure,
     StoreOp, StoreOpId, Timestamp, TransportFailure,
 };
 
+use crate::aside::aside;
 use crate::driver::{Drained, Driver};
 
 /// Something to be done. At most one is under way (I4).
@@ -89,28 +90,45 @@ impl<'a> Carrier<'a> {
         while let Some(job) = self.job.take() {
             self.report = Some(job.abandon()); // should it panic
             self.report = Some(self.perform(job));
-            self.go_on();
+            let events = self.go_on();
+            self.unlock();
+            self.driver.announce(&events);
         }
     }
 
     fn perform(&mut self, job: Job) -> Report {
         let driver = self.driver;
-        let locked = self.locked.as_mut().ok_or(StoreFailure::Abandoned);
         match job {
             Job::Exchange(id, request) => Report::Answer(id, (driver.exchange)(request)),
             Job::Lock(op) => {
                 let locked = driver.lock_store();
                 Report::Locked(op, locked.map(|locked| self.locked = Some(locked)))
             }
-            Job::Load(op) => Report::Loaded(op, locked.and_then(|locked| locked.load())),
+            Job::Load(op) => Report::Loaded(op, self.with_locked(|store| store.load())),
             Job::Save(op, session) => {
-                Report::Saved(op, locked.and_then(|locked| locked.save(&session)))
+                let save = move |store: &mut dyn LockedStore| store.save(&session);
+                Report::Saved(op, self.with_locked(save))
             }
         }
     }
 
+    /// One that never ends keeps the lock.
+    fn with_locked<T: Send + 'static>(
+        &mut self,
+        operate: impl FnOnce(&mut dyn LockedStore) -> Result<T, StoreFailure> + Send + 'static,
+    ) -> Result<T, StoreFailure> {
+        let mut locked = self.locked.take().ok_or(StoreFailure::Abandoned)?;
+        let operated = aside(self.driver.longest(), move || {
+            let result = operate(&mut *locked);
+            (locked, result)
+        });
+        let (locked, result) = operated.ok_or(StoreFailure::Abandoned)?;
+        self.locked = Some(locked);
+        result
+    }
+
     /// Reports, and takes what comes next before anybody else can.
-    fn go_on(&mut self) {
+    fn go_on(&mut self) -> Vec<Event> {
         let now = self.now();
         let mut machine = self.driver.lock();
         if let Some(report) = self.report.take() {
@@ -119,11 +137,17 @@ impl<'a> Carrier<'a> {
         let Drained { events, job, .. } = Driver::drain(&mut machine, now);
         drop(machine);
         self.job = job;
-        if matches!(self.job, None | Some(Job::Lock(_))) {
-            self.locked = None;
-        }
         self.driver.wake();
-        self.driver.announce(&events);
+        events
+    }
+
+    /// If what comes next needs no lock.
+    fn unlock(&mut self) {
+        if let None | Some(Job::Lock(_)) = self.job
+            && let Some(locked) = self.locked.take()
+        {
+            aside(self.driver.longest(), move || drop(locked));
+        }
     }
 
     /// Whatever the user's clock does, and it may be the panic that this is about.

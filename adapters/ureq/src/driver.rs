@@ -13,14 +13,18 @@ use simacan_auth::{
 };
 
 use crate::Error;
+use crate::aside::aside;
 use crate::carrier::{Carrier, Job};
 use crate::exchange::Exchange;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::trace;
 
+/// What a carrier may need beyond the time-out of its exchange.
+const GRACE: Duration = Duration::from_secs(5);
+
 pub(crate) struct Driver {
     machine: Mutex<Machine>,
-    store: Option<Box<dyn SessionStore>>,
+    store: Option<Arc<dyn SessionStore>>,
     /// Whoever has drained an event wakes everyone.
     woken: Condvar,
     pub(crate) exchange: Exchange,
@@ -44,7 +48,7 @@ impl Driver {
         };
         Arc::new(Self {
             machine: Mutex::new(machine),
-            store,
+            store: store.map(Arc::from),
             woken: Condvar::new(),
             exchange,
             exchange_timeout,
@@ -196,8 +200,15 @@ impl Driver {
 
     /// Another process may hold it for as long as an exchange takes.
     pub(crate) fn lock_store(&self) -> Result<Box<dyn LockedStore>, StoreFailure> {
-        let store = self.store.as_ref().ok_or(StoreFailure::Abandoned)?;
-        store.lock(self.exchange_timeout)
+        let store = self.store.clone().ok_or(StoreFailure::Abandoned)?;
+        let patience = self.exchange_timeout;
+        let locked = aside(self.longest(), move || store.lock(patience));
+        locked.unwrap_or(Err(StoreFailure::Abandoned))
+    }
+
+    /// What any one thing can take.
+    pub(crate) fn longest(&self) -> Duration {
+        self.exchange_timeout.saturating_add(GRACE)
     }
 
     /// Until something happens, or it is time to poll, or what is under way has taken longer
@@ -209,15 +220,12 @@ impl Driver {
         until: Option<Timestamp>,
         watch: &mut Watch,
     ) {
-        /// What a carrier may need beyond the time-out of its exchange.
-        const GRACE: Duration = Duration::from_secs(5);
         let until = until.map(|until| until.saturating_since(now));
         let Some(pending) = Pending::of(&machine) else {
             drop(self.sleep(machine, until.unwrap_or(GRACE)));
             return;
         };
-        let limit = self.exchange_timeout.saturating_add(GRACE);
-        let left = limit.saturating_sub(watch.watched(pending));
+        let left = self.longest().saturating_sub(watch.watched(pending));
         if !left.is_zero() {
             drop(self.sleep(machine, until.map_or(left, |until| until.min(left))));
             return;

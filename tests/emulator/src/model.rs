@@ -98,6 +98,11 @@ impl Emulator {
         self.script[endpoint as usize].extend(std::iter::repeat_n(fault, n));
     }
 
+    /// Forgets the scripted faults that have not struck yet.
+    pub fn clear_script(&mut self) {
+        self.script = Default::default();
+    }
+
     /// How many scripted faults have not struck yet.
     pub fn faults_in_store(&self) -> usize {
         self.script.iter().map(VecDeque::len).sum()

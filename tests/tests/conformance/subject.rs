@@ -9,7 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use simacan_auth::{
-    Config, Credentials, Denied, Event, ForeignOrigin, Provider, Status, Timestamp,
+    Config, Credentials, Denied, Event, ForeignOrigin, LockedStore, Provider, SessionStore, Status,
+    StoreFailure, Timestamp,
 };
 use tokio::runtime::{self, Runtime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -23,11 +24,21 @@ pub(crate) struct Plan {
     pub(crate) credentials: Credentials,
     pub(crate) config: Config,
     pub(crate) exchange_timeout: Duration,
+    pub(crate) store: Option<AnyStore>,
     /// The one root that TLS trusts.
     pub(crate) root: Option<Vec<u8>>,
     pub(crate) proxy: Option<String>,
     pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
+}
+
+/// A store of either kind.
+pub(crate) struct AnyStore(pub(crate) Box<dyn SessionStore>);
+
+impl SessionStore for AnyStore {
+    fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
+        self.0.lock(patience)
+    }
 }
 
 /// An adapter's client, and what it runs on. Clones share one session.
@@ -126,12 +137,16 @@ impl Ureq {
             .timeout_global(Some(PATIENCE))
             .tls_config(tls.build())
             .build();
-        simacan_auth_ureq::Client::builder(plan.provider, plan.credentials)
+        let builder = simacan_auth_ureq::Client::builder(plan.provider, plan.credentials)
             .agent(agent.into())
             .config(plan.config)
             .exchange_timeout(plan.exchange_timeout)
             .clock(plan.clock)
-            .on_event(plan.on_event)
+            .on_event(plan.on_event);
+        match plan.store {
+            Some(store) => builder.store(store),
+            None => builder,
+        }
     }
 }
 
@@ -215,7 +230,7 @@ pub(crate) fn reqwest_client(plan: Plan) -> simacan_auth_reqwest::Client {
 }
 
 pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
-    simacan_auth_reqwest::Client::builder(plan.provider, plan.credentials)
+    let builder = simacan_auth_reqwest::Client::builder(plan.provider, plan.credentials)
         .http(move || {
             let root = plan.root.as_deref();
             let root = root.map(|root| reqwest::Certificate::from_der(root).expect("DER"));
@@ -230,7 +245,11 @@ pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
         .config(plan.config)
         .exchange_timeout(plan.exchange_timeout)
         .clock(plan.clock)
-        .on_event(plan.on_event)
+        .on_event(plan.on_event);
+    match plan.store {
+        Some(store) => builder.store(store),
+        None => builder,
+    }
 }
 
 pub(crate) async fn send(

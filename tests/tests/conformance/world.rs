@@ -8,13 +8,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use simacan_auth::{Config, Credentials, Denied, Doubling, Event, Provider, Timestamp};
+use simacan_auth::{
+    Config, Credentials, Denied, Doubling, Event, Provider, SessionStore, Timestamp,
+};
 use simacan_auth_emulator::{
     Counters, Detail, Emulator, Endpoint, Entry, Fault, Options, RefreshOutcome, Server, Settings,
     What,
 };
 
-use crate::subject::{Outcome, Plan, Subject, Trouble};
+use crate::subject::{AnyStore, Outcome, Plan, Subject, Trouble};
 
 pub(crate) const USERNAME: &str = "fleet@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -91,10 +93,19 @@ impl World {
             credentials: Credentials::new(USERNAME, PASSWORD),
             config: config(),
             exchange_timeout: PATIENCE,
+            store: None,
             root: None,
             proxy: None,
             clock: Box::new(move || clock.timestamp()),
             on_event: Box::new(move |event| events.push(event)),
+        }
+    }
+
+    /// The usual client, with a store.
+    pub(crate) fn plan_with(&self, store: impl SessionStore + 'static) -> Plan {
+        Plan {
+            store: Some(AnyStore(Box::new(store))),
+            ..self.plan()
         }
     }
 
@@ -255,7 +266,7 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    fn pass(&self) {
+    pub(crate) fn pass(&self) {
         let waited = self
             .0
             .1

@@ -1,0 +1,166 @@
+//! A store of the cases' own, in memory, and a folder for that of files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use simacan_auth::{LockedStore, SavedSession, SessionStore, StoreFailure};
+use simacan_auth_file_store::FileStore;
+
+/// What a store is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Op {
+    Lock,
+    Load,
+    Save,
+    Unlock,
+}
+
+/// What comes first: it may block, panic or fail.
+type Act = dyn Fn(Op) -> Result<(), StoreFailure> + Send + Sync;
+
+#[derive(Clone)]
+pub(crate) struct TestStore(Arc<Shared>);
+
+struct Shared {
+    act: Box<Act>,
+    saved: Mutex<Option<Vec<u8>>>,
+    is_held: Mutex<bool>,
+    freed: Condvar,
+    done: Mutex<Vec<Op>>,
+}
+
+impl TestStore {
+    pub(crate) fn new(
+        act: impl Fn(Op) -> Result<(), StoreFailure> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            act: Box::new(act),
+            saved: Mutex::default(),
+            is_held: Mutex::default(),
+            freed: Condvar::new(),
+            done: Mutex::default(),
+        }))
+    }
+
+    /// One that works.
+    pub(crate) fn working() -> Self {
+        Self::new(|_| Ok(()))
+    }
+
+    /// What is saved; nothing at first.
+    pub(crate) fn saved(&self) -> String {
+        let saved = lock(&self.0.saved).clone().unwrap_or_default();
+        String::from_utf8(saved).expect("JSON")
+    }
+
+    /// Whether there is a session to go on with.
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.saved().contains(r#""refresh_token":"ey"#)
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        let saved = SavedSession::from_json(self.saved().as_bytes());
+        saved.map_or(0, |saved| saved.revision())
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        *lock(&self.0.is_held)
+    }
+
+    /// What has been done, to its end.
+    pub(crate) fn done(&self) -> Vec<Op> {
+        lock(&self.0.done).clone()
+    }
+
+    fn act(&self, op: Op) -> Result<(), StoreFailure> {
+        (self.0.act)(op)?;
+        lock(&self.0.done).push(op);
+        Ok(())
+    }
+}
+
+impl SessionStore for TestStore {
+    fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
+        self.act(Op::Lock)?;
+        let is_held = lock(&self.0.is_held);
+        let waited = self
+            .0
+            .freed
+            .wait_timeout_while(is_held, patience, |held| *held);
+        let (mut is_held, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timed_out.timed_out() {
+            return Err(StoreFailure::Locked);
+        }
+        *is_held = true;
+        drop(is_held);
+        Ok(Box::new(Held(self.clone())))
+    }
+}
+
+struct Held(TestStore);
+
+impl LockedStore for Held {
+    fn load(&mut self) -> Result<Option<SavedSession>, StoreFailure> {
+        self.0.act(Op::Load)?;
+        let saved = lock(&self.0.0.saved).clone();
+        Ok(saved.as_deref().map(SavedSession::from_json).transpose()?)
+    }
+
+    fn save(&mut self, session: &SavedSession) -> Result<(), StoreFailure> {
+        self.0.act(Op::Save)?;
+        *lock(&self.0.0.saved) = Some(session.to_json().to_vec());
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        struct Free<'a>(&'a Shared);
+
+        impl Drop for Free<'_> {
+            fn drop(&mut self) {
+                *lock(&self.0.is_held) = false;
+                self.0.freed.notify_all();
+            }
+        }
+
+        let _free = Free(&self.0.0);
+        let _ = self.0.act(Op::Unlock);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A new folder that is removed in the end.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let (process, n) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("conformance-{process}-{n}"));
+        fs::create_dir(&path).expect("a new folder");
+        Self(path)
+    }
+
+    pub(crate) fn session(&self) -> PathBuf {
+        self.0.join("session.json")
+    }
+
+    /// As each process has one of its own, over the same file.
+    pub(crate) fn store(&self) -> FileStore {
+        FileStore::new(self.session())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

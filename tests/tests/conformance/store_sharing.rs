@@ -1,0 +1,220 @@
+//! Several clients over one store, by intention and by mistake.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use simacan_auth::{Credentials, Event, Provider};
+use simacan_auth_emulator::{
+    Emulator, Entry, PasswordOutcome, Presented, RefreshOutcome, Settings, What,
+};
+
+use crate::store::{Folder, Op, TestStore};
+use crate::subject::{Outcome, Plan, Subject};
+use crate::world::{
+    PASSWORD, REFRESH_IS_DUE, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied, eventually,
+};
+
+conformance! {
+    i4_clients_over_one_file_share_one_session,
+    a_session_outlives_its_client,
+    what_a_caller_has_begun_is_saved_before_it_is_answered,
+    i2_a_refusal_is_saved_before_its_caller_is_told,
+    two_users_with_one_file_do_not_get_each_others_token,
+    production_and_staging_with_one_file_do_not_get_each_others_token,
+}
+
+fn i4_clients_over_one_file_share_one_session<S: Subject>() {
+    const CLIENTS: usize = 5;
+    let (world, folder) = (World::new(), Folder::new());
+    let clients: Vec<S> = (0..CLIENTS)
+        .map(|_| S::build(world.plan_with(folder.store())))
+        .collect();
+    let push = || {
+        thread::scope(|scope| {
+            let push = |client: &S| client.send_all(world.crowd(5));
+            let threads = clients
+                .iter()
+                .map(|client| scope.spawn(move || push(client)));
+            for thread in threads.collect::<Vec<_>>() {
+                assert_accepted(&thread.join().unwrap());
+            }
+        });
+    };
+    push();
+    world.assert_exchanges(1, 0);
+    for revoked in 1..4 {
+        world.revoke();
+        push();
+        world.assert_exchanges(1, revoked);
+    }
+    world.emulate(Emulator::revoke_refresh_tokens);
+    world.revoke();
+    push();
+    world.assert_exchanges(2, 4);
+    // Early, when nobody has to.
+    world.skip(REFRESH_IS_DUE);
+    push();
+    eventually("it is refreshed", || {
+        world.counters().refreshes_received == 5
+    });
+    push();
+    world.assert_exchanges(2, 5);
+    assert_eq!(world.counters().reuses, 0);
+}
+
+fn a_session_outlives_its_client<S: Subject>() {
+    let (world, folder) = (World::new(), Folder::new());
+    for n in 0..5 {
+        let subject = S::build(world.plan_with(folder.store()));
+        assert_accepted(&subject.send_all(world.crowd(5)));
+        world.assert_exchanges(1, n);
+        world.revoke();
+    }
+    let adopted = |event: &Event| matches!(event, Event::Adopted { .. });
+    assert_eq!(world.events.count(adopted), 4);
+}
+
+/// A program that ends when it has its answer has cut nothing off.
+fn what_a_caller_has_begun_is_saved_before_it_is_answered<S: Subject>() {
+    let (world, store) = (World::new(), TestStore::working());
+    let run = || {
+        let subject = S::build(world.plan_with(store.clone()));
+        assert_accepted(&[subject.send(world.post("/x", "x"))]);
+        let (has_tokens, done) = (store.has_tokens(), store.done());
+        drop(subject);
+        assert!(has_tokens);
+        assert_eq!(done.last(), Some(&Op::Unlock));
+    };
+    run();
+    for n in 1..4 {
+        let revision = store.revision();
+        // Nobody waits for a refresh that is merely due, but who has begun it.
+        world.skip(REFRESH_IS_DUE);
+        run();
+        world.assert_exchanges(1, n);
+        assert_eq!(store.revision(), revision + 1);
+    }
+}
+
+fn i2_a_refusal_is_saved_before_its_caller_is_told<S: Subject>() {
+    let (world, store) = (World::new(), TestStore::working());
+    for _ in 0..3 {
+        let mut plan = world.plan_with(store.clone());
+        plan.credentials = Credentials::new(USERNAME, WRONG_PASSWORD);
+        let subject = S::build(plan);
+        denied(subject.send(world.post("/x", "x")));
+        let saved = store.saved();
+        drop(subject);
+        assert!(saved.contains(r#""refusal":{"#), "{saved}");
+        world.assert_exchanges(1, 0);
+    }
+}
+
+const OTHER_USER: &str = "other@example.com";
+const OTHER_PASSWORD: &str = "another horse";
+
+fn foreign(event: &Event) -> bool {
+    matches!(event, Event::SavedSessionForeign)
+}
+
+/// Whose each token is.
+fn owners(entries: &[Entry]) -> BTreeMap<u64, String> {
+    let mut owners = BTreeMap::new();
+    for entry in entries {
+        match &entry.what {
+            What::Password {
+                user: Some(user),
+                outcome: PasswordOutcome::Accepted { serial },
+                ..
+            } => {
+                owners.insert(*serial, user.to_string());
+            }
+            What::Refresh {
+                serial: Some(old),
+                outcome: RefreshOutcome::Rotated { serial },
+                ..
+            } => {
+                owners.insert(*serial, owners[old].clone());
+            }
+            _ => {}
+        }
+    }
+    owners
+}
+
+fn two_users_with_one_file_do_not_get_each_others_token<S: Subject>() {
+    let world = World::with(World::settings().with_user(OTHER_USER, OTHER_PASSWORD));
+    let folder = Folder::new();
+    let users = [(USERNAME, PASSWORD), (OTHER_USER, OTHER_PASSWORD)];
+    let clients = users.map(|(username, password)| {
+        let mut plan = world.plan_with(folder.store());
+        plan.credentials = Credentials::new(username, password);
+        (username, S::build(plan))
+    });
+    for _ in 0..3 {
+        for (username, client) in &clients {
+            assert_accepted(&[client.send(world.post(&format!("/{username}"), *username))]);
+        }
+        world.revoke();
+    }
+    assert!(world.events.count(foreign) > 0);
+    world.assert_exchanges(2, 4);
+    let entries = world.entries();
+    let owners = owners(&entries);
+    for entry in &entries {
+        if let What::Target {
+            path,
+            token:
+                Presented::Valid { serial }
+                | Presented::Refused {
+                    serial: Some(serial),
+                    ..
+                },
+            ..
+        } = &entry.what
+        {
+            assert_eq!(*path, format!("/{}", owners[serial]));
+        }
+    }
+}
+
+/// Two platforms with the same user.
+fn production_and_staging_with_one_file_do_not_get_each_others_token<S: Subject>() {
+    let folder = Folder::new();
+    let settings = |seed| -> Settings { World::settings().with_seed(seed) };
+    let worlds = [1, 2].map(|seed| World::with(settings(seed)));
+    // Each allows the other's targets, so nothing else keeps the token from them.
+    let origins = worlds.each_ref().map(|world| world.server.origin());
+    let provider = |world: &World| -> Provider { world.provider_with(&[&origins[0], &origins[1]]) };
+    let clients = worlds.each_ref().map(|world| {
+        S::build(Plan {
+            provider: provider(world),
+            ..world.plan_with(folder.store())
+        })
+    });
+    for _ in 0..3 {
+        for (world, client) in worlds.iter().zip(&clients) {
+            let outcome: Outcome = client.send(world.post("/x", "x"));
+            assert_accepted(&[outcome]);
+        }
+        worlds.iter().for_each(World::revoke);
+    }
+    let told: usize = worlds.iter().map(|world| world.events.count(foreign)).sum();
+    assert!(told > 0);
+    for world in &worlds {
+        world.assert_exchanges(1, 2);
+        for entry in world.entries() {
+            let is_foreign = match entry.what {
+                What::Target { token, .. } => {
+                    matches!(
+                        token,
+                        Presented::Nothing | Presented::Refused { serial: None, .. }
+                    )
+                }
+                What::Refresh { serial, .. } => serial.is_none(),
+                _ => false,
+            };
+            assert!(!is_foreign, "{entry}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A store in async code: its operations block threads of their own, and neither a caller that goes away nor a
+//! runtime that ends loses what it holds.
+
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use simacan_auth::{Denied, Failure, SessionStore, StoreFailure};
+
+use crate::cancellation::{poll_at_most, until};
+use crate::store::{Folder, Op, TestStore};
+use crate::subject::{Flavour, Reqwest, Subject, reqwest_client, send};
+use crate::world::{Gate, PATIENCE, World, assert_accepted, denied, eventually, within};
+
+on_both_runtimes! {
+    a_store_that_blocks_leaves_the_runtime_to_others,
+    i14_all_callers_are_dropped_between_load_and_save,
+    i14_the_first_caller_is_dropped_at_any_await_point,
+    a_runtime_that_is_shut_down_in_an_exchange_gives_the_lock_free,
+    a_runtime_that_is_shut_down_in_a_load_gives_the_lock_free,
+}
+
+/// Each operation ends only when another task of the same runtime lets it.
+fn a_store_that_blocks_leaves_the_runtime_to_others<F: Flavour>() {
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (go, may_go) = mpsc::channel();
+    let may_go = Mutex::new(may_go);
+    let store = TestStore::new(move |op| {
+        begun.send(op).expect("the other task");
+        let may_go = may_go.lock().expect("no panic");
+        may_go
+            .recv_timeout(PATIENCE)
+            .expect("the other task is run");
+        Ok(())
+    });
+    let world = World::new();
+    let subject: Reqwest<F> = Reqwest::build(world.plan_with(store.clone()));
+    subject.runtime.spawn(async move {
+        while let Some(op) = has_begun.recv().await {
+            if go.send(op).is_err() {
+                return;
+            }
+        }
+    });
+    for refreshes in 0..3 {
+        let outcomes = within(PATIENCE, "callers of a store that blocks", {
+            let (subject, crowd) = (subject.clone(), world.crowd(20));
+            move || subject.send_all(crowd)
+        });
+        assert_accepted(&outcomes);
+        world.assert_exchanges(1, refreshes);
+        world.revoke();
+    }
+    let visit = [Op::Lock, Op::Load, Op::Save, Op::Unlock];
+    assert!(store.done().ends_with(&visit), "{:?}", store.done());
+}
+
+fn gated() -> (Gate, World) {
+    let gate = Gate::default();
+    let world = World::start(World::settings(), gate.options());
+    (gate, world)
+}
+
+fn i14_all_callers_are_dropped_between_load_and_save<F: Flavour>() {
+    let (gate, world) = gated();
+    let store = TestStore::working();
+    let subject: Reqwest<F> = Reqwest::build(world.plan_with(store.clone()));
+    for refreshes in 0..3 {
+        gate.close();
+        subject.runtime.block_on(async {
+            let callers = world.crowd(20).into_iter().map(|request| {
+                let client = subject.client.clone();
+                tokio::spawn(async move { send(&client, request).await })
+            });
+            let callers: Vec<_> = callers.collect();
+            let (passwords, revision) = (1, store.revision());
+            until(|| {
+                let counters = world.counters();
+                (counters.passwords_received, counters.refreshes_received) == (passwords, refreshes)
+            })
+            .await;
+            for caller in callers {
+                caller.abort();
+                assert!(caller.await.is_err());
+            }
+            gate.open();
+            // Nobody asks, but it is saved.
+            until(|| store.revision() > revision && !store.is_held()).await;
+        });
+        assert!(store.has_tokens());
+        assert_accepted(&subject.send_all(world.crowd(5)));
+        world.revoke();
+    }
+    // Another process.
+    let other: Reqwest<F> = Reqwest::build(world.plan_with(store));
+    assert_accepted(&other.send_all(world.crowd(10)));
+    world.assert_exchanges(1, 3);
+}
+
+fn i14_the_first_caller_is_dropped_at_any_await_point<F: Flavour>() {
+    for polls in 1..12 {
+        let (world, store) = (World::new(), TestStore::working());
+        let subject: Reqwest<F> = Reqwest::build(world.plan_with(store.clone()));
+        let first = send(&subject.client, world.post("/first", "first"));
+        drop(subject.runtime.block_on(poll_at_most(polls, first)));
+        subject.runtime.block_on(until(|| store.has_tokens()));
+        let other: Reqwest<F> = Reqwest::build(world.plan_with(store));
+        assert_accepted(&other.send_all(world.crowd(10)));
+        assert_accepted(&subject.send_all(world.crowd(10)));
+        world.assert_exchanges(1, 0);
+    }
+}
+
+fn shut_down(runtime: tokio::runtime::Runtime) {
+    runtime.shutdown_timeout(Duration::from_millis(100));
+}
+
+/// The server has decided, and the answer never arrives.
+fn a_runtime_that_is_shut_down_in_an_exchange_gives_the_lock_free<F: Flavour>() {
+    let (gate, world) = gated();
+    let folder = Folder::new();
+    let client = reqwest_client(world.plan_with(folder.store()));
+    let runtime = F::runtime();
+    gate.close();
+    runtime.block_on(async {
+        let (client, request) = (client.clone(), world.post("/x", "x"));
+        tokio::spawn(async move { send(&client, request).await });
+        until(|| world.counters().passwords_received == 1).await;
+    });
+    assert!(folder.store().lock(Duration::ZERO).is_err(), "it is held");
+    shut_down(runtime);
+    drop(folder.store().lock(PATIENCE).expect("it is free"));
+    gate.open();
+    // The same client on another runtime, and another process.
+    let request = world.post("/y", "y");
+    let outcome = within(PATIENCE, "the next caller", move || {
+        F::runtime().block_on(send(&client, request))
+    });
+    assert_accepted(&[outcome]);
+    let other: Reqwest<F> = Reqwest::build(world.plan_with(folder.store()));
+    assert_accepted(&other.send_all(world.crowd(10)));
+    world.assert_exchanges(2, 0);
+}
+
+/// It is free once the operation, which can't be cut off, has ended.
+fn a_runtime_that_is_shut_down_in_a_load_gives_the_lock_free<F: Flavour>() {
+    let gate = Gate::default();
+    gate.close();
+    let (begun, has_begun) = mpsc::channel();
+    let store = TestStore::new({
+        let gate = gate.clone();
+        move |op| {
+            if op == Op::Load {
+                let _ = begun.send(());
+                gate.pass();
+            }
+            Ok(())
+        }
+    });
+    let world = World::new();
+    let client = reqwest_client(world.plan_with(store.clone()));
+    let runtime = F::runtime();
+    let (caller, request) = (client.clone(), world.post("/x", "x"));
+    runtime.spawn(async move { send(&caller, request).await });
+    runtime.block_on(until(|| has_begun.try_recv().is_ok()));
+    assert!(store.is_held());
+    runtime.shutdown_background();
+    gate.open();
+    eventually("the lock is free", || !store.is_held());
+    let other: Reqwest<F> = Reqwest::build(world.plan_with(store));
+    assert_accepted(&other.send_all(world.crowd(10)));
+    let request = world.post("/y", "y");
+    let outcome = within(PATIENCE, "the next caller", move || {
+        F::runtime().block_on(send(&client, request))
+    });
+    assert_accepted(&[outcome]);
+    world.assert_exchanges(1, 0);
+}
+
+/// All threads for blocking are taken.
+#[test]
+fn i6_a_runtime_without_a_thread_to_spare_is_a_typed_error() {
+    let (world, store) = (World::new(), TestStore::working());
+    let mut plan = world.plan_with(store);
+    plan.exchange_timeout = Duration::from_millis(200);
+    plan.config.attempts = 1;
+    let client = reqwest_client(plan);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.max_blocking_threads(1).enable_all();
+    let runtime = builder.build().expect("a runtime");
+    let (release, released) = mpsc::channel::<()>();
+    runtime.spawn_blocking(move || released.recv_timeout(2 * PATIENCE));
+    let request = world.post("/x", "x");
+    let denied = within(PATIENCE, "a caller without a thread", move || {
+        let outcome = runtime.block_on(send(&client, request));
+        drop(release); // or the runtime would not end
+        denied(outcome)
+    });
+    let is_abandoned = matches!(
+        denied,
+        Denied::Unavailable {
+            failure: Failure::Store(StoreFailure::Abandoned),
+            attempts: 1,
+            ..
+        }
+    );
+    assert!(is_abandoned, "{denied:?}");
+}

@@ -1,0 +1,27 @@
+//! Programs that start often, and processes that share one session: real processes over one
+//! `FileStore` and one emulator, some of which are killed.
+//!
+//! ```sh
+//! cargo test -p simacan-auth-tests --test processes -- --nocapture # prints its figures
+//! SIMACAN_SEED=7 cargo test -p simacan-auth-tests --test processes # kills at other points
+//! ```
+//!
+//! Nothing passes or fails by the speed of the machine: what takes time is waited for by its effect, up to
+//! [`PATIENCE`](world::PATIENCE).
+#![cfg(unix)] // processes are killed
+
+mod audit;
+mod child;
+#[path = "../../examples/push_once.rs"]
+#[expect(
+    dead_code,
+    reason = "its `main` reads the command line, which is the test's here"
+)]
+mod example;
+mod fleet;
+mod front;
+mod minutely;
+mod push_once;
+mod pusher;
+mod worker;
+mod world;
