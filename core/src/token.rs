@@ -58,6 +58,11 @@ impl Bearer {
         Some(Self(value))
     }
 
+    /// Tells it from others, where little is lost if it does not.
+    pub(crate) fn digest(&self) -> u64 {
+        fnv::add(fnv::START, self.token().bytes())
+    }
+
     pub(crate) fn token(&self) -> &str {
         let text = self.0.to_str().ok();
         text.and_then(|text| text.strip_prefix(Self::SCHEME))
@@ -130,11 +135,6 @@ impl AccessToken {
     /// Whether this is the same token, whatever is said of it.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.bearer.0 == other.bearer.0
-    }
-
-    /// Tells it from others, where nothing is lost if it does not.
-    pub(crate) fn digest(&self) -> u64 {
-        fnv::add(fnv::START, self.bearer.token().bytes())
     }
 
     /// What a 401 has said of the same token, held elsewhere.

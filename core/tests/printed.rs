@@ -274,7 +274,7 @@ fn what_happens_with_a_store() {
     for (failure, shown) in [
         (
             StoreFailure::Locked,
-            "another process holds the lock of the saved session",
+            "another process has kept the lock of the saved session all the time: look for one that hangs",
         ),
         (
             StoreFailure::Abandoned,

@@ -177,7 +177,7 @@ fn a_lock_that_is_not_to_be_had_is_a_transient_failure() {
     assert!(
         denied
             .to_string()
-            .contains("another process holds the lock of the saved session")
+            .contains("another process has kept the lock of the saved session")
     );
     process.pass(HOUR);
     let _permit = process.wait();

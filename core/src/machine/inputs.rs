@@ -7,7 +7,6 @@ use super::state::{Next, Phase, State, Superseded};
 use super::{ExchangeId, Machine};
 use crate::error::{Failure, TransportFailure};
 use crate::event::Event;
-use crate::saved::Refusal;
 use crate::session::{LoginOutcome, RefreshOutcome, Session, State as SessionState};
 use crate::token::Generation;
 use crate::wire::{self, Answer};
@@ -124,15 +123,13 @@ impl Machine {
                 self.round.restart();
             }
             End::Rejected => {
-                if let Some(refused) = self.state.credentials() {
-                    self.note_refusal(Refusal::new(refused, now));
-                }
+                self.note_refusal(now, None);
                 self.enter_rejected();
             }
             End::Failed(failure) => self.attempt_failed(now, failure),
             End::Discarded(refused) => {
                 if let Some(refused) = refused {
-                    self.note_refusal(Refusal::new(&refused, now));
+                    self.note_refusal(now, Some(&refused));
                     self.refused.push(refused);
                 }
                 self.round.restart();

@@ -239,19 +239,23 @@ impl State {
         }
     }
 
-    /// Goes on with the tokens of another process, if there is no exchange to wait for. A rejected session
-    /// stays one.
-    pub(super) fn adopt(&mut self, token: AccessToken, refresh: Option<RefreshToken>) -> bool {
+    /// Whether it can go on with the tokens of another process. A rejected session stays one.
+    pub(super) fn may_adopt(&self) -> bool {
+        self.is_due() || matches!(self, Self::Authenticated(_))
+    }
+
+    /// Goes on with the tokens of another process, if it may.
+    pub(super) fn adopt(&mut self, token: AccessToken, refresh: Option<RefreshToken>) {
         self.replace(|state| {
             let session = match state {
                 Self::Unauthenticated(Phase::Due(session)) => session.with_tokens(token, refresh),
                 Self::Authenticated(session) => session.with_tokens(token, refresh),
                 Self::Refreshing(Phase::Due(session)) => session.with_tokens(token, refresh),
                 Self::ReLogin(Phase::Due(session)) => session.with_tokens(token, refresh),
-                other => return (other, false),
+                other => return (other, ()),
             };
-            (Self::Authenticated(session), true)
-        })
+            (Self::Authenticated(session), ())
+        });
     }
 
     pub(super) fn has_usable_token(&self, now: Timestamp) -> bool {

@@ -17,8 +17,7 @@ use crate::event::Event;
 use crate::fork::Fork;
 use crate::saved::{Refusal, SavedTokens};
 use crate::time::Delay;
-use crate::token::{AccessToken, RefreshToken};
-use crate::{SavedSession, StoreFailure, Timestamp, pacing};
+use crate::{Credentials, SavedSession, StoreFailure, Timestamp, pacing};
 
 /// Something for the driver to do with its [`SessionStore`](crate::SessionStore). It may block, so do it
 /// with no lock on the machine.
@@ -66,10 +65,12 @@ pub(super) struct Store {
     tried: u64,
     /// Of the access token that was in the store then.
     seen: Option<u64>,
-    /// Whether something of ours is not in the store.
-    dirty: bool,
-    /// Whether something that was in the store is to be saved otherwise.
-    mended: bool,
+    /// Whether our tokens are not in the store.
+    tokens_unsaved: bool,
+    /// Whether a refusal or the count of the logins is not.
+    pacing_unsaved: bool,
+    /// What is in the store, in a visit that can't go on with it: no save may lose it.
+    kept: Option<SavedSession>,
     /// Since a save failed: until then none is tried for its own sake.
     retry: Option<Delay>,
     failed_in_a_row: u32,
@@ -136,8 +137,8 @@ impl Machine {
             return;
         };
         store.revision = store.tried;
-        store.seen = self.state.token().map(AccessToken::digest);
-        (store.dirty, store.mended) = (false, false);
+        store.seen = self.state.token().map(|token| token.bearer().digest());
+        (store.tokens_unsaved, store.pacing_unsaved) = (false, false);
         store.retry = None;
         store.failed_in_a_row = 0;
         self.leave_save(step);
@@ -165,6 +166,9 @@ impl Machine {
                 }
             },
             Kind::Save => {
+                if let (Some(store), Step::Announce | Step::Unlock) = (&mut self.store, step) {
+                    store.pacing_unsaved = true;
+                }
                 self.save_failed(now, failure);
                 self.leave_save(step);
             }
@@ -190,7 +194,8 @@ impl Machine {
             Step::Lock => StoreOp::Lock(self.begin_op(Kind::Lock)?),
             Step::Load => StoreOp::Load(self.begin_op(Kind::Load)?),
             Step::Announce | Step::Save => {
-                self.store.as_mut()?.tried += 1;
+                let store = self.store.as_mut()?;
+                store.tried = store.tried.saturating_add(1);
                 let Some(saved) = self.to_save() else {
                     self.step(Step::Unlock);
                     return self.poll_store(now);
@@ -209,7 +214,7 @@ impl Machine {
     pub(super) fn save_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let store = self.store.as_mut()?;
         let rest = store.retry.as_mut()?.rest(now)?;
-        store.dirty.then_some(rest.end)
+        store.is_unsaved().then_some(rest.end)
     }
 
     /// An exchange is due: not before the store was asked.
@@ -226,7 +231,7 @@ impl Machine {
     /// the callers is held until it is.
     pub(super) fn end_store_exchange(&mut self, changed: bool) {
         if let Some(store) = &mut self.store {
-            store.dirty |= changed;
+            store.tokens_unsaved |= changed;
             self.step(if changed { Step::Save } else { Step::Unlock });
         }
     }
@@ -239,11 +244,14 @@ impl Machine {
         }
     }
 
-    /// The auth endpoint has refused these, and another process must know.
-    pub(super) fn note_refusal(&mut self, refusal: Refusal) {
-        if let Some(store) = &mut self.store {
-            store.refusal = Some(refusal);
-            store.dirty = true;
+    /// The auth endpoint has refused these, or else those of the session, and other processes must know.
+    pub(super) fn note_refusal(&mut self, now: Timestamp, refused: Option<&Credentials>) {
+        let refused = refused.or(self.state.credentials());
+        if let (Some(refused), Some(provider)) = (refused, self.state.provider())
+            && let Some(store) = &mut self.store
+        {
+            store.refusal = Some(Refusal::new(provider, refused, now));
+            store.pacing_unsaved = true;
         }
     }
 
@@ -260,8 +268,7 @@ impl Machine {
             visit.step = Step::Unlock;
         }
         if is_other_user {
-            store.held = None;
-            store.dirty = false;
+            (store.held, store.seen, store.tokens_unsaved) = (None, None, false);
         }
     }
 
@@ -277,7 +284,7 @@ impl Machine {
 
     fn end_visit(&mut self) {
         if let Some(store) = &mut self.store {
-            store.visit = None;
+            (store.visit, store.kept) = (None, None);
         }
     }
 
@@ -305,7 +312,7 @@ impl Machine {
     fn miss(&mut self, now: Timestamp, failure: StoreFailure) {
         if self.round.is_open() && self.state.is_due() {
             self.attempt_failed(now, Failure::Store(failure));
-        } else if self.store.as_ref().is_some_and(|store| store.dirty) {
+        } else if self.store.as_ref().is_some_and(|store| store.is_unsaved()) {
             self.save_failed(now, failure); // nothing else was wanted
         }
     }
@@ -316,7 +323,6 @@ impl Machine {
         };
         let wait = self.config.cool_down.nth(store.failed_in_a_row);
         store.failed_in_a_row = store.failed_in_a_row.saturating_add(1);
-        store.dirty = true;
         store.retry = Some(Delay::new(now, wait));
         let retry_at = now.saturating_add(wait);
         self.tell(Event::SaveFailed { failure, retry_at });
@@ -337,52 +343,52 @@ impl Machine {
         let (Some(provider), Some(ours)) = (self.state.provider(), self.state.credentials()) else {
             return;
         };
-        if !saved.belongs_to(provider, ours.username()) {
-            return self.tell(Event::SavedSessionForeign);
-        }
+        let is_ours = saved.belongs_to(provider, ours.username());
         let has_refresh_token = self.state.refresh_token().is_some();
         let Some(store) = &mut self.store else {
             return;
         };
-        let tokens = saved.tokens.map(SavedTokens::into_parts);
-        let digest = tokens.as_ref().map(|(access, _)| access.digest());
+        let digest = saved.tokens.as_ref().map(SavedTokens::digest);
         let is_seen = digest == store.seen;
         let is_known = saved.revision == store.revision && is_seen;
-        // Once: a clock that was ahead must not hold a password back again and again (I12).
-        let mut mended = !is_known && self.logins.merge(now, &saved.logins);
+        let is_older = saved.revision < store.revision;
+
+        // Whoever's they are, passwords are counted together. A clock that was ahead is put right once: it
+        // must not hold a password back again and again (I12).
+        let mut mended = !is_known && self.logins.merge(now, &self.config, &saved.logins);
         for refusal in [&mut store.refusal, &mut saved.refusal] {
             mended |= refusal.as_mut().is_some_and(|refusal| refusal.mend(now));
         }
         let at = |refusal: &Option<Refusal>| refusal.as_ref().map(|refusal| refusal.at);
         if at(&saved.refusal) > at(&store.refusal) {
-            store.refusal = saved.refusal;
+            store.refusal.clone_from(&saved.refusal);
         }
-        store.mended |= mended;
-        if is_known {
-            return;
-        }
-        let is_older = saved.revision < store.revision;
+        store.pacing_unsaved |= mended;
         store.revision = store.revision.max(saved.revision);
-        let Some((access, refresh)) = tokens else {
-            return;
-        };
-        // The refresh of what ours has replaced was refused, since ours could not be saved.
-        let is_successor = store.dirty && is_seen;
+        if !is_ours {
+            store.seen = digest;
+            store.kept = Some(saved);
+            return self.tell(Event::SavedSessionForeign);
+        }
+        // Ours has replaced that very set, and could not be saved.
+        let is_successor = store.tokens_unsaved && is_seen;
         // What was saved is gone, or an old copy of it has come back.
-        if has_refresh_token && (is_older || (is_successor && refresh.is_none())) {
+        let is_obsolete = is_older && has_refresh_token;
+        if is_known || is_successor || is_obsolete {
             return;
         }
-        store.seen = digest;
-        self.adopt_tokens(now, access, refresh);
+        if !self.state.may_adopt() {
+            store.kept = Some(saved);
+        } else if let Some(tokens) = saved.tokens {
+            store.seen = digest;
+            store.tokens_unsaved = false;
+            self.adopt_tokens(now, tokens);
+        }
     }
 
-    fn adopt_tokens(
-        &mut self,
-        now: Timestamp,
-        mut access: AccessToken,
-        refresh: Option<RefreshToken>,
-    ) {
-        let is_known = match self.state.token() {
+    fn adopt_tokens(&mut self, now: Timestamp, tokens: SavedTokens) {
+        let (mut access, refresh) = tokens.into_parts();
+        let is_same = match self.state.token() {
             Some(ours) if ours.is_same(&access) => {
                 // What a 401 has said of it still holds.
                 access.inherit(ours);
@@ -390,18 +396,13 @@ impl Machine {
             }
             _ => false,
         };
-        if !self.state.adopt(access, refresh) {
-            return;
-        }
-        if let Some(store) = &mut self.store {
-            store.dirty = false;
-        }
+        self.state.adopt(access, refresh);
         let Some(token) = self.state.token() else {
             return;
         };
         let (is_usable, expires_at) = (token.is_usable(now), token.expires_at());
         self.refresh_due = pacing::refresh_due(&self.config, &mut self.jitter, token);
-        if !is_known {
+        if !is_same {
             self.generation = self.generation.next();
         }
         let generation = self.generation;
@@ -427,7 +428,7 @@ impl Machine {
             return;
         };
         store.tried = store.revision;
-        let leave = if store.dirty || store.mended {
+        let leave = if store.is_unsaved() {
             Step::Save
         } else {
             Step::Unlock
@@ -453,7 +454,7 @@ impl Machine {
     fn remembered_refusal(&self, now: Timestamp) -> Option<Timestamp> {
         let refusal = self.store.as_ref()?.refusal.as_ref()?;
         let mut memory = Delay::new(refusal.at, self.config.refusal_memory);
-        let is_ours = refusal.is_of(self.state.credentials()?);
+        let is_ours = refusal.is_of(self.state.provider()?, self.state.credentials()?);
         (is_ours && !memory.is_over(now)).then_some(refusal.at)
     }
 
@@ -475,10 +476,17 @@ impl Machine {
     fn to_save(&self) -> Option<SavedSession> {
         let (store, credentials) = (self.store.as_ref()?, self.state.credentials()?);
         let (provider, username) = (self.state.provider()?, credentials.username());
-        let mut saved = SavedSession::new(provider, username, store.tried);
-        let refresh = self.state.refresh_token();
-        let access = self.state.token();
-        saved.tokens = access.map(|access| SavedTokens::of(access, refresh));
+        let access = self.state.token().filter(|_| self.state.may_adopt());
+        let mut saved = match &store.kept {
+            Some(kept) if access.is_none() => kept.fork(),
+            _ => {
+                let (access, refresh) = (self.state.token(), self.state.refresh_token());
+                let mut saved = SavedSession::new(provider, username);
+                saved.tokens = access.map(|access| SavedTokens::of(access, refresh));
+                saved
+            }
+        };
+        saved.revision = store.tried;
         saved.logins = self.logins.clone();
         saved.refusal.clone_from(&store.refusal);
         Some(saved)
@@ -486,15 +494,20 @@ impl Machine {
 }
 
 impl Store {
+    fn is_unsaved(&self) -> bool {
+        self.tokens_unsaved || self.pacing_unsaved
+    }
+
     fn is_save_due(&mut self, now: Timestamp) -> bool {
         let is_over = |retry: &mut Delay| retry.is_over(now);
-        self.dirty && self.retry.as_mut().is_none_or(is_over)
+        self.is_unsaved() && self.retry.as_mut().is_none_or(is_over)
     }
 }
 
 impl Fork for Store {
     fn fork(&self) -> Self {
         Self {
+            kept: self.kept.as_ref().map(Fork::fork),
             refusal: self.refusal.clone(),
             held: self.held.clone(),
             ..*self
@@ -506,15 +519,12 @@ impl Fork for Store {
             .visit
             .map(|visit| (visit.step, visit.awaited.is_some())))
         .hash(&mut hasher);
-        (
-            self.revision,
-            self.tried,
-            self.seen,
-            self.dirty,
-            &self.retry,
-        )
-            .hash(&mut hasher);
+        (self.revision, self.tried, self.seen).hash(&mut hasher);
+        (self.tokens_unsaved, self.pacing_unsaved, &self.retry).hash(&mut hasher);
         (self.failed_in_a_row, &self.refusal).hash(&mut hasher);
-        self.held.is_some().hash(&mut hasher);
+        (self.held.is_some(), self.kept.is_some()).hash(&mut hasher);
+        if let Some(kept) = &self.kept {
+            kept.fingerprint(hasher);
+        }
     }
 }

@@ -91,7 +91,8 @@ impl Session<Authenticated> {
     /// a time use it, since a refresh token is good once.
     pub fn save(&self, revision: u64) -> SavedSession {
         let (provider, state) = (&self.context.provider, &self.state);
-        let mut saved = SavedSession::new(provider, self.username(), revision);
+        let mut saved = SavedSession::new(provider, self.username());
+        saved.revision = revision;
         let tokens = SavedTokens::of(&state.token, state.refresh_token.as_ref());
         saved.tokens = Some(tokens);
         saved

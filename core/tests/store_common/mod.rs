@@ -1,5 +1,7 @@
 //! A process over a store in memory, which writes down what it does.
 
+#![allow(dead_code, reason = "each test crate uses a part of it")]
+
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};

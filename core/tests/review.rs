@@ -1,0 +1,355 @@
+//! Found by a review of persistence: each of these fails until what it names is mended.
+
+mod common;
+mod store_common;
+
+use common::{HOUR, MINUTE, SECOND, START, credentials, earlier};
+use http::Response;
+use simacan_auth::{
+    Clearance, Config, Machine, Output, Provider, SavedSession, Status, StoreFailure, StoreOp,
+    Ticket, Timestamp,
+};
+use store_common::{Memory, Op, Process, TOKENS};
+
+fn disk_full() -> StoreFailure {
+    StoreFailure::new("disk full")
+}
+
+/// Has had its password refused, and could not save so.
+fn rejected_unsaved(store: &Memory) -> Process {
+    let mut process = Process::start(store, START);
+    let _permit = process.wait();
+    process.run();
+    store.fail(Op::Save, &disk_full(), 1);
+    process.answer(401, "");
+    assert_eq!(process.machine.status(), Status::Rejected);
+    process
+}
+
+fn logged_in_with(store: &Memory, now: Timestamp, number: u32) -> Process {
+    let mut process = Process::start_as(store, now, "fleet", number);
+    let _permit = process.wait();
+    process.run();
+    process.answer(200, TOKENS);
+    process
+}
+
+#[test]
+fn i14_the_late_save_of_a_rejected_process_keeps_another_ones_tokens() {
+    let store = Memory::default();
+    let mut rejected = rejected_unsaved(&store);
+    let second = START.saturating_add(SECOND);
+    logged_in_with(&store, second, 2);
+    assert!(store.text().contains("s3cr3t-refresh-1"));
+    rejected.pass(MINUTE);
+    assert!(
+        store.text().contains("s3cr3t-refresh-1"),
+        "{}",
+        store.text()
+    );
+}
+
+/// It has a token that is still good: this takes the refresh token even from who holds it in memory.
+#[test]
+fn i1_the_late_save_of_a_rejected_process_sends_no_other_one_to_the_password() {
+    let store = Memory::default();
+    let mut old = Process::logged_in(&store, START);
+    let Clearance::Go(ticket) = old.ask() else {
+        panic!("it is logged in");
+    };
+    let _retry = old.unauthorized(ticket);
+    old.run();
+    old.answer(401, ""); // the refresh token is refused
+    store.fail(Op::Save, &disk_full(), 1);
+    old.answer(401, ""); // and so is the password, which has been changed
+    assert_eq!(old.machine.status(), Status::Rejected);
+    let second = START.saturating_add(SECOND);
+    // What is saved has an access token that a 401 has ended.
+    let mut new = Process::start_as(&store, second, "fleet", 2);
+    let permit = new.wait();
+    new.run();
+    let Clearance::Go(ticket) = new.ask_with(permit) else {
+        panic!("it took over a token that looks good");
+    };
+    let _retry = new.unauthorized(ticket);
+    new.run();
+    new.answer(200, TOKENS);
+    assert!(store.text().contains("s3cr3t-refresh-2"));
+    old.pass(MINUTE);
+    new.now = START.saturating_add(2 * HOUR);
+    new.log.clear();
+    let _permit = new.wait();
+    new.run();
+    assert!(!new.log.contains(&Op::Password), "{:?}", new.log);
+}
+
+#[test]
+fn i1_a_rejected_process_that_gets_the_right_password_takes_over_what_it_has_loaded() {
+    let store = Memory::default();
+    let mut rejected = rejected_unsaved(&store);
+    logged_in_with(&store, START.saturating_add(SECOND), 2);
+    // Its late save loads the other one's tokens, but can save nothing.
+    store.fail(Op::Save, &disk_full(), 1);
+    rejected.pass(MINUTE);
+    rejected.set_credentials("fleet", 2);
+    rejected.log.clear();
+    let _permit = rejected.wait();
+    rejected.run();
+    assert!(!rejected.log.contains(&Op::Password), "{:?}", rejected.log);
+}
+
+#[test]
+fn i1_a_process_that_comes_back_to_a_user_takes_over_the_saved_session() {
+    let store = Memory::default();
+    let mut process = Process::logged_in(&store, START);
+    process.set_credentials("other", 2);
+    process.set_credentials("fleet", 1);
+    let _permit = process.wait();
+    process.run();
+    assert!(!process.log.contains(&Op::Password), "{:?}", process.log);
+}
+
+#[test]
+fn i2_taking_over_tokens_forgets_no_refusal_that_is_yet_to_be_saved() {
+    let store = Memory::default();
+    let mut process = rejected_unsaved(&store);
+    logged_in_with(&store, START.saturating_add(SECOND), 2);
+    process.now = START.saturating_add(2 * SECOND);
+    process.set_credentials("fleet", 2);
+    let permit = process.wait();
+    process.run();
+    assert!(matches!(process.ask_with(permit), Clearance::Go(_)));
+    process.pass(10 * MINUTE);
+    drop(process);
+    // A job that still has the old password, once the session has ended.
+    let mut job = Process::start(&store, START.saturating_add(2 * HOUR));
+    let _permit = job.wait();
+    job.run();
+    job.answer(401, ""); // the refresh
+    assert!(!job.log.contains(&Op::Password), "{:?}", job.log);
+}
+
+/// Of another user's refusal nothing is left in the store, either.
+#[test]
+fn i2_a_change_of_the_user_forgets_no_refusal_that_is_yet_to_be_saved() {
+    let store = Memory::default();
+    let mut process = rejected_unsaved(&store);
+    process.set_credentials("other", 2);
+    process.pass(10 * MINUTE);
+    drop(process);
+    let mut job = Process::start(&store, START.saturating_add(HOUR));
+    let _permit = job.wait();
+    job.run();
+    assert!(!job.log.contains(&Op::Password), "{:?}", job.log);
+}
+
+/// Its clock was two hours ahead when it logged in, and has been put right since: what paces the logins is
+/// ahead of the tokens, and the next process mends that.
+fn with_a_clock_put_right(store: &Memory) -> (Process, Ticket) {
+    let mut process = Process::logged_in(store, START);
+    process.now = earlier(START, 2 * HOUR);
+    let permit = process.wait();
+    process.run();
+    process.answer(200, TOKENS);
+    assert!(store.text().contains("s3cr3t-refresh-2"));
+    let Clearance::Go(ticket) = process.ask_with(permit) else {
+        panic!("it has a token");
+    };
+    process.now = process.now.saturating_add(10 * MINUTE);
+    (process, ticket)
+}
+
+/// Starts, takes the session over, makes no exchange, and saves it with its pacing mended.
+fn mend(store: &Memory, now: Timestamp) {
+    let mut mender = Process::start(store, now);
+    let permit = mender.wait();
+    mender.run();
+    let log = [
+        Op::Lock,
+        Op::Load,
+        Op::Event("took over"),
+        Op::Save,
+        Op::Unlock,
+    ];
+    assert_eq!(mender.log, log);
+    assert!(matches!(mender.ask_with(permit), Clearance::Go(_)));
+}
+
+#[test]
+fn i3_i14_an_unsaved_successor_outlives_a_save_of_the_set_that_it_has_replaced() {
+    let store = Memory::default();
+    let (mut process, ticket) = with_a_clock_put_right(&store);
+    let _retry = process.unauthorized(ticket);
+    process.run();
+    store.fail(Op::Save, &disk_full(), 1);
+    process.answer(200, TOKENS);
+    mend(&store, process.now);
+    process.pass(MINUTE);
+    assert!(
+        store.text().contains("s3cr3t-refresh-3"),
+        "I14: the token that is good is lost, and this one is spent: {}",
+        store.text()
+    );
+}
+
+#[test]
+fn i3_a_refused_refresh_token_is_not_sent_again_since_another_process_has_saved_it_again() {
+    let store = Memory::default();
+    let (mut process, ticket) = with_a_clock_put_right(&store);
+    let _retry = process.unauthorized(ticket);
+    process.run();
+    store.fail(Op::Save, &disk_full(), 1);
+    store.fail(Op::Lock, &StoreFailure::Locked, 1);
+    process.answer(401, "");
+    assert_eq!(process.machine.status(), Status::ReLogin);
+    mend(&store, process.now);
+    process.log.clear();
+    process.pass(10 * SECOND);
+    assert!(!process.log.contains(&Op::Refresh), "{:?}", process.log);
+}
+
+/// What [`SavedSession::from_json`] lets through must not panic (I10).
+#[test]
+fn i10_no_revision_is_too_high() {
+    let json = format!(
+        r#"{{"version":1,"revision":{},"endpoint":"https://x.example/","client_id":null,
+        "username":"fleet","tokens":null,"logins":{{"count":0,"last":0}},"refusal":null}}"#,
+        u64::MAX
+    );
+    let json = json.replace("https://x.example/", &endpoint());
+    let saved = SavedSession::from_json(json.as_bytes()).unwrap();
+    let mut machine = Machine::new(
+        Provider::simacan(),
+        credentials("fleet", 1),
+        Config::default(),
+    )
+    .with_store();
+    let permit = machine.permit();
+    let _waits = machine.log_in(START, permit);
+    let Output::Store(StoreOp::Lock(lock)) = machine.poll(START) else {
+        panic!("a lock");
+    };
+    machine.handle_locked(START, lock);
+    let Output::Store(StoreOp::Load(load)) = machine.poll(START) else {
+        panic!("a load");
+    };
+    machine.handle_loaded(START, load, Some(saved));
+    let Output::Store(StoreOp::Save(_, announced)) = machine.poll(START) else {
+        panic!("the announcement of a password");
+    };
+    assert!(
+        announced.revision() >= u64::MAX - 1,
+        "or others find it older"
+    );
+}
+
+/// Where Simacan's sessions belong.
+fn endpoint() -> String {
+    let store = Memory::default();
+    Process::logged_in(&store, START);
+    let text = store.text();
+    let (_, rest) = text.split_once(r#""endpoint":""#).unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+/// Two jobs with wrong passwords were given the same file by mistake.
+#[test]
+fn i13_another_users_session_does_not_wipe_the_login_guard() {
+    let store = Memory::default();
+    let mut passwords = 0;
+    for minute in 0..60 {
+        let now = START.saturating_add(minute * MINUTE);
+        for (username, number) in [("fleet", 1), ("other", 2)] {
+            let mut job = Process::start_as(&store, now, username, number);
+            let clearance = job.ask();
+            drop(clearance);
+            job.run();
+            if job.log.contains(&Op::Password) {
+                passwords += 1;
+                job.answer(401, "");
+            }
+        }
+    }
+    assert!(passwords <= 24, "I13: {passwords} passwords in an hour");
+}
+
+/// Yesterday's troubles count no more, whoever logs in today.
+#[test]
+fn an_hour_without_a_password_resets_a_count_that_is_merged() {
+    let store = Memory::default();
+    // Logged in after a few failures: its count is 4.
+    let mut old = Process::start(&store, START);
+    let _permit = old.wait();
+    old.run();
+    for _ in 0..2 {
+        old.answer(503, "");
+        old.pass(SECOND);
+    }
+    old.answer(503, "");
+    old.pass(2 * MINUTE);
+    let _permit = old.wait();
+    old.run();
+    old.answer(200, TOKENS);
+    // A day later another one's refresh is refused, and it logs in again: the first password in a day.
+    let day = START.saturating_add(24 * HOUR);
+    let mut other = Process::start(&store, day);
+    let _permit = other.wait();
+    other.run();
+    other.answer(401, "");
+    other.answer(200, TOKENS);
+    // And then the old one's is.
+    old.now = day.saturating_add(10 * SECOND);
+    let clearance = old.ask();
+    drop(clearance);
+    old.run();
+    let Clearance::Go(ticket) = old.ask() else {
+        panic!("it took over");
+    };
+    let _retry = old.unauthorized(ticket);
+    old.run();
+    old.log.clear();
+    old.answer(401, "");
+    assert_eq!(old.log.last(), Some(&Op::Password), "{:?}", old.log);
+}
+
+/// Else the model checker takes two different machines for one.
+#[test]
+fn what_is_to_be_mended_is_in_the_fingerprint() {
+    let saved = |last: u64| {
+        let json = format!(
+            r#"{{"version":1,"revision":3,"endpoint":"{}","client_id":null,"username":"fleet",
+            "tokens":{{"access_token":"a","refresh_token":"r","received_at":0,"expires_at":1}},
+            "logins":{{"count":1,"last":{last}}},"refusal":null}}"#,
+            endpoint()
+        );
+        SavedSession::from_json(json.as_bytes()).unwrap()
+    };
+    let end = |last: u64| {
+        let store = Memory::default();
+        let mut process = Process::start(&store, START);
+        let _permit = process.wait();
+        let lock = process.poll_op();
+        process.machine.handle_locked(START, lock);
+        let load = process.poll_op();
+        process
+            .machine
+            .handle_loaded(START, load, Some(saved(last)));
+        loop {
+            match process.machine.poll(START) {
+                Output::Event(_) => {}
+                Output::Transmit(transmit) => {
+                    let failed = Response::builder().status(503).body("").unwrap();
+                    process
+                        .machine
+                        .handle_response(START, transmit.exchange, failed);
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        process
+    };
+    // One is a day ahead and was mended to now; the other says now itself.
+    let (ahead, now) = (end(START.as_millis() + 86_400_000), end(START.as_millis()));
+    assert_ne!(ahead.fingerprint(), now.fingerprint());
+}
