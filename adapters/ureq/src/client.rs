@@ -5,8 +5,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
-use simacan_auth::{Credentials, Origin, Permit, Provider, Status, Ticket, Verdict};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use simacan_auth::{Credentials, Origin, Provider, Status, Ticket, Verdict};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
@@ -67,9 +67,7 @@ impl Client {
         request: Request<B>,
     ) -> Result<Response<ureq::Body>, Error> {
         let (mut parts, body) = request.into_parts();
-        let permit: Permit = self.driver.permit();
-        let origin = Origin::of(&parts.uri);
-        let ticket = self.driver.authorize(permit, origin, &mut parts.headers)?;
+        let ticket = self.authorize_once(&parts.uri, &mut parts.headers)?;
         let response = self.run(Request::from_parts(parts, body))?;
         drop(self.review(ticket, &response));
         Ok(response)
@@ -97,6 +95,22 @@ impl Client {
     /// ```
     pub fn keep_alive(&self) -> impl FnOnce() + Send + 'static {
         Driver::keep_alive(Arc::downgrade(&self.driver))
+    }
+
+    /// Of a request that can't be sent again. This thread may have carried a refresh since it got its token,
+    /// and only the newest will do.
+    pub(crate) fn authorize_once(
+        &self,
+        uri: &Uri,
+        headers: &mut HeaderMap,
+    ) -> Result<Ticket, Error> {
+        let (driver, origin) = (&self.driver, Origin::of(uri));
+        let ticket = driver.authorize(driver.permit(), origin, headers)?;
+        if driver.is_newest(&ticket) {
+            return Ok(ticket);
+        }
+        // With a permit of its own, since nothing has been sent with the first (I7).
+        driver.authorize(driver.permit(), origin, headers)
     }
 
     /// Runs a request that carries the token: no redirect takes it elsewhere (I8), and its status is

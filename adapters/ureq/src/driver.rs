@@ -76,6 +76,10 @@ impl Driver {
         }
     }
 
+    pub(crate) fn is_newest(&self, ticket: &Ticket) -> bool {
+        ticket.generation() == self.lock().generation()
+    }
+
     pub(crate) fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
         let now = (self.clock)();
         self.lock().review(now, ticket, status)

@@ -1,14 +1,16 @@
 //! Bodies that can be read once: the 401 is delivered, and the next request has a new token.
 
 use std::io::{Cursor, Seek, Write};
+use std::thread;
 
 use ::ureq::unversioned::multipart::Form;
 use futures_util::stream;
 use http::{Request, StatusCode};
+use simacan_auth_ureq::Client;
 
 use crate::bodies::{sent, temporary_file};
 use crate::subject::{CurrentThread, Flavour, MultiThread, Reqwest, Subject, Trouble, Ureq};
-use crate::world::{World, assert_accepted};
+use crate::world::{Gate, HOUR, REFRESH_IS_DUE, World, assert_accepted};
 
 /// A form of parts is a stream to both clients, even if it is all in memory.
 #[test]
@@ -160,4 +162,42 @@ fn a_stream_that_fails_is_an_error_of_its_request() {
     assert!(matches!(Trouble::from(error), Trouble::Request(_)));
     assert_accepted(&subject.send_all(world.crowd(20)));
     world.assert_exchanges(0, 0);
+}
+
+/// The thread that carries an early refresh sends its own request after that: with the new token, since it can't do
+/// so again should the old one have died.
+#[test]
+fn ureq_sends_once_with_the_token_that_it_has_carried_itself() {
+    let send_once = |client: &Client, uri: String| {
+        let request = Request::post(uri).body(&b"once"[..]).unwrap();
+        client.send_once(request).unwrap().status()
+    };
+    let send_with_an_agent = |client: &Client, uri: String| {
+        let config = ::ureq::Agent::config_builder().proxy(None);
+        let config = config
+            .http_status_as_error(false)
+            .middleware(client.clone());
+        let agent = ::ureq::Agent::from(config.build());
+        agent.post(uri).send("once").unwrap().status()
+    };
+    for send in [
+        send_once as fn(&Client, String) -> StatusCode,
+        send_with_an_agent,
+    ] {
+        let gate = Gate::default();
+        let world = World::start(World::settings(), gate.options());
+        let subject: Ureq = world.logged_in();
+        world.skip(REFRESH_IS_DUE);
+        gate.close();
+        let sent = thread::spawn({
+            let (client, uri) = (subject.0, world.uri("/once"));
+            move || send(&client, uri)
+        });
+        world.until_refreshes(1);
+        world.skip(HOUR.saturating_sub(REFRESH_IS_DUE));
+        gate.open();
+        assert_eq!(sent.join().unwrap(), StatusCode::NO_CONTENT);
+        assert_eq!(world.counters().targets_received, 1);
+        world.assert_exchanges(0, 1);
+    }
 }
