@@ -49,7 +49,7 @@ impl Client {
     pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
         let mut permit = self.driver.permit();
         loop {
-            let sent = self.authorize(permit, &mut request).await?;
+            let sent = self.prepare(permit, &mut request).await?;
             let response = self.client.execute(request).await?;
             match self.review(sent, response).await {
                 ControlFlow::Break(response) => return Ok(response),
@@ -58,8 +58,17 @@ impl Client {
         }
     }
 
+    /// What [`execute`](Self::execute) does with a token before it sends, for the benchmarks.
+    #[doc(hidden)]
+    pub async fn authorize(&self, request: &mut Request) -> Result<Ticket, Error> {
+        let permit = self.driver.permit();
+        let url = request.url().clone();
+        let headers = request.headers_mut();
+        self.driver.authorize(permit, origin(&url), headers).await
+    }
+
     /// Before it is sent.
-    pub(crate) async fn authorize(
+    pub(crate) async fn prepare(
         &self,
         permit: Permit,
         request: &mut Request,

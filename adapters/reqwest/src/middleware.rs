@@ -39,7 +39,7 @@ impl Middleware for Client {
     ) -> reqwest_middleware::Result<Response> {
         let mut permit = self.driver.permit();
         loop {
-            let sent = self.authorize(permit, &mut request).await?;
+            let sent = self.prepare(permit, &mut request).await?;
             let response = next.clone().run(request, extensions).await?;
             match self.review(sent, response).await {
                 ControlFlow::Break(response) => return Ok(response),

@@ -5,8 +5,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use simacan_auth::{Credentials, Origin, Permit, Provider, Status, Ticket, Verdict};
+use simacan_auth::{Credentials, Origin, Provider, Status, Ticket, Verdict};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
@@ -67,12 +68,18 @@ impl Client {
         request: Request<B>,
     ) -> Result<Response<ureq::Body>, Error> {
         let (mut parts, body) = request.into_parts();
-        let permit: Permit = self.driver.permit();
-        let origin = Origin::of(&parts.uri);
-        let ticket = self.driver.authorize(permit, origin, &mut parts.headers)?;
+        let ticket = self.authorize(&mut parts)?;
         let response = self.run(Request::from_parts(parts, body))?;
         drop(self.review(ticket, &response));
         Ok(response)
+    }
+
+    /// What [`send`](Self::send) does before it sends, for the benchmarks.
+    #[doc(hidden)]
+    pub fn authorize(&self, parts: &mut Parts) -> Result<Ticket, Error> {
+        let permit = self.driver.permit();
+        let origin = Origin::of(&parts.uri);
+        self.driver.authorize(permit, origin, &mut parts.headers)
     }
 
     /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).
