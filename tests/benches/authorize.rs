@@ -11,7 +11,6 @@ use std::time::{Duration, SystemTime};
 
 use divan::{Bencher, black_box};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request};
 use simacan_auth::{
     Clearance, Config, Credentials, Machine, Output, Permit, Provider, Ticket, Timestamp,
@@ -47,8 +46,8 @@ fn main() {
             },
         );
         ratio("ureq", threads, CALLS, floor, || {
-            let mut parts = request().into_parts().0;
-            move || drop(with_ureq(&mut parts))
+            let mut request = request();
+            move || drop(with_ureq(&mut request))
         });
         ratio("reqwest", threads, CALLS, floor, || {
             let mut request = reqwest_request();
@@ -96,8 +95,8 @@ fn with_machine(request: &mut Request<()>) -> Ticket {
     }
 }
 
-fn with_ureq(parts: &mut Parts) -> Ticket {
-    UREQ.authorize(parts).expect("there is a token")
+fn with_ureq(request: &mut Request<()>) -> Ticket {
+    UREQ.authorize(request).expect("there is a token")
 }
 
 fn with_reqwest(request: &mut reqwest::Request) -> Ticket {
@@ -146,11 +145,11 @@ static REQWEST: LazyLock<simacan_auth_reqwest::Client> = LazyLock::new(|| {
 });
 
 static BEARER: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let mut parts = request().into_parts().0;
-    drop(with_ureq(&mut parts));
+    let mut request = request();
+    drop(with_ureq(&mut request));
     // Of memory of its own, as a program would build it.
     let mut bearer =
-        HeaderValue::from_bytes(parts.headers[AUTHORIZATION].as_bytes()).expect("it is one");
+        HeaderValue::from_bytes(request.headers()[AUTHORIZATION].as_bytes()).expect("it is one");
     bearer.set_sensitive(true);
     bearer
 });
@@ -194,8 +193,7 @@ fn bench_machine(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(name = "ureq", threads = [1, 2])]
 fn bench_ureq(bencher: Bencher<'_, '_>) {
-    let parts = || request().into_parts().0;
-    bencher.with_inputs(parts).bench_refs(with_ureq);
+    bencher.with_inputs(request).bench_refs(with_ureq);
 }
 
 #[divan::bench(name = "reqwest", threads = [1, 2])]

@@ -11,7 +11,6 @@ use std::env;
 use std::process::{Command, Stdio};
 
 use http::header::AUTHORIZATION;
-use http::request::Parts;
 use http::{HeaderValue, Request};
 use simacan_auth::{Credentials, Provider};
 use simacan_auth_emulator::{Detail, Emulator, Server, Settings};
@@ -85,11 +84,7 @@ fn send(how: &str, requests: u32, origin: &str) {
     let url = format!("{origin}/api/v1/realisation");
     let credentials = Credentials::new("u", "p");
     let auth = simacan_auth_ureq::Client::builder(provider(origin), credentials).build();
-    let mut first = Request::post(&*url)
-        .body(())
-        .expect("it is well formed")
-        .into_parts()
-        .0;
+    let mut first = Request::post(&*url).body(()).expect("it is well formed");
     drop(auth.authorize(&mut first).expect("the password is good"));
     match how {
         "ureq" => {
@@ -124,8 +119,8 @@ fn send(how: &str, requests: u32, origin: &str) {
     }
 }
 
-fn bearer(parts: &Parts) -> HeaderValue {
-    parts.headers[AUTHORIZATION].clone()
+fn bearer(request: &Request<()>) -> HeaderValue {
+    request.headers()[AUTHORIZATION].clone()
 }
 
 fn ureq_request(url: &str) -> Request<&'static str> {

@@ -5,9 +5,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use simacan_auth::{Credentials, Origin, Provider, Status, Ticket, Verdict};
+use simacan_auth::{Credentials, Provider, Status, Ticket, Verdict};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
@@ -42,17 +41,15 @@ impl Client {
     /// Waits for a token where there is none. After a 401 the request is sent once more with
     /// a newer one.
     pub fn send<B: Body>(&self, request: Request<B>) -> Result<Response<ureq::Body>, Error> {
-        let (mut parts, mut body) = request.into_parts();
-        let mut permit = self.driver.permit();
+        let (parts, mut body) = request.into_parts();
+        let (mut request, mut permit) = (Request::from_parts(parts, ()), None);
         loop {
-            let origin = Origin::of(&parts.uri);
-            let ticket = self.driver.authorize(permit, origin, &mut parts.headers)?;
+            let ticket = self.driver.authorize(permit, &mut request)?;
             let body = body.to_send().map_err(ureq::Error::from)?;
-            let request = Request::from_parts(parts.clone(), body);
-            let response = self.run(request)?;
+            let response = self.run(request.clone().map(|()| body))?;
             match self.review(ticket, &response) {
                 Verdict::Deliver => return Ok(response),
-                Verdict::Retry(next) => permit = next,
+                Verdict::Retry(next) => permit = Some(next),
             }
             drain(&self.draining, response.into_body());
         }
@@ -65,21 +62,18 @@ impl Client {
     /// brings a new one.
     pub fn send_once<B: AsSendBody>(
         &self,
-        request: Request<B>,
+        mut request: Request<B>,
     ) -> Result<Response<ureq::Body>, Error> {
-        let (mut parts, body) = request.into_parts();
-        let ticket = self.authorize(&mut parts)?;
-        let response = self.run(Request::from_parts(parts, body))?;
+        let ticket = self.driver.authorize(None, &mut request)?;
+        let response = self.run(request)?;
         drop(self.review(ticket, &response));
         Ok(response)
     }
 
     /// What [`send`](Self::send) does before it sends, for the benchmarks.
     #[doc(hidden)]
-    pub fn authorize(&self, parts: &mut Parts) -> Result<Ticket, Error> {
-        let permit = self.driver.permit();
-        let origin = Origin::of(&parts.uri);
-        self.driver.authorize(permit, origin, &mut parts.headers)
+    pub fn authorize<B>(&self, request: &mut Request<B>) -> Result<Ticket, Error> {
+        self.driver.authorize(None, request)
     }
 
     /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).

@@ -5,11 +5,10 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode};
+use http::{Request, StatusCode};
 use simacan_auth::{
-    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Origin, Output, Permit,
-    SessionStore, Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure,
-    Verdict,
+    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Output, Permit, SessionStore,
+    Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure, Verdict,
 };
 
 use crate::Error;
@@ -53,10 +52,6 @@ impl Driver {
         })
     }
 
-    pub(crate) fn permit(&self) -> Permit {
-        self.lock().permit()
-    }
-
     pub(crate) fn status(&self) -> Status {
         self.lock().status()
     }
@@ -77,35 +72,35 @@ impl Driver {
         self.lock().review(now, ticket, status)
     }
 
-    /// Waits until the bearer token is among the headers, or until it is certain that there is none.
-    pub(crate) fn authorize(
+    /// Waits until the bearer token is on the request, or until it is certain that there is none. A request
+    /// that has not been sent yet has no permit.
+    pub(crate) fn authorize<B>(
         &self,
-        permit: Permit,
-        origin: Option<Origin<'_>>,
-        headers: &mut HeaderMap,
+        permit: Option<Permit>,
+        request: &mut Request<B>,
     ) -> Result<Ticket, Error> {
         self.ask(permit, |machine, now, permit| {
-            machine.authorize_headers(now, permit, origin, headers)
+            machine.authorize(now, permit, request)
         })
     }
 
     pub(crate) fn log_in(&self) -> Result<Status, Error> {
-        let permit = self.permit();
-        let ticket = self.ask(permit, Machine::log_in)?;
+        let ticket = self.ask(None, Machine::log_in)?;
         drop(ticket);
         Ok(self.status())
     }
 
     fn ask(
         &self,
-        mut permit: Permit,
+        mut permit: Option<Permit>,
         mut question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Ticket, Error> {
         let mut watch = Watch::default();
         loop {
             let now = (self.clock)();
             let mut machine = self.lock();
-            let clearance = question(&mut machine, now, permit);
+            let asks_with = permit.unwrap_or_else(|| machine.permit());
+            let clearance = question(&mut machine, now, asks_with);
             // Whatever is said to this caller, what is due is done: an early refresh that no other
             // waits for, or something that others do wait for.
             let idle = match self.step(machine, now) {
@@ -118,7 +113,7 @@ impl Driver {
             };
             permit = match clearance {
                 Clearance::Go(ticket) => return Ok(ticket),
-                Clearance::Wait(permit) => permit,
+                Clearance::Wait(permit) => Some(permit),
                 Clearance::Denied(denied) => return Err(denied.into()),
                 Clearance::Foreign(foreign) => return Err(foreign.into()),
             };

@@ -1,5 +1,4 @@
 use http::{Request, Response, StatusCode};
-use simacan_auth::Origin;
 use ureq::middleware::{Middleware, MiddlewareNext};
 use ureq::{Body, SendBody};
 
@@ -33,10 +32,9 @@ impl Middleware for Client {
         mut request: Request<SendBody<'_>>,
         next: MiddlewareNext<'_>,
     ) -> Result<Response<Body>, ureq::Error> {
-        let (uri, permit) = (request.uri().clone(), self.driver.permit());
         let ticket = self
             .driver
-            .authorize(permit, Origin::of(&uri), request.headers_mut())
+            .authorize(None, &mut request)
             .map_err(|error| ureq::Error::Other(error.into()))?;
         let answer = next.handle(request);
         let status = match &answer {
