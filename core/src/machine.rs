@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::config::Config;
 use crate::event::Event;
 use crate::fork::Fork;
+use crate::origin::AllowedOrigins;
 use crate::pacing::{Jitter, LoginGuard, TargetGuards};
 use crate::time::Deadline;
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
@@ -63,6 +64,7 @@ pub struct Machine {
     refresh_due: Deadline,
     round: Round,
     logins: LoginGuard,
+    allowed: AllowedOrigins,
     targets: TargetGuards,
     jitter: Jitter,
     /// Every one whose refusal was received; none is sent again (I2).
@@ -85,6 +87,7 @@ impl Machine {
             refresh_due: Deadline::never(Timestamp::default()),
             round: Round::default(),
             logins: LoginGuard::default(),
+            allowed: AllowedOrigins::default(),
             targets: TargetGuards::default(),
             jitter: Jitter::new(config.seed),
             refused: Vec::new(),
@@ -143,6 +146,7 @@ impl Fork for Machine {
             state: self.state.fork(),
             round: self.round.clone(),
             logins: self.logins.clone(),
+            allowed: self.allowed.clone(),
             targets: self.targets.clone(),
             jitter: self.jitter.clone(),
             refused: self.refused.iter().map(Fork::fork).collect(),

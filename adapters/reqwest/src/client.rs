@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,26 +48,45 @@ impl Client {
 
     /// As [`send`](Self::send), for a request that has been built.
     pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
-        let mut permit = self.driver.permit();
+        let mut permit = None;
         loop {
-            let sent = self.authorize(permit, &mut request).await?;
+            let sent = self.prepare(permit, &mut request).await?;
             let response = self.client.execute(request).await?;
             match self.review(sent, response).await {
                 ControlFlow::Break(response) => return Ok(response),
-                ControlFlow::Continue(next) => (permit, request) = next,
+                ControlFlow::Continue((next, again)) => (permit, request) = (Some(next), again),
             }
         }
     }
 
-    /// Before it is sent.
-    pub(crate) async fn authorize(
+    /// What [`execute`](Self::execute) does with a token before it sends, for the benchmarks.
+    #[doc(hidden)]
+    pub async fn authorize(&self, request: &mut Request) -> Result<Ticket, Error> {
+        self.put_token(None, request).await
+    }
+
+    async fn put_token(
         &self,
-        permit: Permit,
+        permit: Option<Permit>,
+        request: &mut Request,
+    ) -> Result<Ticket, Error> {
+        // The URL is borrowed from the same request as the headers.
+        let mut headers = mem::take(request.headers_mut());
+        let origin = origin(request.url());
+        let ticket = self.driver.authorize_headers(permit, origin, &mut headers);
+        let ticket = ticket.await;
+        *request.headers_mut() = headers;
+        ticket
+    }
+
+    /// Before it is sent.
+    pub(crate) async fn prepare(
+        &self,
+        permit: Option<Permit>,
         request: &mut Request,
     ) -> Result<Sent, Error> {
+        let ticket = self.put_token(permit, request).await?;
         let url = request.url().clone();
-        let headers = request.headers_mut();
-        let ticket = self.driver.authorize(permit, origin(&url), headers).await?;
         let again = request.try_clone();
         Ok(Sent { url, ticket, again })
     }

@@ -56,10 +56,6 @@ impl Driver {
         })
     }
 
-    pub(crate) fn permit(&self) -> Permit {
-        self.lock().permit()
-    }
-
     pub(crate) fn status(&self) -> Status {
         self.lock().status()
     }
@@ -76,10 +72,24 @@ impl Driver {
         self.lock().review(now, ticket, status)
     }
 
-    /// Waits until the bearer token is among the headers, or until it is certain that there is none.
-    pub(crate) async fn authorize(
+    /// Waits until the bearer token is on the request, or until it is certain that there is none. A request
+    /// that has not been sent yet has no permit.
+    #[cfg(any(feature = "tower", shuttle))]
+    pub(crate) async fn authorize<B>(
         self: &Arc<Self>,
-        permit: Permit,
+        permit: Option<Permit>,
+        request: &mut http::Request<B>,
+    ) -> Result<Ticket, Error> {
+        self.ask(permit, |machine, now, permit| {
+            machine.authorize(now, permit, request)
+        })
+        .await
+    }
+
+    /// The same for a request that is none of `http`'s.
+    pub(crate) async fn authorize_headers(
+        self: &Arc<Self>,
+        permit: Option<Permit>,
         origin: Option<Origin<'_>>,
         headers: &mut HeaderMap,
     ) -> Result<Ticket, Error> {
@@ -90,15 +100,14 @@ impl Driver {
     }
 
     pub(crate) async fn log_in(self: &Arc<Self>) -> Result<Status, Error> {
-        let permit = self.permit();
-        let ticket = self.ask(permit, Machine::log_in).await?;
+        let ticket = self.ask(None, Machine::log_in).await?;
         drop(ticket);
         Ok(self.status())
     }
 
     async fn ask(
         self: &Arc<Self>,
-        mut permit: Permit,
+        mut permit: Option<Permit>,
         mut question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Ticket, Error> {
         let (mut watch, mut carried) = (Watch::default(), None);
@@ -108,7 +117,7 @@ impl Driver {
             match self.ask_now(permit, &mut question, &mut watch, &mut carried) {
                 Ok(Attempt::Go(ticket)) => break Ok(ticket),
                 Ok(Attempt::Wait(given_back, duration)) => {
-                    permit = given_back;
+                    permit = Some(given_back);
                     wait(duration, woken).await;
                 }
                 Err(error) => break Err(error),
@@ -124,13 +133,14 @@ impl Driver {
 
     fn ask_now(
         self: &Arc<Self>,
-        permit: Permit,
+        permit: Option<Permit>,
         question: impl FnOnce(&mut Machine, Timestamp, Permit) -> Clearance,
         watch: &mut Watch,
         carried: &mut Option<JoinHandle<()>>,
     ) -> Result<Attempt, Error> {
         let now = (self.clock)();
         let mut machine = self.lock();
+        let permit = permit.unwrap_or_else(|| machine.permit());
         let clearance = question(&mut machine, now, permit);
         let limit = match &clearance {
             Clearance::Wait(_) => self.watch(&mut machine, now, watch),

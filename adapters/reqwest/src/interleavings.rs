@@ -17,8 +17,7 @@ use shuttle::Runner;
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use simacan_auth::{
-    Config, Credentials, Machine, Origin, Provider, ResponseBody, Timestamp, TransportFailure,
-    Verdict,
+    Config, Credentials, Machine, Provider, ResponseBody, Timestamp, TransportFailure, Verdict,
 };
 use simacan_auth_emulator::{Counters, Emulator, Endpoint, Fault, Settings};
 
@@ -96,19 +95,15 @@ impl Platform {
 
 /// What a client does with a request.
 async fn send(platform: Platform, driver: Arc<Driver>) -> Result<StatusCode, Error> {
-    let uri = Uri::from_static(TARGET);
-    let mut permit = driver.permit();
+    let mut request = Request::new([]);
+    *request.uri_mut() = Uri::from_static(TARGET);
+    let mut permit = None;
     for _ in 0..2 {
-        let mut request = Request::new([]);
-        *request.uri_mut() = uri.clone();
-        let origin = Origin::of(&uri);
-        let ticket = driver
-            .authorize(permit, origin, request.headers_mut())
-            .await?;
+        let ticket = driver.authorize(permit, &mut request).await?;
         let answer = platform.respond(&request).await.expect("targets answer");
         match driver.review(ticket, answer.status()) {
             Verdict::Deliver => return Ok(answer.status()),
-            Verdict::Retry(next) => permit = next,
+            Verdict::Retry(next) => permit = Some(next),
         }
     }
     panic!("I7: a third time");

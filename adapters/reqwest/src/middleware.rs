@@ -37,13 +37,13 @@ impl Middleware for Client {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        let mut permit = self.driver.permit();
+        let mut permit = None;
         loop {
-            let sent = self.authorize(permit, &mut request).await?;
+            let sent = self.prepare(permit, &mut request).await?;
             let response = next.clone().run(request, extensions).await?;
             match self.review(sent, response).await {
                 ControlFlow::Break(response) => return Ok(response),
-                ControlFlow::Continue(again) => (permit, request) = again,
+                ControlFlow::Continue((next, again)) => (permit, request) = (Some(next), again),
             }
         }
     }

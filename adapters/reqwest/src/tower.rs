@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use simacan_auth::{Origin, Verdict};
+use simacan_auth::Verdict;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -97,19 +97,15 @@ where
         let mut service = mem::replace(&mut self.service, other);
         let (driver, replay) = (self.driver.clone(), self.replay);
         Box::pin(async move {
-            let mut permit = driver.permit();
+            let mut permit = None;
             loop {
-                let uri = request.uri().clone();
-                let origin = Origin::of(&uri);
-                let ticket = driver
-                    .authorize(permit, origin, request.headers_mut())
-                    .await?;
+                let ticket = driver.authorize(permit, &mut request).await?;
                 let (parts, body) = request.into_parts();
                 let again = replay(&body).map(|body| Request::from_parts(parts.clone(), body));
                 let sent = service.call(Request::from_parts(parts, body));
                 let response = sent.await.map_err(Into::into)?;
                 match (driver.review(ticket, response.status()), again) {
-                    (Verdict::Retry(next), Some(again)) => (permit, request) = (next, again),
+                    (Verdict::Retry(next), Some(again)) => (permit, request) = (Some(next), again),
                     _ => return Ok(response),
                 }
                 drop(response);

@@ -5,8 +5,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, StatusCode, Uri};
-use simacan_auth::{Credentials, Origin, Provider, Status, Ticket, Verdict};
+use http::{Request, Response, StatusCode};
+use simacan_auth::{Credentials, Provider, Status, Ticket, Verdict};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
@@ -41,17 +41,15 @@ impl Client {
     /// Waits for a token where there is none. After a 401 the request is sent once more with
     /// a newer one.
     pub fn send<B: Body>(&self, request: Request<B>) -> Result<Response<ureq::Body>, Error> {
-        let (mut parts, mut body) = request.into_parts();
-        let mut permit = self.driver.permit();
+        let (parts, mut body) = request.into_parts();
+        let (mut request, mut permit) = (Request::from_parts(parts, ()), None);
         loop {
-            let origin = Origin::of(&parts.uri);
-            let ticket = self.driver.authorize(permit, origin, &mut parts.headers)?;
+            let ticket = self.driver.authorize(permit, &mut request)?;
             let body = body.to_send().map_err(ureq::Error::from)?;
-            let request = Request::from_parts(parts.clone(), body);
-            let response = self.run(request)?;
+            let response = self.run(request.clone().map(|()| body))?;
             match self.review(ticket, &response) {
                 Verdict::Deliver => return Ok(response),
-                Verdict::Retry(next) => permit = next,
+                Verdict::Retry(next) => permit = Some(next),
             }
             drain(&self.draining, response.into_body());
         }
@@ -64,13 +62,18 @@ impl Client {
     /// brings a new one.
     pub fn send_once<B: AsSendBody>(
         &self,
-        request: Request<B>,
+        mut request: Request<B>,
     ) -> Result<Response<ureq::Body>, Error> {
-        let (mut parts, body) = request.into_parts();
-        let ticket = self.authorize_once(&parts.uri, &mut parts.headers)?;
-        let response = self.run(Request::from_parts(parts, body))?;
+        let ticket = self.driver.authorize(None, &mut request)?;
+        let response = self.run(request)?;
         drop(self.review(ticket, &response));
         Ok(response)
+    }
+
+    /// What [`send`](Self::send) does before it sends, for the benchmarks.
+    #[doc(hidden)]
+    pub fn authorize<B>(&self, request: &mut Request<B>) -> Result<Ticket, Error> {
+        self.driver.authorize(None, request)
     }
 
     /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).
@@ -95,22 +98,6 @@ impl Client {
     /// ```
     pub fn keep_alive(&self) -> impl FnOnce() + Send + 'static {
         Driver::keep_alive(Arc::downgrade(&self.driver))
-    }
-
-    /// Of a request that can't be sent again. This thread may have carried a refresh since it got its token,
-    /// and only the newest will do.
-    pub(crate) fn authorize_once(
-        &self,
-        uri: &Uri,
-        headers: &mut HeaderMap,
-    ) -> Result<Ticket, Error> {
-        let (driver, origin) = (&self.driver, Origin::of(uri));
-        let ticket = driver.authorize(driver.permit(), origin, headers)?;
-        if driver.is_newest(&ticket) {
-            return Ok(ticket);
-        }
-        // With a permit of its own, since nothing has been sent with the first (I7).
-        driver.authorize(driver.permit(), origin, headers)
     }
 
     /// Runs a request that carries the token: no redirect takes it elsewhere (I8), and its status is

@@ -5,11 +5,10 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode};
+use http::{Request, StatusCode};
 use simacan_auth::{
-    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Origin, Output, Permit,
-    SessionStore, Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure,
-    Verdict,
+    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Output, Permit, SessionStore,
+    Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure, Verdict,
 };
 
 use crate::Error;
@@ -57,10 +56,6 @@ impl Driver {
         })
     }
 
-    pub(crate) fn permit(&self) -> Permit {
-        self.lock().permit()
-    }
-
     pub(crate) fn status(&self) -> Status {
         self.lock().status()
     }
@@ -76,7 +71,7 @@ impl Driver {
         }
     }
 
-    pub(crate) fn is_newest(&self, ticket: &Ticket) -> bool {
+    fn is_newest(&self, ticket: &Ticket) -> bool {
         ticket.generation() == self.lock().generation()
     }
 
@@ -85,48 +80,53 @@ impl Driver {
         self.lock().review(now, ticket, status)
     }
 
-    /// Waits until the bearer token is among the headers, or until it is certain that there is none.
-    pub(crate) fn authorize(
+    /// Waits until the bearer token is on the request, or until it is certain that there is none. A request
+    /// that has not been sent yet has no permit.
+    pub(crate) fn authorize<B>(
         &self,
-        permit: Permit,
-        origin: Option<Origin<'_>>,
-        headers: &mut HeaderMap,
+        permit: Option<Permit>,
+        request: &mut Request<B>,
     ) -> Result<Ticket, Error> {
         self.ask(permit, |machine, now, permit| {
-            machine.authorize_headers(now, permit, origin, headers)
+            machine.authorize(now, permit, request)
         })
     }
 
     pub(crate) fn log_in(&self) -> Result<Status, Error> {
-        let permit = self.permit();
-        let ticket = self.ask(permit, Machine::log_in)?;
+        let ticket = self.ask(None, Machine::log_in)?;
         drop(ticket);
         Ok(self.status())
     }
 
     fn ask(
         &self,
-        mut permit: Permit,
+        mut permit: Option<Permit>,
         mut question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Ticket, Error> {
-        let mut watch = Watch::default();
+        let (mut watch, is_first) = (Watch::default(), permit.is_none());
         loop {
             let now = (self.clock)();
             let mut machine = self.lock();
-            let clearance = question(&mut machine, now, permit);
+            let asks_with = permit.unwrap_or_else(|| machine.permit());
+            let clearance = question(&mut machine, now, asks_with);
             // Whatever is said to this caller, what is due is done: an early refresh that no other
             // waits for, or something that others do wait for.
-            let idle = match self.step(machine, now) {
+            let (idle, has_carried) = match self.step(machine, now) {
                 Step::Carry(carrier) => {
                     carrier.carry();
-                    None
+                    (None, true)
                 }
-                Step::Told => None,
-                Step::Wait(machine, until) => Some((machine, until)),
+                Step::Told => (None, false),
+                Step::Wait(machine, until) => (Some((machine, until)), false),
             };
             permit = match clearance {
+                // With the newest token, once this thread has brought it: the last may have died meanwhile. A
+                // permit of its own will do, since nothing has been sent with the first (I7).
+                Clearance::Go(ticket) if is_first && has_carried && !self.is_newest(&ticket) => {
+                    None
+                }
                 Clearance::Go(ticket) => return Ok(ticket),
-                Clearance::Wait(permit) => permit,
+                Clearance::Wait(permit) => Some(permit),
                 Clearance::Denied(denied) => return Err(denied.into()),
                 Clearance::Foreign(foreign) => return Err(foreign.into()),
             };

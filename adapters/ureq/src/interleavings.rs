@@ -13,12 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Runner, thread};
 use simacan_auth::{
-    Config, Credentials, Machine, Origin, Provider, ResponseBody, Timestamp, TransportFailure,
-    Verdict,
+    Config, Credentials, Machine, Provider, ResponseBody, Timestamp, TransportFailure, Verdict,
 };
 use simacan_auth_emulator::{Counters, Emulator, Endpoint, Fault, Settings};
 
@@ -102,16 +101,15 @@ impl Platform {
 
 /// What a client does with a request.
 fn send(platform: &Platform, driver: &Driver) -> Result<StatusCode, Error> {
-    let uri = Uri::from_static(TARGET);
-    let mut permit = driver.permit();
+    let mut request = Request::new([]);
+    *request.uri_mut() = Uri::from_static(TARGET);
+    let mut permit = None;
     for _ in 0..2 {
-        let mut request = Request::new([]);
-        *request.uri_mut() = uri.clone();
-        let ticket = driver.authorize(permit, Origin::of(&uri), request.headers_mut())?;
+        let ticket = driver.authorize(permit, &mut request)?;
         let answer = platform.respond(&request).expect("targets answer");
         match driver.review(ticket, answer.status()) {
             Verdict::Deliver => return Ok(answer.status()),
-            Verdict::Retry(next) => permit = next,
+            Verdict::Retry(next) => permit = Some(next),
         }
     }
     panic!("I7: a third time");
@@ -236,10 +234,9 @@ fn i6_who_only_reports_a_401_leaves_the_refresh_to_the_others() {
         let once = {
             let driver = driver.clone();
             thread::spawn(move || {
-                let origin = Uri::from_static(TARGET);
-                let mut headers = HeaderMap::new();
-                let permit = driver.permit();
-                let ticket = driver.authorize(permit, Origin::of(&origin), &mut headers);
+                let mut request = Request::new(());
+                *request.uri_mut() = Uri::from_static(TARGET);
+                let ticket = driver.authorize(None, &mut request);
                 ticket.map(|ticket| drop(driver.review(ticket, StatusCode::UNAUTHORIZED)))
             })
         };

@@ -32,9 +32,9 @@ impl Middleware for Client {
         mut request: Request<SendBody<'_>>,
         next: MiddlewareNext<'_>,
     ) -> Result<Response<Body>, ureq::Error> {
-        let uri = request.uri().clone();
         let ticket = self
-            .authorize_once(&uri, request.headers_mut())
+            .driver
+            .authorize(None, &mut request)
             .map_err(|error| ureq::Error::Other(error.into()))?;
         let answer = next.handle(request);
         let status = match &answer {

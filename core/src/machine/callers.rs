@@ -1,6 +1,6 @@
 //! The callers' side: permit, authorize, review.
 
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode, Uri};
 
 use super::round::{Demand, Round};
 use super::state::State;
@@ -35,11 +35,12 @@ impl Machine {
         permit: Permit,
         request: &mut Request<B>,
     ) -> Clearance {
-        // The URI is borrowed from the same request as the headers.
-        let (mut headers, uri) = (std::mem::take(request.headers_mut()), request.uri());
-        let clearance = self.authorize_headers(now, permit, Origin::of(uri), &mut headers);
-        *request.headers_mut() = headers;
-        clearance
+        match self.allow(request.uri()) {
+            Some(origin) => self.clear(now, permit, origin, |token| {
+                insert_bearer(token, request.headers_mut());
+            }),
+            None => self.refuse(Origin::of(request.uri())),
+        }
     }
 
     /// As [`authorize`](Self::authorize), for requests that are no `http::Request`: `origin` is
@@ -51,15 +52,34 @@ impl Machine {
         origin: Option<Origin<'_>>,
         headers: &mut HeaderMap,
     ) -> Clearance {
-        let Some(provider) = self.state.provider() else {
-            return Clearance::Denied(Denied::Interrupted);
-        };
-        let Some(origin) = origin.filter(|origin| provider.allows_origin(origin)) else {
-            return Clearance::Foreign(ForeignOrigin::new(origin));
-        };
-        self.clear(now, permit, origin.id(), |token| {
-            insert_bearer(token, headers);
+        match origin.and_then(|origin| self.allow_origin(&origin)) {
+            Some(origin) => self.clear(now, permit, origin, |token| {
+                insert_bearer(token, headers);
+            }),
+            None => self.refuse(origin),
+        }
+    }
+
+    /// The origin of `uri`, if the token may go there (I8).
+    fn allow(&mut self, uri: &Uri) -> Option<OriginId> {
+        let known = self.allowed.of(uri);
+        known.or_else(|| self.allow_origin(&Origin::of(uri)?))
+    }
+
+    fn allow_origin(&mut self, origin: &Origin<'_>) -> Option<OriginId> {
+        let known = self.allowed.find(origin);
+        known.or_else(|| {
+            let provider = self.state.provider()?;
+            let is_allowed = provider.allows_origin(origin);
+            is_allowed.then(|| self.allowed.add(origin))
         })
+    }
+
+    fn refuse(&self, origin: Option<Origin<'_>>) -> Clearance {
+        match self.state.provider() {
+            Some(_) => Clearance::Foreign(ForeignOrigin::new(origin)),
+            None => Clearance::Denied(Denied::Interrupted),
+        }
     }
 
     /// As [`authorize`](Self::authorize), without a request: for a program that wants to know at its
@@ -209,7 +229,7 @@ impl Machine {
                 permit.round = Some(round);
                 Clearance::Wait(permit)
             }
-            Err(denied) => Clearance::Denied(denied),
+            Err(until) => Clearance::Denied(self.unavailable(until)),
         }
     }
 

@@ -133,11 +133,11 @@ pub(super) enum Demand {
 }
 
 impl Machine {
-    /// Joins the open round or opens one; or says why nobody is to wait now.
-    pub(super) fn join_round(&mut self, now: Timestamp, demand: Demand) -> Result<u64, Denied> {
+    /// Joins the open round or opens one; or says until when nobody is to wait.
+    pub(super) fn join_round(&mut self, now: Timestamp, demand: Demand) -> Result<u64, Timestamp> {
         if !self.round.open {
             if let Some(until) = self.earliest_round(now, demand) {
-                return Err(self.unavailable(until));
+                return Err(until);
             }
             self.round.open();
         }

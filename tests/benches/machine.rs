@@ -1,0 +1,146 @@
+//! A machine by itself, in simulated time. `cargo bench -p simacan-auth-tests --bench machine`
+//!
+//! A life is what a driver makes of hourly tokens: each hour a target request that makes the refresh due,
+//! the refresh, its answer, and the review. Three of its calls are transitions of the session's state:
+//! due, begun, answered.
+
+mod common;
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use divan::Bencher;
+use http::{Request, Response, StatusCode};
+use simacan_auth::{Clearance, Config, Credentials, Machine, Output, Provider, Timestamp};
+
+/// In hours.
+const WEEK: u32 = 24 * 7;
+const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const HOUR: Duration = Duration::from_secs(3600);
+const ANSWER: &[u8] =
+    br#"{"access_token":"ey.A.s","expires_in":3600,"refresh_token":"ey.R.s","token_type":"bearer"}"#;
+
+fn main() {
+    divan::main();
+    if !common::is_bench() {
+        return;
+    }
+    years();
+    flat();
+}
+
+/// Ten machines, a year each.
+fn years() {
+    let mut counts = Counts::default();
+    let mut weeks = Vec::new();
+    for _ in 0..10 {
+        let mut life = Life::new();
+        for _ in 0..52 {
+            weeks.push(common::time(WEEK, &mut || life.hour(&mut counts)));
+        }
+    }
+    let hour = common::median(weeks.into_iter());
+    let calls = f64::from(counts.calls) / f64::from(counts.refreshes);
+    let transitions = f64::from(counts.transitions) / f64::from(counts.refreshes);
+    let rate = |each: f64| each / hour * 1e3;
+    println!(
+        "an hour of one: {hour:.0} ns; millions a second: {:.2} refreshes, {:.2} transitions, {:.2} calls",
+        rate(1.0),
+        rate(transitions),
+        rate(calls),
+    );
+    let year = f64::from(52 * WEEK) * 1000.0 * hour / 1e9;
+    println!("a year of hourly tokens for a thousand sessions: {year:.1} s");
+}
+
+/// What an hour costs among so many machines, each in its turn. Floor: there is one.
+fn flat() {
+    for machines in [1, 10, 100, 1_000, 10_000, 100_000] {
+        let among = |machines| {
+            move || {
+                let mut lives: Vec<_> = (0..machines).map(|_| Life::new()).collect();
+                let (mut turn, mut counts) = (0, Counts::default());
+                move || {
+                    lives[turn].hour(&mut counts);
+                    turn = (turn + 1) % machines;
+                }
+            }
+        };
+        let name = format!("an hour of one of {machines}");
+        common::ratio(&name, 1, 50, among(1), among(machines));
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    calls: u32,
+    transitions: u32,
+    refreshes: u32,
+}
+
+/// One session and its clock.
+struct Life {
+    machine: Machine,
+    now: Timestamp,
+    request: Request<()>,
+}
+
+impl Life {
+    fn new() -> Self {
+        let credentials = Credentials::new("foo@bar.com", "open sesame");
+        let machine = Machine::new(Provider::simacan(), credentials, Config::default());
+        let uri = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
+        let mut life = Self {
+            machine,
+            now: START,
+            request: Request::post(uri).body(()).expect("it is well formed"),
+        };
+        let permit = life.machine.permit();
+        let Clearance::Wait(_) = life.machine.log_in(START, permit) else {
+            panic!("there is no token yet");
+        };
+        life.drain(&mut Counts::default());
+        life
+    }
+
+    /// The token is due and still good.
+    fn hour(&mut self, counts: &mut Counts) {
+        self.now = self.now.saturating_add(Duration::from_secs(3570));
+        let permit = self.machine.permit();
+        let clearance = self.machine.authorize(self.now, permit, &mut self.request);
+        let Clearance::Go(ticket) = clearance else {
+            panic!("the token is good");
+        };
+        counts.calls += 3;
+        counts.transitions += 1;
+        self.drain(counts);
+        let verdict = self.machine.review(self.now, ticket, StatusCode::OK);
+        drop(black_box(verdict));
+        counts.calls += 1;
+    }
+
+    fn drain(&mut self, counts: &mut Counts) {
+        loop {
+            counts.calls += 1;
+            match self.machine.poll(self.now) {
+                Output::Event(event) => drop(black_box(event)),
+                Output::Transmit(transmit) => {
+                    let (id, answer) = (transmit.exchange, Response::new(ANSWER));
+                    drop(black_box(transmit.request));
+                    self.machine.handle_response(self.now, id, answer);
+                    counts.calls += 1;
+                    counts.transitions += 2;
+                    counts.refreshes += 1;
+                }
+                Output::Wait(_) => return,
+                Output::Store(op) => panic!("it has no store: {op:?}"),
+            }
+        }
+    }
+}
+
+#[divan::bench]
+fn hour(bencher: Bencher<'_, '_>) {
+    let mut life = Life::new();
+    bencher.bench_local(move || life.hour(&mut Counts::default()));
+}
