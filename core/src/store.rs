@@ -1,6 +1,7 @@
 //! Where sessions are saved: a file, a database row, a secret manager (DESIGN 11).
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -46,6 +47,12 @@ pub trait SessionStore: Send + Sync {
     /// Takes the lock, or gives up with [`StoreFailure::Locked`] when another has held it for as
     /// long as `patience`.
     fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure>;
+}
+
+impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
+    fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
+        (**self).lock(patience)
+    }
 }
 
 /// A [`SessionStore`] whose lock is held until this is dropped. The system has to give the lock

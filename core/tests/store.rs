@@ -513,3 +513,23 @@ fn i2_a_late_save_keeps_the_newer_refusal() {
         store.text()
     );
 }
+
+#[test]
+fn i1_no_exchange_starts_when_whoever_held_the_lock_is_gone() {
+    let store = Memory::default();
+    store.fail(Op::Save, &StoreFailure::Abandoned, 1);
+    let mut process = Process::start(&store, START);
+    let _permit = process.wait();
+    process.run();
+    let log = [
+        Op::Lock,
+        Op::Load,
+        Op::Save,
+        Op::Event("the session was not saved"),
+        Op::Event("attempt 1 failed"),
+        Op::Unlock,
+    ];
+    assert_eq!(process.log, log);
+    process.pass(SECOND);
+    assert_eq!(process.log.last(), Some(&Op::Password));
+}

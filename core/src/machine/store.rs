@@ -102,7 +102,7 @@ impl Machine {
     /// Tells it that it has a [`SessionStore`](crate::SessionStore): its [`Output`]s have
     /// [`StoreOp`]s among them.
     pub fn with_store(mut self) -> Self {
-        self.store = Some(Box::default());
+        self.store.get_or_insert_default();
         self
     }
 
@@ -169,8 +169,15 @@ impl Machine {
                 if let (Some(store), Step::Announce | Step::Unlock) = (&mut self.store, step) {
                     store.pacing_unsaved = true;
                 }
+                let is_abandoned = failure == StoreFailure::Abandoned;
                 self.save_failed(now, failure);
-                self.leave_save(step);
+                if step == Step::Announce && is_abandoned {
+                    // Whoever was to save it may be gone, and the lock with them.
+                    self.step(Step::Unlock);
+                    self.miss(now, StoreFailure::Abandoned);
+                } else {
+                    self.leave_save(step);
+                }
             }
         }
     }
@@ -261,11 +268,15 @@ impl Machine {
             return;
         };
         let is_before = self.state.is_due();
-        if let Some(visit) = &mut store.visit
-            && matches!(visit.step, Step::Announce | Step::Exchange)
-            && is_before
-        {
-            visit.step = Step::Unlock;
+        if let Some(visit) = &mut store.visit {
+            let is_moot = match visit.step {
+                Step::Announce | Step::Exchange => is_before,
+                Step::Save => is_other_user && visit.awaited.is_none(),
+                Step::Lock | Step::Load | Step::Unlock => false,
+            };
+            if is_moot {
+                visit.step = Step::Unlock;
+            }
         }
         if is_other_user {
             (store.held, store.seen, store.tokens_unsaved) = (None, None, false);

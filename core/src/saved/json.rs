@@ -50,11 +50,12 @@ impl SavedSession {
         if json.len() > MAX_JSON {
             return Err(InvalidSavedSession::TooLarge);
         }
-        let Versioned { version } = serde_json::from_slice(json)?;
+        let Versioned { version } =
+            serde_json::from_slice(json).map_err(InvalidSavedSession::of)?;
         if version != Version::CURRENT {
             return Err(InvalidSavedSession::UnknownVersion(version));
         }
-        Ok(serde_json::from_slice(json)?)
+        serde_json::from_slice(json).map_err(InvalidSavedSession::of)
     }
 }
 
@@ -112,9 +113,10 @@ pub enum InvalidSavedSession {
     TooLarge,
 }
 
-/// Without the error's own text, which can hold a value.
-impl From<serde_json::Error> for InvalidSavedSession {
-    fn from(error: serde_json::Error) -> Self {
+impl InvalidSavedSession {
+    /// Without the error's own text, which can hold a value.
+    #[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+    fn of(error: serde_json::Error) -> Self {
         let (line, column) = (error.line(), error.column());
         match error.classify() {
             Category::Eof => Self::Truncated,

@@ -1,4 +1,4 @@
-//! Found by a review of persistence: each of these fails until what it names is mended.
+//! Corners of a machine with a store, in which two or three rules have to meet.
 
 mod common;
 mod store_common;
@@ -352,4 +352,33 @@ fn what_is_to_be_mended_is_in_the_fingerprint() {
     // One is a day ahead and was mended to now; the other says now itself.
     let (ahead, now) = (end(START.as_millis() + 86_400_000), end(START.as_millis()));
     assert_ne!(ahead.fingerprint(), now.fingerprint());
+}
+
+/// Nothing is done for the new user before somebody asks, least of all in the place of what is there.
+#[test]
+fn a_change_of_the_user_between_the_answer_and_the_save_saves_nothing() {
+    let (provider, config) = (Provider::simacan(), Config::default());
+    let mut machine = Machine::new(provider, credentials("fleet", 1), config).with_store();
+    let permit = machine.permit();
+    let _waits = machine.log_in(START, permit);
+    let mut is_over = false;
+    for _ in 0..20 {
+        match machine.poll(START) {
+            Output::Event(_) => {}
+            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(START, op),
+            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(START, op, None),
+            Output::Store(StoreOp::Save(op, saved)) => {
+                assert_eq!(saved.username(), "fleet");
+                machine.handle_saved(START, op);
+            }
+            Output::Store(StoreOp::Unlock) => is_over = true,
+            Output::Transmit(transmit) => {
+                let body = r#"{"access_token":"a","refresh_token":"r","token_type":"bearer","expires_in":3600}"#;
+                machine.handle_response(START, transmit.exchange, Response::new(body));
+                machine.handle_credentials(START, credentials("other", 2));
+            }
+            Output::Wait(_) => break,
+        }
+    }
+    assert!(is_over);
 }
