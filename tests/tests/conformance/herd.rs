@@ -129,7 +129,7 @@ struct Situation {
     is_late: bool,
 }
 
-const SITUATIONS: [Situation; 4] = [
+const SITUATIONS: [Situation; 5] = [
     Situation {
         name: "absent",
         begin: |_| (),
@@ -149,6 +149,14 @@ const SITUATIONS: [Situation; 4] = [
     Situation {
         name: "expired",
         begin: |world| world.skip(HOUR),
+        passwords: 0,
+        refreshes: 1,
+        sends: 1,
+        is_late: false,
+    },
+    Situation {
+        name: "about to expire",
+        begin: |world| world.skip(REFRESH_IS_DUE),
         passwords: 0,
         refreshes: 1,
         sends: 1,
@@ -190,6 +198,8 @@ impl Situation {
         self.script(&world);
         let outcomes = subject.send_all(world.crowd(CALLERS));
         assert_accepted(&outcomes);
+        // An early one may be behind them.
+        world.until_refreshes(self.refreshes);
         world.assert_exchanges(self.passwords, self.refreshes);
         world.assert_none_sent_thrice();
         if self.sends == 1 {
