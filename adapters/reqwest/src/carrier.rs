@@ -1,7 +1,7 @@
 //! What a task does for the machine, with no lock on it: an exchange, or something with the store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use http::{Request, Response};
 use simacan_auth::{
@@ -10,7 +10,7 @@ use simacan_auth::{
 };
 
 use crate::driver::{Drained, Driver};
-use crate::runtime::blocking;
+use crate::runtime::{Mutex, blocking};
 
 /// Something to be done. At most one is under way (I4).
 pub(crate) enum Job {
@@ -18,6 +18,21 @@ pub(crate) enum Job {
     Lock(StoreOpId),
     Load(StoreOpId),
     Save(StoreOpId, SavedSession),
+}
+
+/// Where the store's lock is held from one job of a visit to the next. Shared with the driver: should whoever
+/// has an exchange to carry be stuck, others let go of it.
+#[derive(Clone, Default)]
+pub(crate) struct Slot(Arc<Mutex<Option<Box<dyn LockedStore>>>>);
+
+impl Slot {
+    pub(crate) fn take(&self) -> Option<Box<dyn LockedStore>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn put(&self, locked: Box<dyn LockedStore>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(locked);
+    }
 }
 
 /// How it ended.
@@ -35,8 +50,7 @@ pub(crate) struct Carrier {
     began: Timestamp,
     job: Option<Job>,
     report: Option<Report>,
-    /// Held from one job of a visit to the store to the next.
-    locked: Option<Box<dyn LockedStore>>,
+    locked: Slot,
 }
 
 impl Job {
@@ -82,7 +96,7 @@ impl Carrier {
             began,
             job: Some(job),
             report: None,
-            locked: None,
+            locked: Slot::default(),
         }
     }
 
@@ -103,9 +117,10 @@ impl Carrier {
         match job {
             Job::Exchange(id, request) => Report::Answer(id, (driver.exchange)(request).await),
             Job::Lock(op) => {
-                let locked = blocking(driver.longest(), move || driver.lock_store()).await;
+                let (longest, locking) = (driver.longest(), driver.clone());
+                let locked = blocking(longest, move || locking.lock_store()).await;
                 let locked = locked.unwrap_or(Err(StoreFailure::Abandoned));
-                Report::Locked(op, locked.map(|locked| self.locked = Some(locked)))
+                Report::Locked(op, locked.map(|locked| driver.share(&self.locked, locked)))
             }
             Job::Load(op) => Report::Loaded(op, self.with_locked(|store| store.load()).await),
             Job::Save(op, session) => {
@@ -126,7 +141,7 @@ impl Carrier {
             (locked, result)
         });
         let (locked, result) = operated.await.ok_or(StoreFailure::Abandoned)?;
-        self.locked = Some(locked);
+        self.locked.put(locked);
         result
     }
 

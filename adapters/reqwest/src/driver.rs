@@ -14,15 +14,17 @@ use simacan_auth::{
 use tokio::time::Instant;
 
 use crate::Error;
-use crate::carrier::{Carrier, Job};
+use crate::carrier::{Carrier, Job, Slot};
 use crate::exchange::Exchange;
-use crate::runtime::{JoinHandle, Mutex, MutexGuard, Notify, spawn, wait};
+use crate::runtime::{JoinHandle, Mutex, MutexGuard, Notify, leave_alone, spawn, wait};
 use crate::trace;
 
 pub(crate) struct Driver {
     /// Held for nanoseconds, never across an await.
     machine: Mutex<Machine>,
     store: Option<Box<dyn SessionStore>>,
+    /// Of the last visit to the store.
+    locked: Mutex<Slot>,
     /// Whoever has drained an event wakes everyone. Apart, so that it can be awaited without
     /// keeping the rest alive.
     woken: Arc<Notify>,
@@ -48,6 +50,7 @@ impl Driver {
         Arc::new(Self {
             machine: Mutex::new(machine),
             store,
+            locked: Mutex::default(),
             woken: Arc::default(),
             exchange,
             exchange_timeout,
@@ -236,6 +239,23 @@ impl Driver {
         store.lock(self.exchange_timeout)
     }
 
+    /// Holds the store's lock for a visit that begins.
+    pub(crate) fn share(&self, slot: &Slot, locked: Box<dyn LockedStore>) {
+        slot.put(locked);
+        let mut last = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = slot.clone();
+    }
+
+    /// Whoever carries what is under way is gone or stuck: reports it for them, and lets go of the store's lock
+    /// if it is only held.
+    fn give_up(&self, pending: Pending, machine: &mut Machine, now: Timestamp) {
+        pending.abandon(machine, now);
+        let last = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(locked) = last.take() {
+            leave_alone(move || drop(locked));
+        }
+    }
+
     /// What any one thing can take.
     pub(crate) fn longest(&self) -> Duration {
         /// What a carrier may need beyond the time-out of its exchange.
@@ -252,7 +272,7 @@ impl Driver {
         };
         let left = limit.saturating_sub(watch.watched(pending));
         if left.is_zero() {
-            pending.abandon(machine, now);
+            self.give_up(pending, machine, now);
         }
         left
     }

@@ -39,6 +39,14 @@ pub(crate) async fn blocking<T: Send + 'static>(
     }
 }
 
+/// The same, without waiting for it.
+pub(crate) fn leave_alone(operate: impl FnOnce() + Send + 'static) {
+    #[cfg(not(shuttle))]
+    drop(tokio::task::spawn_blocking(operate));
+    #[cfg(shuttle)]
+    operate();
+}
+
 /// Waits for it, but no longer than this. The checker never gives up, so that it finds a wake-up that is
 /// lost.
 pub(crate) async fn wait<T>(longest: Duration, awaited: impl Future<Output = T>) -> Option<T> {

@@ -22,3 +22,11 @@ pub(crate) fn aside<T: Send + 'static>(
         Some(operate())
     }
 }
+
+/// The same, without waiting for it.
+pub(crate) fn leave_alone(operate: impl FnOnce() + Send + 'static) {
+    #[cfg(not(shuttle))]
+    drop(std::thread::Builder::new().spawn(operate));
+    #[cfg(shuttle)]
+    operate();
+}

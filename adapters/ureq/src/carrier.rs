@@ -1,6 +1,7 @@
 //! What a thread does for the machine, with no lock on it: an exchange, or something with the store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
 
 use http::{Request, Response};
 use simacan_auth::{
@@ -10,6 +11,7 @@ use simacan_auth::{
 
 use crate::aside::aside;
 use crate::driver::{Drained, Driver};
+use crate::sync::Mutex;
 
 /// Something to be done. At most one is under way (I4).
 pub(crate) enum Job {
@@ -17,6 +19,21 @@ pub(crate) enum Job {
     Lock(StoreOpId),
     Load(StoreOpId),
     Save(StoreOpId, SavedSession),
+}
+
+/// Where the store's lock is held from one job of a visit to the next. Shared with the driver: should whoever
+/// has an exchange to carry be stuck, others let go of it.
+#[derive(Clone, Default)]
+pub(crate) struct Slot(Arc<Mutex<Option<Box<dyn LockedStore>>>>);
+
+impl Slot {
+    pub(crate) fn take(&self) -> Option<Box<dyn LockedStore>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn put(&self, locked: Box<dyn LockedStore>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(locked);
+    }
 }
 
 /// How it ended.
@@ -33,8 +50,7 @@ pub(crate) struct Carrier<'a> {
     began: Timestamp,
     job: Option<Job>,
     report: Option<Report>,
-    /// Held from one job of a visit to the store to the next.
-    locked: Option<Box<dyn LockedStore>>,
+    locked: Slot,
 }
 
 impl Job {
@@ -80,7 +96,7 @@ impl<'a> Carrier<'a> {
             began,
             job: Some(job),
             report: None,
-            locked: None,
+            locked: Slot::default(),
         }
     }
 
@@ -102,7 +118,7 @@ impl<'a> Carrier<'a> {
             Job::Exchange(id, request) => Report::Answer(id, (driver.exchange)(request)),
             Job::Lock(op) => {
                 let locked = driver.lock_store();
-                Report::Locked(op, locked.map(|locked| self.locked = Some(locked)))
+                Report::Locked(op, locked.map(|locked| driver.share(&self.locked, locked)))
             }
             Job::Load(op) => Report::Loaded(op, self.with_locked(|store| store.load())),
             Job::Save(op, session) => {
@@ -123,7 +139,7 @@ impl<'a> Carrier<'a> {
             (locked, result)
         });
         let (locked, result) = operated.ok_or(StoreFailure::Abandoned)?;
-        self.locked = Some(locked);
+        self.locked.put(locked);
         result
     }
 

@@ -12,8 +12,8 @@ use simacan_auth::{
 };
 
 use crate::Error;
-use crate::aside::aside;
-use crate::carrier::{Carrier, Job};
+use crate::aside::{aside, leave_alone};
+use crate::carrier::{Carrier, Job, Slot};
 use crate::exchange::Exchange;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::trace;
@@ -24,6 +24,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) struct Driver {
     machine: Mutex<Machine>,
     store: Option<Arc<dyn SessionStore>>,
+    /// Of the last visit to the store.
+    locked: Mutex<Slot>,
     /// Whoever has drained an event wakes everyone.
     woken: Condvar,
     pub(crate) exchange: Exchange,
@@ -48,6 +50,7 @@ impl Driver {
         Arc::new(Self {
             machine: Mutex::new(machine),
             store: store.map(Arc::from),
+            locked: Mutex::default(),
             woken: Condvar::new(),
             exchange,
             exchange_timeout,
@@ -210,6 +213,23 @@ impl Driver {
         locked.unwrap_or(Err(StoreFailure::Abandoned))
     }
 
+    /// Holds the store's lock for a visit that begins.
+    pub(crate) fn share(&self, slot: &Slot, locked: Box<dyn LockedStore>) {
+        slot.put(locked);
+        let mut last = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = slot.clone();
+    }
+
+    /// Whoever carries what is under way is gone or stuck: reports it for them, and lets go of the store's lock
+    /// if it is only held.
+    fn give_up(&self, pending: Pending, machine: &mut Machine, now: Timestamp) {
+        pending.abandon(machine, now);
+        let last = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(locked) = last.take() {
+            leave_alone(move || drop(locked));
+        }
+    }
+
     /// What any one thing can take.
     pub(crate) fn longest(&self) -> Duration {
         self.exchange_timeout.saturating_add(GRACE)
@@ -234,7 +254,7 @@ impl Driver {
             drop(self.sleep(machine, until.map_or(left, |until| until.min(left))));
             return;
         }
-        pending.abandon(&mut machine, now);
+        self.give_up(pending, &mut machine, now);
     }
 
     fn sleep<'a>(
