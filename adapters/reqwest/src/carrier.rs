@@ -184,5 +184,6 @@ impl Drop for Carrier {
             report.give(&mut self.driver.lock(), now);
             self.driver.wake();
         }
+        drop(self.locked.take());
     }
 }

@@ -182,5 +182,6 @@ impl Drop for Carrier<'_> {
             report.give(&mut self.driver.lock(), now);
             self.driver.wake();
         }
+        drop(self.locked.take());
     }
 }
