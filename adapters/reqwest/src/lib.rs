@@ -43,6 +43,8 @@
 //!   `reqwest_middleware::Middleware`, with `tower` as a layer for what sends `http` requests, such as hyper and
 //!   tonic. Their redirects are their own.
 //! - **Dropping a future cancels a request and nothing else.** The exchange belongs to a task of its own.
+//!   It needs its runtime: with a store, one that is not polled any more keeps the lock from other
+//!   processes.
 //!
 //! # Logs
 //!
@@ -82,8 +84,8 @@ pub use reqwest;
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
 pub use simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider,
-    SessionStore, Status, StoreFailure, Timestamp,
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockedStore,
+    Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
 #[cfg(feature = "tower")]
 pub use tower::{Authorize, AuthorizeLayer};
