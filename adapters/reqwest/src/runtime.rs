@@ -33,10 +33,9 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .await?
         .ok();
     #[cfg(shuttle)]
-    {
-        let _ = longest;
-        return Some(operate());
-    }
+    return wait(longest, shuttle::future::spawn(async { operate() }))
+        .await?
+        .ok();
 }
 
 /// Waits for it, but no longer than this. The checker never gives up, so that it finds a wake-up that is
