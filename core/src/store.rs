@@ -27,7 +27,7 @@ use crate::{InvalidSavedSession, SavedSession};
 ///
 /// impl SessionStore for Secrets {
 ///     fn lock(&self, _patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
-///         Ok(Box::new(self.clone())) // a database would begin a transaction: SELECT … FOR UPDATE
+///         Ok(Box::new(self.clone())) // a database has locks for it: pg_advisory_lock, GET_LOCK
 ///     }
 /// }
 ///
@@ -61,7 +61,8 @@ pub trait LockedStore: Send {
     /// What was saved last, or `None` if nothing was.
     fn load(&mut self) -> Result<Option<SavedSession>, StoreFailure>;
 
-    /// Puts `session` in its place: all of it or nothing, and durably, before this returns.
+    /// Puts `session` in its place: all of it or nothing, and durably, before this returns. The lock stays:
+    /// there may be two saves under it, so a transaction is no lock.
     fn save(&mut self, session: &SavedSession) -> Result<(), StoreFailure>;
 }
 

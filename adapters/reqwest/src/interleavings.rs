@@ -8,6 +8,8 @@
 //! the platform are the real ones; only HTTP is not there. The time stands still: what the machine
 //! paces is another test's.
 
+mod store;
+
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,12 +19,14 @@ use shuttle::Runner;
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use simacan_auth::{
-    Config, Credentials, Machine, Provider, ResponseBody, Timestamp, TransportFailure, Verdict,
+    Config, Credentials, Machine, Provider, ResponseBody, SessionStore, Timestamp,
+    TransportFailure, Verdict,
 };
 use simacan_auth_emulator::{Counters, Emulator, Endpoint, Fault, Settings};
 
 use crate::Error;
 use crate::driver::Driver;
+use store::Store;
 
 const TARGET: &str = "https://a.services.simacan.com/";
 const NOW: Duration = Duration::from_secs(1_800_000_000);
@@ -60,6 +64,10 @@ impl Platform {
     }
 
     fn driver(&self, password: &str) -> Arc<Driver> {
+        self.driver_with(password, None)
+    }
+
+    fn driver_with(&self, password: &str, store: Option<&Store>) -> Arc<Driver> {
         let mut config = Config::default();
         config.backoff.first = Duration::ZERO;
         let credentials = Credentials::new("u", password);
@@ -80,7 +88,7 @@ impl Platform {
         let minute = Duration::from_secs(60);
         Driver::new(
             machine,
-            None,
+            store.map(|store| Box::new(store.clone()) as Box<dyn SessionStore>),
             Box::new(exchange),
             minute,
             clock,
@@ -260,5 +268,52 @@ fn keeping_alive_ends_when_the_last_client_does() {
         drop(driver);
         assert_sent(callers).await;
         pin!(keep_alive).await.expect("it ends");
+    });
+}
+
+/// As two processes do.
+#[test]
+fn i3_i4_two_drivers_over_one_store_share_one_session() {
+    explore(|| async {
+        let (platform, store) = (Platform::new(), Store::new());
+        let drivers = [(); 2].map(|()| platform.driver_with("p", Some(&store)));
+        let begin = || drivers.each_ref().map(|driver| begin(&platform, driver, 2));
+        for callers in begin() {
+            assert_sent(callers).await;
+        }
+        assert_eq!(platform.counters().passwords_received, 1);
+        platform.with(Emulator::revoke_access_tokens);
+        for callers in begin() {
+            assert_sent(callers).await;
+        }
+        let counters = platform.counters();
+        assert_eq!(
+            (counters.passwords_received, counters.refreshes_received),
+            (1, 1)
+        );
+    });
+}
+
+/// What they have begun is saved, and the lock is given free.
+#[test]
+fn i6_i14_callers_that_are_dropped_with_a_store_take_nothing_from_another_driver() {
+    explore(|| async {
+        let (platform, store) = (Platform::new(), Store::new());
+        let driver = platform.driver_with("p", Some(&store));
+        for refreshes in 0..2 {
+            let dropped = begin(&platform, &driver, 2);
+            for caller in &dropped {
+                yield_now().await;
+                caller.abort();
+            }
+            let other = platform.driver_with("p", Some(&store));
+            assert_sent(begin(&platform, &other, 1)).await;
+            let counters = platform.counters();
+            assert_eq!(
+                (counters.passwords_received, counters.refreshes_received),
+                (1, refreshes)
+            );
+            platform.with(Emulator::revoke_access_tokens);
+        }
     });
 }

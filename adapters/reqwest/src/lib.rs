@@ -84,8 +84,8 @@ pub use reqwest;
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
 pub use simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider,
-    SessionStore, Status, StoreFailure, Timestamp,
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockedStore,
+    Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
 #[cfg(feature = "tower")]
 pub use tower::{Authorize, AuthorizeLayer};

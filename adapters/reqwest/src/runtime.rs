@@ -33,10 +33,9 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .await?
         .ok();
     #[cfg(shuttle)]
-    {
-        let _ = longest;
-        return Some(operate());
-    }
+    return wait(longest, shuttle::future::spawn(async { operate() }))
+        .await?
+        .ok();
 }
 
 /// The same, without waiting for it.

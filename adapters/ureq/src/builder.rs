@@ -47,11 +47,13 @@ impl Builder {
         self
     }
 
-    /// Where the session is saved, so that it outlives the program, and that other processes may share.
+    /// Where the session is saved, so that it outlives the program, and that other processes may share:
+    /// `FileStore` of `simacan-auth-file-store`, or one of your own.
     ///
-    /// The thread that refreshes waits for the store, for its lock no longer than the
+    /// The thread that refreshes also waits for the store. For its lock no longer than the
     /// [time-out of an exchange](Self::exchange_timeout), in which another process must have made its own;
-    /// then it fails with [`Denied::Unavailable`](crate::Denied::Unavailable).
+    /// then it fails with [`Denied::Unavailable`](crate::Denied::Unavailable). Each operation has a thread
+    /// of its own, so a store that hangs or panics costs an attempt, and no more.
     pub fn store(mut self, store: impl SessionStore + 'static) -> Self {
         self.store = Some(Box::new(store));
         self

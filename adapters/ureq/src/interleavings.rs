@@ -8,6 +8,8 @@
 //! machine and the platform are the real ones; only HTTP is not there. The time stands still: what
 //! the machine paces is another test's.
 
+mod store;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -17,12 +19,14 @@ use http::{Request, Response, StatusCode, Uri};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Runner, thread};
 use simacan_auth::{
-    Config, Credentials, Machine, Provider, ResponseBody, Timestamp, TransportFailure, Verdict,
+    Config, Credentials, Machine, Provider, ResponseBody, SessionStore, Timestamp,
+    TransportFailure, Verdict,
 };
 use simacan_auth_emulator::{Counters, Emulator, Endpoint, Fault, Settings};
 
 use crate::Error;
 use crate::driver::Driver;
+use store::Store;
 
 const TARGET: &str = "https://a.services.simacan.com/";
 const NOW: Duration = Duration::from_secs(1_800_000_000);
@@ -60,13 +64,14 @@ impl Platform {
     }
 
     fn driver(&self, password: &str) -> Arc<Driver> {
-        self.driver_that(password, || {})
+        self.driver_that(password, None, || {})
     }
 
     /// Does this as well before each exchange.
     fn driver_that(
         &self,
         password: &str,
+        store: Option<&Store>,
         before: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Driver> {
         let mut config = Config::default();
@@ -86,7 +91,7 @@ impl Platform {
         let minute = Duration::from_secs(60);
         Driver::new(
             machine,
-            None,
+            store.map(|store| Box::new(store.clone()) as Box<dyn SessionStore>),
             Box::new(exchange),
             minute,
             clock,
@@ -254,7 +259,7 @@ fn i6_callers_are_answered_when_the_thread_that_carries_the_exchange_panics() {
     explore(|| {
         let platform = Platform::new();
         let is_first = AtomicBool::new(true);
-        let driver = platform.driver_that("p", move || {
+        let driver = platform.driver_that("p", None, move || {
             assert!(
                 !is_first.swap(false, Ordering::Relaxed),
                 "the first is unlucky"
@@ -272,6 +277,57 @@ fn i6_callers_are_answered_when_the_thread_that_carries_the_exchange_panics() {
             .map(|caller| caller.join().expect("it is caught"));
         let answered: Vec<_> = results.flatten().collect();
         assert_eq!(answered.len(), 2);
+        assert_sent(&answered);
+        assert_eq!(platform.counters().passwords_received, 1);
+    });
+}
+
+/// As two processes do.
+#[test]
+fn i3_i4_two_drivers_over_one_store_share_one_session() {
+    explore(|| {
+        let (platform, store) = (Platform::new(), Store::new());
+        let drivers = [(); 2].map(|()| platform.driver_that("p", Some(&store), || {}));
+        let push = || {
+            let threads = drivers.each_ref().map(|driver| {
+                let (platform, driver) = (platform.clone(), driver.clone());
+                thread::spawn(move || send_all(&platform, &driver, 2))
+            });
+            for thread in threads {
+                assert_sent(&thread.join().expect("no panic"));
+            }
+        };
+        push();
+        assert_eq!(platform.counters().passwords_received, 1);
+        platform.with(Emulator::revoke_access_tokens);
+        push();
+        let counters = platform.counters();
+        assert_eq!(
+            (counters.passwords_received, counters.refreshes_received),
+            (1, 1)
+        );
+    });
+}
+
+/// It holds the store's lock, and another driver waits for that.
+#[test]
+fn i6_a_thread_that_panics_in_an_exchange_gives_the_stores_lock_free() {
+    explore(|| {
+        let (platform, store) = (Platform::new(), Store::new());
+        let is_first = AtomicBool::new(true);
+        let unlucky = platform.driver_that("p", Some(&store), move || {
+            let is_first = is_first.swap(false, Ordering::Relaxed);
+            assert!(!is_first, "the first is unlucky");
+        });
+        let other = platform.driver_that("p", Some(&store), || {});
+        let callers = [&unlucky, &unlucky, &other].map(|driver| {
+            let (platform, driver) = (platform.clone(), driver.clone());
+            let send = AssertUnwindSafe(move || send(&platform, &driver));
+            thread::spawn(move || catch_unwind(send).ok())
+        });
+        let results = callers.map(|caller| caller.join().expect("it is caught"));
+        let answered: Vec<_> = results.into_iter().flatten().collect();
+        assert!(answered.len() >= 2, "one panics at most");
         assert_sent(&answered);
         assert_eq!(platform.counters().passwords_received, 1);
     });

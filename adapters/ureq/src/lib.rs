@@ -87,7 +87,7 @@ pub use builder::Builder;
 pub use client::Client;
 pub use error::Error;
 pub use simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Provider,
-    SessionStore, Status, StoreFailure, Timestamp,
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockedStore,
+    Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
 pub use ureq;

@@ -1,5 +1,7 @@
 //! Ratios to a floor, and what else the benchmarks have in common.
 
+#![allow(dead_code, reason = "each bench uses a part of it")]
+
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
