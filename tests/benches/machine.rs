@@ -16,7 +16,6 @@ use simacan_auth::{Clearance, Config, Credentials, Machine, Output, Provider, Ti
 /// In hours.
 const WEEK: u32 = 24 * 7;
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-const HOUR: Duration = Duration::from_secs(3600);
 const ANSWER: &[u8] =
     br#"{"access_token":"ey.A.s","expires_in":3600,"refresh_token":"ey.R.s","token_type":"bearer"}"#;
 

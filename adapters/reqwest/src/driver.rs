@@ -78,7 +78,6 @@ impl Driver {
     /// Waits until the bearer token is on the request, or until it is certain that there is none. A request
     /// that has not been sent yet has no permit.
     #[cfg(any(feature = "tower", shuttle))]
-    #[cfg(any(feature = "tower", all(test, shuttle)))]
     pub(crate) async fn authorize<B>(
         self: &Arc<Self>,
         permit: Option<Permit>,
