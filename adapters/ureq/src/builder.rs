@@ -54,6 +54,9 @@ impl Builder {
     /// [time-out of an exchange](Self::exchange_timeout), in which another process must have made its own;
     /// then it fails with [`Denied::Unavailable`](crate::Denied::Unavailable). Each operation has a thread
     /// of its own, so a store that hangs or panics costs an attempt, and no more.
+    ///
+    /// A program that ends while another of its threads refreshes cuts that off: tokens that are not saved cost
+    /// the next run a password.
     pub fn store(mut self, store: impl SessionStore + 'static) -> Self {
         self.store = Some(Box::new(store));
         self

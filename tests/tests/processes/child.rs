@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::world::PATIENCE;
-use crate::{example, minutely, push_once, worker};
+use crate::{example, minutely_processes, push_once, worker};
 
 const TASK: &str = "SIMACAN_TEST_TASK";
 
@@ -56,7 +56,7 @@ fn child() {
     let is_it = |task: &&Task| name == *OsStr::new(&task.name());
     match Task::ALL.iter().find(is_it).expect("a task") {
         Task::PushOnce => example::push(&parameter(push_once::X), "52.155").expect("a push"),
-        Task::PushMinutely => minutely::push(),
+        Task::PushMinutely => minutely_processes::push(),
         Task::Work => worker::work(),
     }
 }

@@ -7,13 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
-use simacan_auth_emulator::{
-    Detail, Emulator, Endpoint, Fault, PasswordOutcome, Presented, RefreshOutcome, What,
-};
+use simacan_auth_emulator::{Detail, Emulator, Endpoint, Fault};
 
 use crate::audit::Audit;
 use crate::child::{Process, lock};
 use crate::front::{Front, Incarnation, Moment};
+use crate::lives::Lives;
 use crate::pusher::Adapter;
 use crate::worker::{CALLERS, Job, Said, body};
 use crate::world::{Folder, PATIENCE, Random, settings};
@@ -59,16 +58,6 @@ struct Heard {
     adopted: u64,
     again: u64,
     trouble: Vec<String>,
-}
-
-/// What the ledger says of the tokens, as far as it has been read.
-#[derive(Default)]
-struct Lives {
-    read: usize,
-    granted: usize,
-    newest: u64,
-    /// Pushes with the newest.
-    pushes: u64,
 }
 
 impl Fleet {
@@ -131,20 +120,25 @@ impl Fleet {
     /// Starts again who was killed.
     fn restart(&mut self) {
         for n in 0..self.workers.len() {
-            let worker = &self.workers[n];
-            if worker.process.is_running() {
-                continue;
+            if !self.workers[n].process.is_running() {
+                self.end_one(n);
             }
-            let status = worker.process.end();
-            assert!(
-                worker.process.was_killed(),
-                "{status}: {:#?}",
-                lock(&worker.heard).trouble
-            );
-            self.killed.insert(worker.incarnation);
-            let (adapter, heard) = (worker.adapter, worker.heard.clone());
-            self.workers[n] = self.start_worker(n, adapter, heard);
         }
+    }
+
+    /// Whether it has come to its end. If not, it was killed, and is started again.
+    fn end_one(&mut self, n: usize) -> bool {
+        let worker = &self.workers[n];
+        let status = worker.process.end();
+        if !worker.process.was_killed() {
+            let trouble = &lock(&worker.heard).trouble;
+            assert!(status.success(), "{status}: {trouble:#?}");
+            return true;
+        }
+        self.killed.insert(worker.incarnation);
+        let (adapter, heard) = (worker.adapter, worker.heard.clone());
+        self.workers[n] = self.start_worker(n, adapter, heard);
+        false
     }
 
     /// Until the newest token was used so often, or another has replaced it.
@@ -217,11 +211,8 @@ impl Fleet {
     /// Lets everyone push what they have begun, and end.
     fn end(&mut self) {
         self.front.disarm();
-        self.restart();
-        for worker in &self.workers {
-            let status = worker.process.end();
-            let trouble = &lock(&worker.heard).trouble;
-            assert!(status.success(), "{status}: {trouble:#?}");
+        for n in 0..self.workers.len() {
+            while !self.end_one(n) {}
         }
     }
 
@@ -258,44 +249,10 @@ impl Fleet {
     }
 
     fn audit(&self) -> Audit {
-        let ledger = self
-            .front
-            .with(|emulator| emulator.ledger().entries().to_vec());
-        let senders = self.front.senders();
-        Audit::new(
-            &ledger,
-            &senders,
-            self.killed.clone(),
-            self.revocations.clone(),
-        )
-    }
-}
-
-impl Lives {
-    fn read(&mut self, emulator: &Emulator) {
-        let entries = emulator.ledger().entries();
-        for entry in &entries[self.read..] {
-            match &entry.what {
-                What::Password {
-                    outcome: PasswordOutcome::Accepted { serial },
-                    ..
-                }
-                | What::Refresh {
-                    outcome: RefreshOutcome::Rotated { serial },
-                    ..
-                } => {
-                    self.newest = *serial;
-                    self.granted += 1;
-                    self.pushes = 0;
-                }
-                What::Target {
-                    token: Presented::Valid { serial },
-                    ..
-                } => self.pushes += u64::from(*serial == self.newest),
-                _ => {}
-            }
-        }
-        self.read = entries.len();
+        let entries = |emulator: &mut Emulator| emulator.ledger().entries().to_vec();
+        let (ledger, senders) = (self.front.with(entries), self.front.senders());
+        let (killed, revocations) = (self.killed.clone(), self.revocations.clone());
+        Audit::new(&ledger, &senders, killed, revocations)
     }
 }
 

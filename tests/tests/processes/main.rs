@@ -10,6 +10,18 @@
 //! [`PATIENCE`](world::PATIENCE).
 #![cfg(unix)] // processes are killed
 
+/// Makes a test of each case for each adapter.
+macro_rules! for_both {
+    ($($case:ident),+ $(,)?) => {
+        mod ureq {
+            $(#[test] fn $case() { super::$case(crate::pusher::Adapter::Ureq); })+
+        }
+        mod reqwest {
+            $(#[test] fn $case() { super::$case(crate::pusher::Adapter::Reqwest); })+
+        }
+    };
+}
+
 mod audit;
 mod child;
 #[path = "../../examples/push_once.rs"]
@@ -20,7 +32,9 @@ mod child;
 mod example;
 mod fleet;
 mod front;
+mod lives;
 mod minutely;
+mod minutely_processes;
 mod push_once;
 mod pusher;
 mod worker;

@@ -21,6 +21,15 @@ fn a_lost_request_changes_nothing() {
 }
 
 #[test]
+fn a_script_that_is_cleared_strikes_nothing() {
+    let (mut emulator, first) = logged_in();
+    emulator.script_n(Endpoint::Refresh, Fault::RequestLost, 3);
+    emulator.clear_script();
+    assert_eq!(emulator.faults_in_store(), 0);
+    refreshed(&mut emulator, 0, &first.refresh);
+}
+
+#[test]
 fn a_lost_answer_leaves_the_token_spent() {
     let (mut emulator, first) = logged_in();
     emulator.script(Endpoint::Refresh, Fault::AnswerLost);
