@@ -97,19 +97,16 @@ impl Client {
         Driver::keep_alive(Arc::downgrade(&self.driver))
     }
 
-    /// Of a request that can't be sent again. This thread may have carried a refresh since it got its token,
-    /// and only the newest will do.
+    /// Of a request that can't be sent again, so that only the newest token will do. It is asked for twice: the
+    /// first time, this thread may carry a refresh, but it got its token before that.
     pub(crate) fn authorize_once(
         &self,
         uri: &Uri,
         headers: &mut HeaderMap,
     ) -> Result<Ticket, Error> {
         let (driver, origin) = (&self.driver, Origin::of(uri));
-        let ticket = driver.authorize(driver.permit(), origin, headers)?;
-        if driver.is_newest(&ticket) {
-            return Ok(ticket);
-        }
-        // With a permit of its own, since nothing has been sent with the first (I7).
+        drop(driver.authorize(driver.permit(), origin, headers)?);
+        // A permit of its own: nothing has been sent with the first (I7).
         driver.authorize(driver.permit(), origin, headers)
     }
 

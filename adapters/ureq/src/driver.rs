@@ -64,10 +64,6 @@ impl Driver {
         }
     }
 
-    pub(crate) fn is_newest(&self, ticket: &Ticket) -> bool {
-        ticket.generation() == self.lock().generation()
-    }
-
     pub(crate) fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
         let now = (self.clock)();
         self.lock().review(now, ticket, status)
@@ -164,9 +160,7 @@ impl Driver {
     }
 
     fn announce(&self, events: &[Event]) {
-        if !events.is_empty() {
-            self.woken.notify_all();
-        }
+        self.woken.notify_all();
         for event in events {
             trace::event(event);
             (self.on_event)(event);
