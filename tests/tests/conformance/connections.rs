@@ -1,6 +1,6 @@
 //! What becomes of connections.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http::StatusCode;
 use simacan_auth::Event;
@@ -43,6 +43,30 @@ fn no_connection_to_the_auth_api_is_kept<S: Subject>() {
         world.server.open_connections() == 0
     });
     world.assert_exchanges(1, 0);
+}
+
+/// One after the other: each that is read to its end makes room for the next.
+#[test]
+fn each_retry_of_ureq_uses_the_connection_of_its_401() {
+    let is_200 = AtomicBool::new(false);
+    let target = Stub::start(move |connection| {
+        while connection.read_request()?.is_some() {
+            let (status, body) = if is_200.fetch_xor(true, Ordering::SeqCst) {
+                ("200 OK", "hello")
+            } else {
+                ("401 Unauthorized", "no")
+            };
+            connection.write(answer(status, "", body).as_bytes())?;
+        }
+        Ok(())
+    });
+    let world = World::new();
+    let subject = Ureq::build(world.plan_at(world.provider_with(&[&target.origin()])));
+    for _ in 0..3 {
+        let outcome = subject.send(get(&format!("{}/x", target.origin())));
+        assert_status(&outcome, StatusCode::OK);
+    }
+    assert_eq!((target.heads().len(), target.connections()), (6, 1));
 }
 
 /// A target that answers 401 to the first request and 200 to all others.
