@@ -21,7 +21,7 @@ use simacan_auth_emulator::{Detail, Emulator, Settings};
 pub use model::{Dangers, FleetNode, Fleets};
 pub use step::{FleetStep, StoreDefect};
 
-use crate::world::Violation;
+use crate::world::{Violation, check_pass};
 use ghost::Ghost;
 use process::{Op, Process};
 
@@ -70,6 +70,11 @@ impl Fleet {
 
     /// Lets this happen, lets the process that it happens to be polled as by its driver, and checks.
     pub fn apply(&mut self, step: FleetStep) -> Result<(), Violation> {
+        let machines = self
+            .processes
+            .iter_mut()
+            .map(|p| Some(&mut p.as_mut()?.machine));
+        let passes: Vec<_> = machines.map(|machine| machine?.pass()).collect();
         match step {
             FleetStep::Start(p) => self.processes[p] = Some(Process::start(PASSWORDS[0])),
             FleetStep::Crash(p) => self.crash(p),
@@ -110,6 +115,11 @@ impl Fleet {
         // Time and what happens elsewhere wake those whose wait is over.
         for p in 0..self.processes.len() {
             self.drain(p)?;
+        }
+        for (process, pass) in self.processes.iter().zip(&passes) {
+            if let Some(process) = process {
+                check_pass(pass.as_ref(), &process.machine, self.timestamp(), &TARGET)?;
+            }
         }
         Ok(())
     }

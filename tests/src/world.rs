@@ -8,6 +8,7 @@ mod callers;
 mod fingerprint;
 mod ghost;
 mod liveness;
+mod pass;
 mod step;
 mod subject;
 mod violation;
@@ -21,6 +22,7 @@ use simacan_auth::{Config, Credentials, Event, Machine, Provider, Status, Timest
 use simacan_auth_emulator::{Detail, Emulator, Place, Settings, Times};
 
 pub use liveness::Settled;
+pub(crate) use pass::check_pass;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
 pub use subject::{Out, Subject};
@@ -142,6 +144,7 @@ impl<S: Subject> World<S> {
     /// Lets this happen, then polls the machine as its driver would, and checks.
     pub fn apply(&mut self, step: Step) -> Result<(), Violation> {
         let status = self.subject.machine().status();
+        let pass = self.subject.machine_mut().pass();
         self.is_stale = false;
         self.reviewed = None;
         match step {
@@ -172,7 +175,9 @@ impl<S: Subject> World<S> {
             }
         }
         self.drain()?;
-        self.check(step, status)
+        self.check(step, status)?;
+        let now = Timestamp::from_millis(self.now);
+        check_pass(pass.as_ref(), self.subject.machine(), now, &TARGETS[0])
     }
 
     /// What a driver does after each call.

@@ -62,14 +62,16 @@ impl Client {
     /// What [`execute`](Self::execute) does with a token before it sends, for the benchmarks.
     #[doc(hidden)]
     pub async fn authorize(&self, request: &mut Request) -> Result<Ticket, Error> {
-        self.put_token(None, request).await
+        let at_once = self.driver.authorize_now(|pass, now| {
+            pass.authorize_other(now, request, |it| it.url().as_str(), Request::headers_mut)
+        });
+        match at_once {
+            Some(ticket) => Ok(ticket),
+            None => self.ask(None, request).await,
+        }
     }
 
-    async fn put_token(
-        &self,
-        permit: Option<Permit>,
-        request: &mut Request,
-    ) -> Result<Ticket, Error> {
+    async fn ask(&self, permit: Option<Permit>, request: &mut Request) -> Result<Ticket, Error> {
         // The URL is borrowed from the same request as the headers.
         let mut headers = mem::take(request.headers_mut());
         let origin = origin(request.url());
@@ -85,7 +87,10 @@ impl Client {
         permit: Option<Permit>,
         request: &mut Request,
     ) -> Result<Sent, Error> {
-        let ticket = self.put_token(permit, request).await?;
+        let ticket = match permit {
+            None => self.authorize(request).await?,
+            retry => self.ask(retry, request).await?,
+        };
         let url = request.url().clone();
         let again = request.try_clone();
         Ok(Sent { url, ticket, again })

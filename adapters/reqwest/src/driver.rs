@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use simacan_auth::{
-    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Origin, Output, Permit,
+    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Origin, Output, Pass, Permit,
     SessionStore, Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure,
     Verdict,
 };
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::Error;
 use crate::carrier::{Carrier, Job};
 use crate::exchange::Exchange;
+use crate::passes::Passes;
 use crate::runtime::{Mutex, MutexGuard, Notify, spawn, wait};
 use crate::trace;
 
@@ -28,7 +29,8 @@ pub(crate) struct Driver {
     woken: Arc<Notify>,
     pub(crate) exchange: Exchange,
     exchange_timeout: Duration,
-    pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    passes: Passes,
+    clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -38,7 +40,7 @@ impl Driver {
         store: Option<Box<dyn SessionStore>>,
         exchange: Exchange,
         exchange_timeout: Duration,
-        clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+        clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
         on_event: Box<dyn Fn(&Event) + Send + Sync>,
     ) -> Arc<Self> {
         let machine = match &store {
@@ -51,9 +53,14 @@ impl Driver {
             woken: Arc::default(),
             exchange,
             exchange_timeout,
+            passes: Passes::default(),
             clock,
             on_event,
         })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)().into()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -61,14 +68,14 @@ impl Driver {
     }
 
     pub(crate) fn set_credentials(&self, credentials: Credentials) {
-        let now = (self.clock)();
+        let now = self.now();
         self.lock().handle_credentials(now, credentials);
         // Those who wait see to the rest; this may not be a task.
         self.woken.notify_waiters();
     }
 
     pub(crate) fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
-        let now = (self.clock)();
+        let now = self.now();
         self.lock().review(now, ticket, status)
     }
 
@@ -80,13 +87,28 @@ impl Driver {
         permit: Option<Permit>,
         request: &mut http::Request<B>,
     ) -> Result<Ticket, Error> {
+        if permit.is_none() {
+            let now = (self.clock)();
+            if let Some(ticket) = self.passes.ask(|pass| pass.authorize(now, request)) {
+                return Ok(ticket);
+            }
+        }
         self.ask(permit, |machine, now, permit| {
             machine.authorize(now, permit, request)
         })
         .await
     }
 
-    /// The same for a request that is none of `http`'s.
+    /// What this thread's pass says to a request that has not been sent yet.
+    pub(crate) fn authorize_now(
+        &self,
+        request: impl FnOnce(&Pass, SystemTime) -> Option<Ticket>,
+    ) -> Option<Ticket> {
+        let now = (self.clock)();
+        self.passes.ask(|pass| request(pass, now))
+    }
+
+    /// Asks the machine.
     pub(crate) async fn authorize_headers(
         self: &Arc<Self>,
         permit: Option<Permit>,
@@ -130,10 +152,13 @@ impl Driver {
         question: impl FnOnce(&mut Machine, Timestamp, Permit) -> Clearance,
         watch: &mut Watch,
     ) -> Result<Attempt, Error> {
-        let now = (self.clock)();
+        let now = self.now();
         let mut machine = self.lock();
         let permit = permit.unwrap_or_else(|| machine.permit());
         let clearance = question(&mut machine, now, permit);
+        if let Clearance::Go(_) = clearance {
+            self.passes.keep(machine.pass());
+        }
         let limit = match &clearance {
             Clearance::Wait(_) => self.watch(&mut machine, now, watch),
             _ => Duration::ZERO,
@@ -162,7 +187,7 @@ impl Driver {
                 let Some(driver) = driver.upgrade() else {
                     return;
                 };
-                let now = (driver.clock)();
+                let now = driver.now();
                 let until = driver.step(driver.lock(), now).unwrap_or(DAY);
                 drop(driver);
                 wait(until, woken).await;

@@ -17,8 +17,7 @@ use shuttle::Runner;
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use simacan_auth::{
-    Config, Credentials, Machine, Provider, ResponseBody, Timestamp, TransportFailure,
-    Verdict,
+    Config, Credentials, Machine, Provider, ResponseBody, Timestamp, TransportFailure, Verdict,
 };
 use simacan_auth_emulator::{Counters, Emulator, Endpoint, Fault, Settings};
 
@@ -77,7 +76,7 @@ impl Platform {
                 Ok(Response::from_parts(parts, collected))
             })
         };
-        let clock = Box::new(|| Timestamp::from(UNIX_EPOCH + NOW));
+        let clock = Box::new(|| UNIX_EPOCH + NOW);
         let minute = Duration::from_secs(60);
         Driver::new(
             machine,

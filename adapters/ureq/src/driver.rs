@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{Request, StatusCode};
 use simacan_auth::{
@@ -14,6 +14,7 @@ use simacan_auth::{
 use crate::Error;
 use crate::carrier::{Carrier, Job};
 use crate::exchange::Exchange;
+use crate::passes::Passes;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::trace;
 
@@ -24,7 +25,8 @@ pub(crate) struct Driver {
     woken: Condvar,
     pub(crate) exchange: Exchange,
     exchange_timeout: Duration,
-    pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    passes: Passes,
+    clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -34,7 +36,7 @@ impl Driver {
         store: Option<Box<dyn SessionStore>>,
         exchange: Exchange,
         exchange_timeout: Duration,
-        clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+        clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
         on_event: Box<dyn Fn(&Event) + Send + Sync>,
     ) -> Arc<Self> {
         let machine = match &store {
@@ -47,9 +49,14 @@ impl Driver {
             woken: Condvar::new(),
             exchange,
             exchange_timeout,
+            passes: Passes::default(),
             clock,
             on_event,
         })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)().into()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -57,7 +64,7 @@ impl Driver {
     }
 
     pub(crate) fn set_credentials(&self, credentials: Credentials) {
-        let now = (self.clock)();
+        let now = self.now();
         let mut machine = self.lock();
         machine.handle_credentials(now, credentials);
         match self.step(machine, now) {
@@ -68,7 +75,7 @@ impl Driver {
     }
 
     pub(crate) fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
-        let now = (self.clock)();
+        let now = self.now();
         self.lock().review(now, ticket, status)
     }
 
@@ -79,6 +86,12 @@ impl Driver {
         permit: Option<Permit>,
         request: &mut Request<B>,
     ) -> Result<Ticket, Error> {
+        if permit.is_none() {
+            let now = (self.clock)();
+            if let Some(ticket) = self.passes.ask(|pass| pass.authorize(now, request)) {
+                return Ok(ticket);
+            }
+        }
         self.ask(permit, |machine, now, permit| {
             machine.authorize(now, permit, request)
         })
@@ -97,10 +110,13 @@ impl Driver {
     ) -> Result<Ticket, Error> {
         let mut watch = Watch::default();
         loop {
-            let now = (self.clock)();
+            let now = self.now();
             let mut machine = self.lock();
             let asks_with = permit.unwrap_or_else(|| machine.permit());
             let clearance = question(&mut machine, now, asks_with);
+            if let Clearance::Go(_) = clearance {
+                self.passes.keep(machine.pass());
+            }
             // Whatever is said to this caller, what is due is done: an early refresh that no other
             // waits for, or something that others do wait for.
             let idle = match self.step(machine, now) {
@@ -128,7 +144,7 @@ impl Driver {
         const BREATH: Duration = Duration::from_secs(1);
         move || {
             while let Some(driver) = driver.upgrade() {
-                let now = (driver.clock)();
+                let now = driver.now();
                 match driver.step(driver.lock(), now) {
                     Step::Carry(carrier) => carrier.carry(),
                     Step::Told => {}

@@ -17,8 +17,7 @@ use http::{Request, Response, StatusCode, Uri};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Runner, thread};
 use simacan_auth::{
-    Config, Credentials, Machine, Provider, ResponseBody, Timestamp, TransportFailure,
-    Verdict,
+    Config, Credentials, Machine, Provider, ResponseBody, Timestamp, TransportFailure, Verdict,
 };
 use simacan_auth_emulator::{Counters, Emulator, Endpoint, Fault, Settings};
 
@@ -83,7 +82,7 @@ impl Platform {
             let _ = collected.push(&body);
             Ok(Response::from_parts(parts, collected))
         };
-        let clock = Box::new(|| Timestamp::from(UNIX_EPOCH + NOW));
+        let clock = Box::new(|| UNIX_EPOCH + NOW);
         let minute = Duration::from_secs(60);
         Driver::new(
             machine,

@@ -450,6 +450,10 @@ impl Machine {
 }
 
 impl Store {
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
     fn is_save_due(&mut self, now: Timestamp) -> bool {
         let is_over = |retry: &mut Delay| retry.is_over(now);
         self.dirty && self.retry.as_mut().is_none_or(is_over)
