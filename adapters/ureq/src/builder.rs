@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use simacan_auth::{Config, Credentials, Event, Machine, Provider, SessionStore, Timestamp};
 use ureq::Agent;
+use ureq::config::RedirectAuthHeaders;
 
 use crate::Client;
 use crate::driver::Driver;
@@ -98,10 +99,12 @@ impl Builder {
         if self.config.seed == 0 {
             self.config.seed = RandomState::new().hash_one(0);
         }
-        let agent = self.agent.unwrap_or_else(Agent::new_with_defaults);
+        let is_own_agent = self.agent.is_none();
+        let agent = self.agent.unwrap_or_else(own_agent);
         let exchange = exchange::over(&agent, self.exchange_timeout);
         Client {
             agent,
+            is_own_agent,
             draining: Arc::default(),
             driver: Driver::new(
                 Machine::new(self.provider, self.credentials, self.config),
@@ -113,6 +116,14 @@ impl Builder {
             ),
         }
     }
+}
+
+/// ureq's, but for what a request that carries a token would have to be told each time.
+fn own_agent() -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .redirect_auth_headers(RedirectAuthHeaders::Never);
+    config.build().into()
 }
 
 impl fmt::Debug for Builder {
