@@ -1,5 +1,7 @@
 //! The origins that are known to be allowed, so that a URL need not be taken apart.
 
+use std::sync::Arc;
+
 use http::Uri;
 
 use crate::Origin;
@@ -8,21 +10,22 @@ use crate::origin::OriginId;
 /// Origins that the provider has been found to allow (I8), as most URLs spell them: a request to one of them
 /// costs a comparison of texts. Of no consequence otherwise.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AllowedOrigins(Vec<Allowed>);
+pub(crate) struct AllowedOrigins(Arc<[Allowed]>);
 
 #[derive(Clone, Debug)]
 struct Allowed {
     id: OriginId,
     /// As an [`Origin`] prints: `https://host`, with the port if it is not the scheme's own.
-    text: String,
+    text: Box<str>,
 }
 
 impl AllowedOrigins {
     /// More than most programs have; requests to others are looked into each time.
     const MOST: usize = 8;
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// Whether nothing was added to one that is not in the other.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn of_uri(&self, uri: &Uri) -> Option<OriginId> {
@@ -45,8 +48,9 @@ impl AllowedOrigins {
     pub(crate) fn add(&mut self, origin: &Origin<'_>) -> OriginId {
         let id = origin.id();
         if self.0.len() < Self::MOST && self.0.iter().all(|known| known.id != id) {
-            let text = origin.to_string();
-            self.0.push(Allowed { id, text });
+            let text = origin.to_string().into();
+            let known = self.0.iter().cloned();
+            self.0 = known.chain([Allowed { id, text }]).collect();
         }
         id
     }

@@ -160,6 +160,7 @@ mod session;
 mod store;
 mod time;
 mod token;
+mod wiped;
 mod wire;
 
 pub use config::{Config, Doubling};

@@ -98,7 +98,8 @@ impl Machine {
             refused: Vec::new(),
             exchanges: 0,
             store: None,
-            events: VecDeque::new(),
+            // There is seldom more than one.
+            events: VecDeque::with_capacity(1),
             config,
         }
     }

@@ -109,7 +109,7 @@ impl Machine {
             return None;
         };
         if let Issued(Some(pass)) = session.issued()
-            && pass.0.allowed.len() == self.allowed.len()
+            && pass.0.allowed.is_same(&self.allowed)
         {
             return Some(pass.clone());
         }
