@@ -160,6 +160,7 @@
 //! Sources of the rules: the platform's documentation of its Auth API; RFC 6749 (OAuth 2.0), RFC
 //! 6750 (bearer tokens), RFC 9700 (their security), RFC 9110 (HTTP).
 
+mod allowed;
 mod config;
 mod credentials;
 mod error;
@@ -175,6 +176,7 @@ mod session;
 mod store;
 mod time;
 mod token;
+mod wiped;
 mod wire;
 
 pub use config::{Config, Doubling};
@@ -184,8 +186,8 @@ pub use error::{
 };
 pub use event::{Event, Purpose};
 pub use machine::{
-    Clearance, ExchangeId, Machine, Output, Permit, Status, StoreOp, StoreOpId, Ticket, Transmit,
-    Verdict,
+    Clearance, ExchangeId, Machine, Output, Pass, Permit, Status, StoreOp, StoreOpId, Ticket,
+    Transmit, Verdict,
 };
 pub use origin::{ForeignOrigin, Origin};
 pub use provider::{ClientAuth, InvalidProvider, Provider, ProviderBuilder};

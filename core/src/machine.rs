@@ -3,6 +3,7 @@
 mod callers;
 mod inputs;
 mod outputs;
+mod pass;
 mod permit;
 mod round;
 mod state;
@@ -13,18 +14,21 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::allowed::AllowedOrigins;
 use crate::config::Config;
 use crate::event::Event;
 use crate::fork::Fork;
-use crate::origin::AllowedOrigins;
 use crate::pacing::{Jitter, LoginGuard, TargetGuards};
 use crate::time::Deadline;
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
 
 pub use outputs::{ExchangeId, Output, Transmit};
+pub use pass::Pass;
 pub use permit::{Clearance, Permit, Ticket, Verdict};
 pub use state::Status;
 pub use store::{StoreOp, StoreOpId};
+
+pub(crate) use pass::Issued;
 
 use round::Round;
 use state::State;
@@ -37,6 +41,7 @@ use store::Store;
 ///
 /// - **callers**, once for each request to a target API: [`permit`](Self::permit), then
 ///   [`authorize`](Self::authorize), then [`review`](Self::review) with the status of the answer.
+///   For a hot path without a lock there is [`pass`](Self::pass).
 /// - **inputs**, once for each [`Transmit`]: [`handle_response`](Self::handle_response) or
 ///   [`handle_failure`](Self::handle_failure); and [`handle_credentials`](Self::handle_credentials)
 ///   at any time. With a store also once for each [`StoreOp`]:
@@ -93,7 +98,8 @@ impl Machine {
             refused: Vec::new(),
             exchanges: 0,
             store: None,
-            events: VecDeque::new(),
+            // There is seldom more than one.
+            events: VecDeque::with_capacity(1),
             config,
         }
     }

@@ -79,14 +79,6 @@ impl<'a> Origin<'a> {
                 .is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
-    fn authority(&self) -> String {
-        if self.has_default_port() {
-            self.host.to_owned()
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
-    }
-
     /// A number in place of the text, so that a ticket owns no memory. Two origins with the
     /// same number would share a pacing guard and nothing else.
     pub(crate) fn id(&self) -> OriginId {
@@ -111,7 +103,11 @@ impl Eq for Origin<'_> {}
 impl fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.https { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority())
+        write!(f, "{scheme}://{}", self.host)?;
+        if !self.has_default_port() {
+            write!(f, ":{}", self.port)?;
+        }
+        Ok(())
     }
 }
 
@@ -121,63 +117,6 @@ pub(crate) struct OriginId(u64);
 impl OriginId {
     /// Of no request.
     pub(crate) const NONE: Self = Self(0);
-}
-
-/// Origins that the provider has been found to allow: a request to one of them costs a comparison of texts,
-/// and its URI is not taken apart. Of no consequence otherwise.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AllowedOrigins(Vec<AllowedOrigin>);
-
-#[derive(Clone, Debug)]
-struct AllowedOrigin {
-    id: OriginId,
-    https: bool,
-    port: u16,
-    /// How long the host is, that the authority begins with.
-    host: usize,
-    /// As most URIs spell it: the port is there if it is not the scheme's own.
-    authority: String,
-}
-
-impl AllowedOrigins {
-    /// More than most programs have; those beyond are taken apart each time.
-    const MOST: usize = 8;
-
-    /// That of `uri`, if it is among them in this very spelling.
-    pub(crate) fn of(&self, uri: &Uri) -> Option<OriginId> {
-        let authority = uri.authority()?.as_str();
-        let https = match uri.scheme_str()? {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        let is_it = |known: &&AllowedOrigin| known.authority == authority && known.https == https;
-        self.0.iter().find(is_it).map(|known| known.id)
-    }
-
-    pub(crate) fn find(&self, origin: &Origin<'_>) -> Option<OriginId> {
-        let is_it = |known: &&AllowedOrigin| {
-            known.authority[..known.host] == *origin.host
-                && known.port == origin.port
-                && known.https == origin.https
-        };
-        self.0.iter().find(is_it).map(|known| known.id)
-    }
-
-    /// Takes the provider's word for it.
-    pub(crate) fn add(&mut self, origin: &Origin<'_>) -> OriginId {
-        let id = origin.id();
-        if self.0.len() < Self::MOST {
-            self.0.push(AllowedOrigin {
-                id,
-                https: origin.https,
-                port: origin.port,
-                host: origin.host.len(),
-                authority: origin.authority(),
-            });
-        }
-        id
-    }
 }
 
 /// The request's target is none that the provider allows, so the bearer token

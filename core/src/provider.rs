@@ -1,6 +1,7 @@
 //! Where to log in, in which dialect, and which origins may see the token.
 
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use http::Uri;
 use thiserror::Error;
@@ -31,14 +32,19 @@ use crate::Origin;
 ///     .build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct Provider {
-    pub(crate) dialect: Dialect,
+///
+/// A clone is a reference count.
+#[derive(Clone)]
+pub struct Provider(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    dialect: Dialect,
     targets: Targets,
 }
 
 /// How the exchanges are spelled.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Dialect {
     /// Two endpoints, one for each grant, and nothing but the grant in the form.
     Simacan { password: Uri, refresh: Uri },
@@ -50,7 +56,7 @@ pub(crate) enum Dialect {
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Targets {
     /// One label before `.services.simacan.com`; those of staging end in `-stg`.
     Services { staging: bool },
@@ -61,32 +67,34 @@ enum Targets {
 impl Provider {
     /// The Simacan platform, production.
     pub fn simacan() -> Self {
-        Self {
-            dialect: Dialect::Simacan {
+        static PRODUCTION: LazyLock<Provider> = LazyLock::new(|| {
+            let dialect = Dialect::Simacan {
                 password: Uri::from_static(
                     "https://auth-service.services.simacan.com/api/v1/auth/password",
                 ),
                 refresh: Uri::from_static(
                     "https://auth-service.services.simacan.com/api/v1/auth/refresh",
                 ),
-            },
-            targets: Targets::Services { staging: false },
-        }
+            };
+            Provider::new(dialect, Targets::Services { staging: false })
+        });
+        PRODUCTION.clone()
     }
 
     /// The Simacan platform, staging. Its users, tokens and origins are separate ones.
     pub fn simacan_staging() -> Self {
-        Self {
-            dialect: Dialect::Simacan {
+        static STAGING: LazyLock<Provider> = LazyLock::new(|| {
+            let dialect = Dialect::Simacan {
                 password: Uri::from_static(
                     "https://auth-service-stg.services.simacan.com/api/v1/auth/password",
                 ),
                 refresh: Uri::from_static(
                     "https://auth-service-stg.services.simacan.com/api/v1/auth/refresh",
                 ),
-            },
-            targets: Targets::Services { staging: true },
-        }
+            };
+            Provider::new(dialect, Targets::Services { staging: true })
+        });
+        STAGING.clone()
     }
 
     /// The Simacan protocol at another place: a gateway, an emulator.
@@ -113,7 +121,7 @@ impl Provider {
 
     /// Whether the bearer token may go to `origin` (I8).
     pub fn allows_origin(&self, origin: &Origin<'_>) -> bool {
-        match &self.targets {
+        match &self.0.targets {
             Targets::Services { staging } => {
                 let label = service_label(origin.host());
                 origin.is_https()
@@ -132,19 +140,36 @@ impl Provider {
         authority.map_or("", |authority| authority.as_str())
     }
 
+    fn new(dialect: Dialect, targets: Targets) -> Self {
+        Self(Arc::new(Parts { dialect, targets }))
+    }
+
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.0.dialect
+    }
+
     /// Where the password goes.
     pub(crate) fn auth_endpoint(&self) -> &Uri {
         let (Dialect::Simacan { password: uri, .. } | Dialect::OAuth2 { token: uri, .. }) =
-            &self.dialect;
+            self.dialect();
         uri
     }
 
     /// Whom a refresh token is bound to, besides the user (RFC 6749, section 6).
     pub(crate) fn client_id(&self) -> Option<&str> {
-        match &self.dialect {
+        match self.dialect() {
             Dialect::Simacan { .. } => None,
             Dialect::OAuth2 { client, .. } => Some(&client.id),
         }
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider")
+            .field("dialect", &self.0.dialect)
+            .field("targets", &self.0.targets)
+            .finish()
     }
 }
 
@@ -285,7 +310,7 @@ impl ProviderBuilder {
                 refresh: self.parse(&format!("{base}/auth/refresh"))?,
             }
         };
-        Ok(Provider { dialect, targets })
+        Ok(Provider::new(dialect, targets))
     }
 
     fn parse(&self, text: &str) -> Result<Uri, InvalidProvider> {

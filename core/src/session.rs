@@ -102,10 +102,7 @@ impl<S: State> Session<S> {
         token: AccessToken,
         refresh_token: Option<RefreshToken>,
     ) -> Session<Authenticated> {
-        self.with_state(|_| Authenticated {
-            token,
-            refresh_token,
-        })
+        self.with_state(|_| Authenticated::new(token, refresh_token))
     }
 
     fn with_state<T: State>(self, next: impl FnOnce(S) -> T) -> Session<T> {

@@ -89,6 +89,15 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+/// As far as the system's own type reaches.
+impl From<Timestamp> for SystemTime {
+    fn from(time: Timestamp) -> Self {
+        const YEAR_9999: Duration = Duration::from_secs(253_370_764_800);
+        let exact = UNIX_EPOCH.checked_add(Duration::from_millis(time.0));
+        exact.unwrap_or(UNIX_EPOCH + YEAR_9999)
+    }
+}
+
 /// As an HTTP date, `Mon, 23 Nov 2026 09:00:00 GMT`; past the year 9999 as milliseconds.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

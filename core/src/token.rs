@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use zeroize::Zeroizing;
 
 use crate::fork::Fork;
 use crate::time::Deadline;
+use crate::wiped::Wiped;
 use crate::{Timestamp, fnv};
 
 /// Counts the token sets that a [`Machine`](crate::Machine) has held.
@@ -38,7 +38,16 @@ impl fmt::Display for Generation {
 
 /// 1*VSCHAR: what a token can hold (RFC 6749, appendices A.12 and A.17).
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x20..=0x7E))
+    !text.is_empty() && all(text, is_vschar)
+}
+
+pub(crate) fn is_vschar(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7E)
+}
+
+/// Whether it holds for each byte. As it does not stop at the first that fails, it looks at many in one step.
+pub(crate) fn all(text: &str, holds: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |all, byte| all & holds(byte))
 }
 
 /// The `Authorization` header that carries an access token (RFC 6750, section 2.1),
@@ -50,7 +59,7 @@ impl Bearer {
 
     /// The characters of `token` have been checked: see [`is_token`].
     pub(crate) fn new(token: &str) -> Option<Self> {
-        let mut text = Zeroizing::new(Vec::with_capacity(Self::SCHEME.len() + token.len()));
+        let mut text = Wiped(Vec::with_capacity(Self::SCHEME.len() + token.len()));
         text.extend_from_slice(Self::SCHEME.as_bytes());
         text.extend_from_slice(token.as_bytes());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
@@ -175,11 +184,11 @@ impl fmt::Debug for AccessToken {
 }
 
 /// A refresh token: sent once, and dropped when its successor arrives (I3).
-pub(crate) struct RefreshToken(Zeroizing<String>);
+pub(crate) struct RefreshToken(Wiped<String>);
 
 impl RefreshToken {
     pub(crate) fn new(token: &str) -> Self {
-        Self(Zeroizing::new(token.to_owned()))
+        Self(Wiped(token.to_owned()))
     }
 
     pub(crate) fn expose(&self) -> &str {
@@ -225,7 +234,7 @@ impl Fork for AccessToken {
 
 impl Fork for RefreshToken {
     fn fork(&self) -> Self {
-        Self(self.0.clone())
+        Self::new(self.expose())
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {

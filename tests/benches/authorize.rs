@@ -100,7 +100,7 @@ fn with_ureq(request: &mut Request<()>) -> Ticket {
 }
 
 fn with_reqwest(request: &mut reqwest::Request) -> Ticket {
-    let authorized = std::pin::pin!(REQWEST.authorize(request));
+    let authorized = std::pin::pin!(REQWEST.authorize(None, request));
     match authorized.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(ticket) => ticket.expect("there is a token"),
         Poll::Pending => panic!("there is a token"),

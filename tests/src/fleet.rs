@@ -23,7 +23,7 @@ pub use history::Random;
 pub use model::{Dangers, FleetNode, Fleets};
 pub use step::{FleetStep, StoreDefect};
 
-use crate::world::Violation;
+use crate::world::{Violation, check_pass};
 use ghost::Ghost;
 use process::{Op, Process};
 
@@ -87,6 +87,11 @@ impl Fleet {
         if let Some(trail) = &mut self.trail {
             trail.push(step);
         }
+        let machines = self
+            .processes
+            .iter_mut()
+            .map(|p| Some(&mut p.as_mut()?.machine));
+        let passes: Vec<_> = machines.map(|machine| machine?.pass()).collect();
         match step {
             FleetStep::Start(p) => {
                 self.processes[p].get_or_insert_with(|| Process::start(PASSWORDS[0]));
@@ -136,6 +141,11 @@ impl Fleet {
         // Time and what happens elsewhere wake those whose wait is over.
         for p in 0..self.processes.len() {
             self.drain(p)?;
+        }
+        for (process, pass) in self.processes.iter().zip(&passes) {
+            if let Some(process) = process {
+                check_pass(pass.as_ref(), &process.machine, self.timestamp(), &TARGET)?;
+            }
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod fingerprint;
 mod ghost;
 mod harmless;
 mod liveness;
+mod pass;
 mod rules;
 mod step;
 mod subject;
@@ -25,6 +26,7 @@ use simacan_auth::{Config, Credentials, Event, ExchangeId, Machine, Provider, St
 use simacan_auth_emulator::{Emulator, Place, Times};
 
 pub use liveness::Settled;
+pub(crate) use pass::check_pass;
 pub use rules::Rules;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
@@ -112,6 +114,7 @@ impl<S: Subject> World<S> {
     /// Lets this happen, then polls the machine as its driver would, and checks.
     pub fn apply(&mut self, step: Step) -> Result<(), Violation> {
         let status = self.subject.machine().status();
+        let pass = self.subject.machine_mut().pass();
         self.is_stale = false;
         self.reviewed = None;
         match step {
@@ -144,7 +147,9 @@ impl<S: Subject> World<S> {
             }
         }
         self.drain()?;
-        self.check(step, status)
+        self.check(step, status)?;
+        let now = Timestamp::from_millis(self.now);
+        check_pass(pass.as_ref(), self.subject.machine(), now, &TARGETS[0])
     }
 
     /// What a driver does after each call.

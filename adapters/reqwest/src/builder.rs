@@ -21,7 +21,7 @@ pub struct Builder {
     store: Option<Box<dyn SessionStore>>,
     config: Config,
     exchange_timeout: Duration,
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -35,7 +35,7 @@ impl Builder {
             store: None,
             config: Config::default(),
             exchange_timeout: Duration::from_secs(30),
-            clock: Box::new(|| SystemTime::now().into()),
+            clock: Box::new(SystemTime::now),
             on_event: Box::new(|_| {}),
         }
     }
@@ -113,7 +113,7 @@ impl Builder {
     ///
     /// It may jump, but waiting takes tokio's time: a wait of a second ends after one of its seconds.
     pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        self.clock = Box::new(clock);
+        self.clock = Box::new(move || clock().into());
         self
     }
 

@@ -170,7 +170,7 @@ impl Carrier {
 
     /// Whatever the user's clock does, and it may be the panic that this is about.
     fn now(&self) -> Timestamp {
-        let clock = AssertUnwindSafe(|| (self.driver.clock)());
+        let clock = AssertUnwindSafe(|| self.driver.now());
         catch_unwind(clock).unwrap_or(self.began)
     }
 }

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::future::Future;
 use std::mem;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,26 +49,32 @@ impl Client {
     pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
         let mut permit = None;
         loop {
-            let sent = self.prepare(permit, &mut request).await?;
-            let response = self.client.execute(request).await?;
-            match self.review(sent, response).await {
-                ControlFlow::Break(response) => return Ok(response),
-                ControlFlow::Continue((next, again)) => (permit, request) = (Some(next), again),
-            }
+            let ticket = self.authorize(permit, &mut request).await?;
+            let again = replay(&request);
+            let mut response = self.client.execute(request).await?;
+            let verdict = self.review(ticket, &again, &response);
+            let (Verdict::Retry(next), Ok(again)) = (verdict, again) else {
+                return Ok(response);
+            };
+            drain(&mut response).await;
+            (permit, request) = (Some(next), again);
         }
     }
 
-    /// What [`execute`](Self::execute) does with a token before it sends, for the benchmarks.
+    /// What [`execute`](Self::execute) does with a token before it sends. Public for the benchmarks.
     #[doc(hidden)]
-    pub async fn authorize(&self, request: &mut Request) -> Result<Ticket, Error> {
-        self.put_token(None, request).await
-    }
-
-    async fn put_token(
+    pub async fn authorize(
         &self,
         permit: Option<Permit>,
         request: &mut Request,
     ) -> Result<Ticket, Error> {
+        if permit.is_none()
+            && let Some(ticket) = self.driver.authorize_now(|pass, now| {
+                pass.authorize_other(now, request, |it| it.url().as_str(), Request::headers_mut)
+            })
+        {
+            return Ok(ticket);
+        }
         // The URL is borrowed from the same request as the headers.
         let mut headers = mem::take(request.headers_mut());
         let origin = origin(request.url());
@@ -79,34 +84,18 @@ impl Client {
         ticket
     }
 
-    /// Before it is sent.
-    pub(crate) async fn prepare(
+    pub(crate) fn review(
         &self,
-        permit: Option<Permit>,
-        request: &mut Request,
-    ) -> Result<Sent, Error> {
-        let ticket = self.put_token(permit, request).await?;
-        let url = request.url().clone();
-        let again = request.try_clone();
-        Ok(Sent { url, ticket, again })
-    }
-
-    /// After it was answered: `Continue` with what is to be sent in its place.
-    pub(crate) async fn review(
-        &self,
-        sent: Sent,
-        mut response: Response,
-    ) -> ControlFlow<Response, (Permit, Request)> {
-        let is_elsewhere = response.url().origin() != sent.url.origin();
-        if response.status() == StatusCode::UNAUTHORIZED && is_elsewhere {
-            return ControlFlow::Break(response); // from a second place: it says nothing about the token
+        ticket: Ticket,
+        sent: &Result<Request, Url>,
+        response: &Response,
+    ) -> Verdict {
+        let url = || sent.as_ref().map_or_else(|url| url, Request::url);
+        let is_elsewhere = || response.url().origin() != url().origin();
+        if response.status() == StatusCode::UNAUTHORIZED && is_elsewhere() {
+            return Verdict::Deliver; // from a second place: it says nothing about the token
         }
-        let verdict = self.driver.review(sent.ticket, response.status());
-        let (Verdict::Retry(permit), Some(again)) = (verdict, sent.again) else {
-            return ControlFlow::Break(response);
-        };
-        let _ = timeout(DRAIN_PATIENCE, drain(&mut response)).await;
-        ControlFlow::Continue((permit, again))
+        self.driver.review(ticket, response.status())
     }
 
     /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).
@@ -169,25 +158,25 @@ impl Client {
     }
 }
 
-/// A request on its way.
-pub(crate) struct Sent {
-    url: Url,
-    ticket: Ticket,
-    /// If its body can be sent twice.
-    again: Option<Request>,
+/// What is sent after a 401; where the request went, if its body can't be sent twice.
+pub(crate) fn replay(request: &Request) -> Result<Request, Url> {
+    let again = request.try_clone();
+    again.ok_or_else(|| request.url().clone())
 }
 
-const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
-
 /// Read to its end, the answer lets its connection go back to the pool.
-async fn drain(response: &mut Response) {
-    let mut left: usize = 64 << 10;
-    while let Ok(Some(chunk)) = response.chunk().await {
-        left = left.saturating_sub(chunk.len());
-        if left == 0 {
-            break;
+pub(crate) async fn drain(response: &mut Response) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let read = async {
+        let mut left: usize = 64 << 10;
+        while let Ok(Some(chunk)) = response.chunk().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                break;
+            }
         }
-    }
+    };
+    let _ = timeout(PATIENCE, read).await;
 }
 
 /// `Url` has one reading of every text, the one that the request is sent by.

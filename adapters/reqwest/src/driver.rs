@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use simacan_auth::{
-    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Origin, Output, Permit,
+    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Origin, Output, Pass, Permit,
     SessionStore, Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure,
     Verdict,
 };
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::Error;
 use crate::carrier::{Carrier, Job, Slot};
 use crate::exchange::Exchange;
+use crate::passes::Passes;
 use crate::runtime::{JoinHandle, Mutex, MutexGuard, Notify, leave_alone, spawn, wait};
 use crate::trace;
 
@@ -30,7 +31,8 @@ pub(crate) struct Driver {
     woken: Arc<Notify>,
     pub(crate) exchange: Exchange,
     exchange_timeout: Duration,
-    pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    passes: Passes,
+    clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -40,7 +42,7 @@ impl Driver {
         store: Option<Box<dyn SessionStore>>,
         exchange: Exchange,
         exchange_timeout: Duration,
-        clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+        clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
         on_event: Box<dyn Fn(&Event) + Send + Sync>,
     ) -> Arc<Self> {
         let machine = match &store {
@@ -54,9 +56,14 @@ impl Driver {
             woken: Arc::default(),
             exchange,
             exchange_timeout,
+            passes: Passes::default(),
             clock,
             on_event,
         })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)().into()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -64,14 +71,18 @@ impl Driver {
     }
 
     pub(crate) fn set_credentials(&self, credentials: Credentials) {
-        let now = (self.clock)();
+        let now = self.now();
         self.lock().handle_credentials(now, credentials);
         // Those who wait see to the rest; this may not be a task.
         self.woken.notify_waiters();
     }
 
     pub(crate) fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
-        let now = (self.clock)();
+        // Of no consequence but to a 401.
+        let now = match status {
+            StatusCode::UNAUTHORIZED => self.now(),
+            _ => Timestamp::default(),
+        };
         self.lock().review(now, ticket, status)
     }
 
@@ -83,13 +94,28 @@ impl Driver {
         permit: Option<Permit>,
         request: &mut http::Request<B>,
     ) -> Result<Ticket, Error> {
+        if permit.is_none() {
+            let now = (self.clock)();
+            if let Some(ticket) = self.passes.ask(|pass| pass.authorize(now, request)) {
+                return Ok(ticket);
+            }
+        }
         self.ask(permit, |machine, now, permit| {
             machine.authorize(now, permit, request)
         })
         .await
     }
 
-    /// The same for a request that is none of `http`'s.
+    /// What this thread's pass says to a request that has not been sent yet.
+    pub(crate) fn authorize_now(
+        &self,
+        request: impl FnOnce(&Pass, SystemTime) -> Option<Ticket>,
+    ) -> Option<Ticket> {
+        let now = (self.clock)();
+        self.passes.ask(|pass| request(pass, now))
+    }
+
+    /// Asks the machine.
     pub(crate) async fn authorize_headers(
         self: &Arc<Self>,
         permit: Option<Permit>,
@@ -141,10 +167,13 @@ impl Driver {
         watch: &mut Watch,
         carried: &mut Option<JoinHandle<()>>,
     ) -> Result<Attempt, Error> {
-        let now = (self.clock)();
+        let now = self.now();
         let mut machine = self.lock();
         let permit = permit.unwrap_or_else(|| machine.permit());
         let clearance = question(&mut machine, now, permit);
+        if let Clearance::Go(_) = clearance {
+            self.passes.keep(machine.pass());
+        }
         let limit = match &clearance {
             Clearance::Wait(_) => self.watch(&mut machine, now, watch),
             _ => Duration::ZERO,
@@ -175,7 +204,7 @@ impl Driver {
                 let Some(driver) = driver.upgrade() else {
                     return;
                 };
-                let now = (driver.clock)();
+                let now = driver.now();
                 let (until, _) = driver.step(driver.lock(), now);
                 drop(driver);
                 wait(until.map_or(LONGEST, |until| until.min(LONGEST)), woken).await;

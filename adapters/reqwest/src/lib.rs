@@ -72,6 +72,7 @@ mod exchange;
 mod interleavings;
 #[cfg(feature = "middleware")]
 mod middleware;
+mod passes;
 mod runtime;
 #[cfg(feature = "tower")]
 mod tower;

@@ -1,9 +1,9 @@
-use std::ops::ControlFlow;
-
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
+use simacan_auth::Verdict;
 
+use crate::client::{drain, replay};
 use crate::{Client, Error};
 
 /// For a [`reqwest_middleware::ClientWithMiddleware`] that is in use already: each of its requests gets the
@@ -39,12 +39,15 @@ impl Middleware for Client {
     ) -> reqwest_middleware::Result<Response> {
         let mut permit = None;
         loop {
-            let sent = self.prepare(permit, &mut request).await?;
-            let response = next.clone().run(request, extensions).await?;
-            match self.review(sent, response).await {
-                ControlFlow::Break(response) => return Ok(response),
-                ControlFlow::Continue((next, again)) => (permit, request) = (Some(next), again),
-            }
+            let ticket = self.authorize(permit, &mut request).await?;
+            let again = replay(&request);
+            let mut response = next.clone().run(request, extensions).await?;
+            let verdict = self.review(ticket, &again, &response);
+            let (Verdict::Retry(next_permit), Ok(again)) = (verdict, again) else {
+                return Ok(response);
+            };
+            drain(&mut response).await;
+            (permit, request) = (Some(next_permit), again);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use simacan_auth::{Config, Credentials, Event, Machine, Provider, SessionStore, Timestamp};
 use ureq::Agent;
+use ureq::config::RedirectAuthHeaders;
 
 use crate::Client;
 use crate::driver::Driver;
@@ -19,7 +20,7 @@ pub struct Builder {
     store: Option<Box<dyn SessionStore>>,
     config: Config,
     exchange_timeout: Duration,
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -32,7 +33,7 @@ impl Builder {
             store: None,
             config: Config::default(),
             exchange_timeout: Duration::from_secs(30),
-            clock: Box::new(|| SystemTime::now().into()),
+            clock: Box::new(SystemTime::now),
             on_event: Box::new(|_| {}),
         }
     }
@@ -88,7 +89,7 @@ impl Builder {
     ///
     /// It may jump, but waiting takes real time: a wait of a second ends after a real one.
     pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        self.clock = Box::new(clock);
+        self.clock = Box::new(move || clock().into());
         self
     }
 
@@ -106,10 +107,12 @@ impl Builder {
         if self.config.seed == 0 {
             self.config.seed = RandomState::new().hash_one(0);
         }
-        let agent = self.agent.unwrap_or_else(Agent::new_with_defaults);
+        let is_own_agent = self.agent.is_none();
+        let agent = self.agent.unwrap_or_else(own_agent);
         let exchange = exchange::over(&agent, self.exchange_timeout);
         Client {
             agent,
+            is_own_agent,
             draining: Arc::default(),
             driver: Driver::new(
                 Machine::new(self.provider, self.credentials, self.config),
@@ -121,6 +124,14 @@ impl Builder {
             ),
         }
     }
+}
+
+/// ureq's, but for what a request that carries a token would have to be told each time.
+fn own_agent() -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .redirect_auth_headers(RedirectAuthHeaders::Never);
+    config.build().into()
 }
 
 impl fmt::Debug for Builder {

@@ -1,11 +1,12 @@
 use std::fmt;
 use std::io::{self, Read};
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use simacan_auth::{Credentials, Provider, Status, Ticket, Verdict};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
@@ -19,6 +20,8 @@ use crate::{Body, Builder, Error};
 #[derive(Clone)]
 pub struct Client {
     pub(crate) agent: Agent,
+    /// Then it has the configuration that it needs, and no middleware.
+    pub(crate) is_own_agent: bool,
     pub(crate) driver: Arc<Driver>,
     /// A thread [`drain`]s an answer: there is one at a time.
     pub(crate) draining: Arc<AtomicBool>,
@@ -47,7 +50,7 @@ impl Client {
             let ticket = self.driver.authorize(permit, &mut request)?;
             let body = body.to_send().map_err(ureq::Error::from)?;
             let response = self.run(request.clone().map(|()| body))?;
-            match self.review(ticket, &response) {
+            match self.review(ticket, request.uri(), &response) {
                 Verdict::Deliver => return Ok(response),
                 Verdict::Retry(next) => permit = Some(next),
             }
@@ -65,8 +68,9 @@ impl Client {
         mut request: Request<B>,
     ) -> Result<Response<ureq::Body>, Error> {
         let ticket = self.driver.authorize(None, &mut request)?;
+        let uri = request.uri().clone();
         let response = self.run(request)?;
-        drop(self.review(ticket, &response));
+        drop(self.review(ticket, &uri, &response));
         Ok(response)
     }
 
@@ -103,6 +107,10 @@ impl Client {
     /// Runs a request that carries the token: no redirect takes it elsewhere (I8), and its status is
     /// an answer.
     fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, Error> {
+        // One with extensions may have a configuration of its own.
+        if self.is_own_agent && request.extensions().is_empty() {
+            return Ok(self.agent.run(request)?);
+        }
         let request = self
             .agent
             .configure_request(request)
@@ -113,13 +121,28 @@ impl Client {
         Ok(self.agent.run(request)?)
     }
 
-    fn review(&self, ticket: Ticket, response: &Response<ureq::Body>) -> Verdict {
-        let hops = response.get_redirect_history().map_or(1, <[_]>::len);
-        if response.status() == StatusCode::UNAUTHORIZED && hops > 1 {
+    fn review(&self, ticket: Ticket, uri: &Uri, response: &Response<ureq::Body>) -> Verdict {
+        if response.status() == StatusCode::UNAUTHORIZED && is_redirected(uri, response) {
             return Verdict::Deliver; // from a second place, which did not get the token
         }
         self.driver.review(ticket, response.status())
     }
+}
+
+/// Whether the answer to a request for `uri` is one to a further request.
+fn is_redirected(uri: &Uri, response: &Response<ureq::Body>) -> bool {
+    if let Some(history) = response.get_redirect_history() {
+        return history.len() > 1;
+    }
+    // Our own agent saves none: it costs a tenth of all that ureq does. But ureq makes a URI for each further
+    // request, even to the same place, while that of the first shares its memory with `uri`.
+    let of = response.get_uri();
+    let authorities = (uri.authority(), of.authority());
+    let is_same_authority = match authorities {
+        (Some(one), Some(other)) => ptr::eq(one.as_str(), other.as_str()),
+        _ => false,
+    };
+    !(is_same_authority && ptr::eq(uri.path(), of.path()))
 }
 
 /// Read to its end, the answer lets its connection go back to the pool. In a thread of its own, since

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{Request, StatusCode};
 use simacan_auth::{
@@ -15,6 +15,7 @@ use crate::Error;
 use crate::aside::{aside, leave_alone};
 use crate::carrier::{Carrier, Job, Slot};
 use crate::exchange::Exchange;
+use crate::passes::Passes;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::trace;
 
@@ -30,7 +31,8 @@ pub(crate) struct Driver {
     woken: Condvar,
     pub(crate) exchange: Exchange,
     exchange_timeout: Duration,
-    pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    passes: Passes,
+    clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     on_event: Box<dyn Fn(&Event) + Send + Sync>,
 }
 
@@ -40,7 +42,7 @@ impl Driver {
         store: Option<Box<dyn SessionStore>>,
         exchange: Exchange,
         exchange_timeout: Duration,
-        clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+        clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
         on_event: Box<dyn Fn(&Event) + Send + Sync>,
     ) -> Arc<Self> {
         let machine = match &store {
@@ -54,9 +56,14 @@ impl Driver {
             woken: Condvar::new(),
             exchange,
             exchange_timeout,
+            passes: Passes::default(),
             clock,
             on_event,
         })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)().into()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -64,7 +71,7 @@ impl Driver {
     }
 
     pub(crate) fn set_credentials(&self, credentials: Credentials) {
-        let now = (self.clock)();
+        let now = self.now();
         let mut machine = self.lock();
         machine.handle_credentials(now, credentials);
         match self.step(machine, now) {
@@ -79,7 +86,11 @@ impl Driver {
     }
 
     pub(crate) fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
-        let now = (self.clock)();
+        // Of no consequence but to a 401.
+        let now = match status {
+            StatusCode::UNAUTHORIZED => self.now(),
+            _ => Timestamp::default(),
+        };
         self.lock().review(now, ticket, status)
     }
 
@@ -90,6 +101,12 @@ impl Driver {
         permit: Option<Permit>,
         request: &mut Request<B>,
     ) -> Result<Ticket, Error> {
+        if permit.is_none() {
+            let now = (self.clock)();
+            if let Some(ticket) = self.passes.ask(|pass| pass.authorize(now, request)) {
+                return Ok(ticket);
+            }
+        }
         self.ask(permit, |machine, now, permit| {
             machine.authorize(now, permit, request)
         })
@@ -108,10 +125,13 @@ impl Driver {
     ) -> Result<Ticket, Error> {
         let (mut watch, is_first) = (Watch::default(), permit.is_none());
         loop {
-            let now = (self.clock)();
+            let now = self.now();
             let mut machine = self.lock();
             let asks_with = permit.unwrap_or_else(|| machine.permit());
             let clearance = question(&mut machine, now, asks_with);
+            if let Clearance::Go(_) = clearance {
+                self.passes.keep(machine.pass());
+            }
             // Whatever is said to this caller, what is due is done: an early refresh that no other
             // waits for, or something that others do wait for.
             let (idle, has_carried) = match self.step(machine, now) {
@@ -144,7 +164,7 @@ impl Driver {
         const BREATH: Duration = Duration::from_secs(1);
         move || {
             while let Some(driver) = driver.upgrade() {
-                let now = (driver.clock)();
+                let now = driver.now();
                 match driver.step(driver.lock(), now) {
                     Step::Carry(carrier) => carrier.carry(),
                     Step::Told => {}

@@ -87,7 +87,7 @@ impl Platform {
             let _ = collected.push(&body);
             Ok(Response::from_parts(parts, collected))
         };
-        let clock = Box::new(|| Timestamp::from(UNIX_EPOCH + NOW));
+        let clock = Box::new(|| UNIX_EPOCH + NOW);
         let minute = Duration::from_secs(60);
         Driver::new(
             machine,

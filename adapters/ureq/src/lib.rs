@@ -72,6 +72,7 @@ mod exchange;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 mod middleware;
+mod passes;
 mod trace;
 
 /// With `--cfg shuttle`, those of the checker that tries their interleavings.

@@ -62,17 +62,13 @@ impl Machine {
 
     /// The origin of `uri`, if the token may go there (I8).
     fn allow(&mut self, uri: &Uri) -> Option<OriginId> {
-        let known = self.allowed.of(uri);
+        let known = self.allowed.of_uri(uri);
         known.or_else(|| self.allow_origin(&Origin::of(uri)?))
     }
 
     fn allow_origin(&mut self, origin: &Origin<'_>) -> Option<OriginId> {
-        let known = self.allowed.find(origin);
-        known.or_else(|| {
-            let provider = self.state.provider()?;
-            let is_allowed = provider.allows_origin(origin);
-            is_allowed.then(|| self.allowed.add(origin))
-        })
+        let is_allowed = self.state.provider()?.allows_origin(origin);
+        is_allowed.then(|| self.allowed.add(origin))
     }
 
     fn refuse(&self, origin: Option<Origin<'_>>) -> Clearance {

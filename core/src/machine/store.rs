@@ -505,7 +505,7 @@ impl Machine {
 }
 
 impl Store {
-    fn is_unsaved(&self) -> bool {
+    pub(super) fn is_unsaved(&self) -> bool {
         self.tokens_unsaved || self.pacing_unsaved
     }
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use http::Request;
@@ -5,6 +6,7 @@ use http::Request;
 use super::{ReLogin, Refreshing, Session, authorize};
 use crate::error::AuthorizeError;
 use crate::fork::Fork;
+use crate::machine::Issued;
 use crate::saved::SavedTokens;
 use crate::token::{AccessToken, RefreshToken};
 use crate::{SavedSession, Timestamp};
@@ -36,10 +38,10 @@ use crate::{SavedSession, Timestamp};
 ///     let second = session.refresh(now, Cause::Due);
 /// }
 /// ```
-#[derive(Debug)]
 pub struct Authenticated {
-    pub(super) token: AccessToken,
-    pub(super) refresh_token: Option<RefreshToken>,
+    token: AccessToken,
+    refresh_token: Option<RefreshToken>,
+    issued: Issued,
 }
 
 /// Why a refresh starts.
@@ -131,6 +133,15 @@ impl Session<Authenticated> {
         &mut self.state.token
     }
 
+    pub(crate) fn issued(&self) -> &Issued {
+        &self.state.issued
+    }
+
+    /// In place of one that was issued before.
+    pub(crate) fn issue(&mut self, pass: Issued) {
+        self.state.issued = pass;
+    }
+
     pub(crate) fn refresh_token(&self) -> Option<&RefreshToken> {
         self.state.refresh_token.as_ref()
     }
@@ -140,12 +151,34 @@ impl Session<Authenticated> {
     }
 }
 
+impl Authenticated {
+    pub(super) fn new(token: AccessToken, refresh_token: Option<RefreshToken>) -> Self {
+        Self {
+            token,
+            refresh_token,
+            issued: Issued::default(),
+        }
+    }
+}
+
+#[expect(
+    clippy::missing_fields_in_debug,
+    reason = "a pass is no part of the state"
+)]
+impl fmt::Debug for Authenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticated")
+            .field("token", &self.token)
+            .field("refresh_token", &self.refresh_token)
+            .finish()
+    }
+}
+
+/// No pass of the one is good for the other.
 impl Fork for Authenticated {
     fn fork(&self) -> Self {
-        Self {
-            token: self.token.fork(),
-            refresh_token: self.refresh_token.as_ref().map(Fork::fork),
-        }
+        let refresh_token = self.refresh_token.as_ref().map(Fork::fork);
+        Self::new(self.token.fork(), refresh_token)
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {

@@ -135,10 +135,9 @@ impl<S: State> Exchange<S> {
     /// To [`Authenticated`], with a refresh token only if the answer has one.
     fn enter(self, now: Timestamp, tokens: TokenResponse) -> Session<Authenticated> {
         let emitted_at = self.emitted_at;
-        self.session.with_state(|_| Authenticated {
-            token: AccessToken::received(tokens.access, tokens.expires_in, emitted_at, now),
-            refresh_token: tokens.refresh,
-        })
+        let token = AccessToken::received(tokens.access, tokens.expires_in, emitted_at, now);
+        self.session
+            .with_state(|_| Authenticated::new(token, tokens.refresh))
     }
 }
 

@@ -84,10 +84,12 @@ impl Exchange<Refreshing> {
             ),
             Answer::Tokens(tokens) => {
                 let emitted_at = self.emitted_at;
-                RefreshOutcome::Authenticated(self.session.with_state(|spent| Authenticated {
-                    token: AccessToken::received(tokens.access, tokens.expires_in, emitted_at, now),
-                    // Without a new one the old one holds (RFC 6749, section 6).
-                    refresh_token: Some(tokens.refresh.unwrap_or(spent.refresh_token)),
+                RefreshOutcome::Authenticated(self.session.with_state(|spent| {
+                    Authenticated::new(
+                        AccessToken::received(tokens.access, tokens.expires_in, emitted_at, now),
+                        // Without a new one the old one holds (RFC 6749, section 6).
+                        Some(tokens.refresh.unwrap_or(spent.refresh_token)),
+                    )
                 }))
             }
         }

@@ -9,12 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Request, Uri};
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::Credentials;
 use crate::provider::{ClientAuth, Dialect, Provider, SecretPlace};
-use crate::token::RefreshToken;
+use crate::token::{RefreshToken, all};
+use crate::wiped::Wiped;
 
 /// What is sent to get tokens: an authorization grant (RFC 6749, section 1.3) or a refresh token.
 #[derive(Clone, Copy)]
@@ -38,13 +38,13 @@ pub(crate) enum Grant<'a> {
 /// assert_eq!(&request.body()[..], b"username=foo%40bar.com&password=secret");
 /// # drop(exchange);
 /// ```
-pub struct RequestBody(Bytes);
+pub struct RequestBody(Wiped<String>);
 
 impl Deref for RequestBody {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.0.as_bytes()
     }
 }
 
@@ -56,7 +56,7 @@ impl AsRef<[u8]> for RequestBody {
 
 impl From<RequestBody> for Bytes {
     fn from(body: RequestBody) -> Self {
-        body.0
+        Self::from_owner(body)
     }
 }
 
@@ -66,8 +66,8 @@ impl fmt::Debug for RequestBody {
     }
 }
 
-/// The form as it goes over the wire; absent members are not sent.
-#[derive(Serialize, Default)]
+/// The form, in the order of its members; absent ones are not sent.
+#[derive(Default)]
 struct Form<'a> {
     grant_type: Option<&'static str>,
     username: Option<&'a str>,
@@ -90,7 +90,7 @@ pub(crate) fn request(provider: &Provider, grant: Grant<'_>) -> Request<RequestB
             ..Form::default()
         },
     };
-    let (uri, authorization) = match &provider.dialect {
+    let (uri, authorization) = match provider.dialect() {
         Dialect::Simacan { password, refresh } => match grant {
             Grant::Password(_) => (password, None),
             Grant::Refresh(_) => (refresh, None),
@@ -147,35 +147,45 @@ fn sensitive(text: Zeroizing<Vec<u8>>) -> HeaderValue {
 }
 
 fn encode(form: &Form<'_>) -> RequestBody {
-    const NAMES: usize = "grant_type=refresh_token&username=&password=&refresh_token=\
-                          &scope=&client_id=&client_secret="
-        .len();
-    let values = [
-        form.username,
-        form.password,
-        form.refresh_token,
-        form.scope,
-        form.client_id,
-        form.client_secret,
+    let members = [
+        ("grant_type", form.grant_type),
+        ("username", form.username),
+        ("password", form.password),
+        ("refresh_token", form.refresh_token),
+        ("scope", form.scope),
+        ("client_id", form.client_id),
+        ("client_secret", form.client_secret),
     ];
+    let members = members.map(|(name, value)| Some((name, value?, is_plain(value?))));
+    let members = members.iter().flatten();
     // A byte takes three at most, `%XX`. More than that would be waste, less a copy left behind.
-    let capacity = NAMES + 3 * values.iter().flatten().map(|v| v.len()).sum::<usize>();
-    let mut text = Zeroizing::new(String::with_capacity(capacity));
-    let mut encoder = form_urlencoded::Serializer::new(&mut *text);
-    form.serialize(serde_urlencoded::Serializer::new(&mut encoder))
-        .expect("a flat struct of strings");
-    encoder.finish();
+    let longest = |value: &str, is_plain| value.len() * if is_plain { 1 } else { 3 };
+    let longest = |(name, value, is_plain): &(&str, &str, bool)| {
+        "&=".len() + name.len() + longest(value, *is_plain)
+    };
+    let capacity = members.clone().map(longest).sum();
+    let mut text = Wiped(String::with_capacity(capacity));
+    for (name, value, is_plain) in members {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        text.push_str(name);
+        text.push('=');
+        if *is_plain {
+            text.push_str(value);
+        } else {
+            text.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+        }
+    }
     debug_assert!(text.len() <= capacity, "grew and left a copy behind");
-    RequestBody(Bytes::from_owner(TextBuffer(text)))
+    RequestBody(text)
 }
 
-/// `Zeroizing<String>` as the bytes that [`Bytes`] wants to own.
-struct TextBuffer(Zeroizing<String>);
-
-impl AsRef<[u8]> for TextBuffer {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
+/// Whether each character stands for itself, as those of most tokens do.
+fn is_plain(value: &str) -> bool {
+    all(value, |byte| {
+        byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.' | b'_')
+    })
 }
 
 fn post(uri: &Uri, authorization: Option<HeaderValue>, body: RequestBody) -> Request<RequestBody> {

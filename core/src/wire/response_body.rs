@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use crate::wiped::Wiped;
 
 /// More than any token response has; nothing above it is parsed.
 pub(super) const MAX_BODY: usize = 1 << 20;
@@ -21,12 +21,12 @@ pub(super) const MAX_BODY: usize = 1 << 20;
 /// }
 /// assert_eq!(format!("{body:?}"), "ResponseBody([redacted], 20 bytes)");
 /// ```
-pub struct ResponseBody(Zeroizing<Vec<u8>>);
+pub struct ResponseBody(Wiped<Vec<u8>>);
 
 impl ResponseBody {
     /// Empty, with room for a usual token response.
     pub fn new() -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(8 << 10)))
+        Self(Wiped(Vec::with_capacity(8 << 10)))
     }
 
     /// Adds what has arrived. `Break`: it is too large by now, so stop reading.
@@ -36,7 +36,7 @@ impl ResponseBody {
         let needed = self.0.len() + chunk.len();
         if needed > self.0.capacity() {
             // Not `reserve`: it would leave the old buffer behind unwiped.
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two()));
+            let mut larger = Wiped(Vec::with_capacity(needed.next_power_of_two()));
             larger.extend_from_slice(&self.0);
             self.0 = larger;
         }

@@ -1,5 +1,9 @@
-//! An allocator that never gives memory out twice, so that what was freed without being wiped can still
-//! be found in it.
+//! Two allocators: one that never gives memory out twice, so that what was freed without being wiped can
+//! still be found in it, and one that counts.
+
+mod counting;
+
+pub use counting::Counting;
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;

@@ -1,14 +1,16 @@
-//! What those get who have a client already and put ours into it: an `Agent` of ureq.
+//! What those get who have a client already and put ours into it: an `Agent` of ureq. And those who have
+//! none.
 
-use http::StatusCode;
+use http::{HeaderValue, Request, StatusCode};
 use simacan_auth::Credentials;
-use simacan_auth_ureq::Error;
+use simacan_auth_emulator::{Endpoint, Fault};
+use simacan_auth_ureq::{Client, Error};
 use ureq::{Agent, Body, ResponseExt};
 
 use crate::subject::Ureq;
 use crate::world::{PASSWORD, USERNAME, WRONG_PASSWORD, World, assert_holds_no_secret};
 
-fn agent(client: &simacan_auth_ureq::Client, status_as_error: bool) -> Agent {
+fn agent(client: &Client, status_as_error: bool) -> Agent {
     let config = Agent::config_builder()
         .proxy(None)
         .http_status_as_error(status_as_error)
@@ -82,4 +84,66 @@ fn i2_an_agent_whose_password_is_refused_says_so_and_goes_on_with_another() {
     let response = agent.get(world.uri("/x")).call().expect("a token");
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.get_uri().path(), "/x");
+}
+
+/// Nothing is configured for each request then.
+#[test]
+fn with_an_agent_of_our_own_a_401_is_cured_and_every_status_is_an_answer() {
+    let world = World::new();
+    let client = Client::builder(world.provider(), world.plan().credentials).build();
+    let send = |uri: &str| client.send(Request::post(world.uri(uri)).body("x").unwrap());
+    assert_eq!(status(send("/x").map_err(cause)), 204);
+    world.revoke();
+    assert_eq!(status(send("/x").map_err(cause)), 204);
+    world.assert_exchanges(1, 1);
+    world.script(
+        Endpoint::Target,
+        Fault::Status(StatusCode::SERVICE_UNAVAILABLE),
+        1,
+    );
+    assert_eq!(status(send("/x").map_err(cause)), 503);
+    world.revoke();
+    let once = client.send_once(Request::post(world.uri("/x")).body("x").unwrap());
+    assert_eq!(status(once.map_err(cause)), 401);
+    assert_eq!(status(send("/x").map_err(cause)), 204);
+    world.assert_exchanges(1, 2);
+}
+
+/// Where a request is led back to where it began, it goes without the token.
+#[test]
+fn with_an_agent_of_our_own_a_401_after_a_redirect_says_nothing_about_the_token() {
+    let world = World::new();
+    let client = Client::builder(world.provider(), world.plan().credentials).build();
+    for (uri, to) in [
+        ("/x", world.uri("/x")),
+        ("/x", "/x".to_owned()),
+        ("/x", "x".to_owned()),
+        ("/x", world.uri("/y")),
+        ("/", "/".to_owned()),
+        ("/", world.server.origin()),
+        ("", "/".to_owned()),
+        ("", world.server.origin()),
+        ("?a", "?a".to_owned()),
+    ] {
+        let to = HeaderValue::from_str(&to).unwrap();
+        let fault = Fault::Redirect(StatusCode::FOUND, to);
+        let uri = format!("{}{uri}", world.server.origin());
+        for once in [true, false] {
+            world.script(Endpoint::Target, fault.clone(), 1);
+            let request = Request::get(&uri).body(()).unwrap();
+            let answer = match once {
+                true => client.send_once(request),
+                false => client.send(request),
+            };
+            assert_eq!(status(answer.map_err(cause)), 401, "{uri}");
+        }
+    }
+    world.assert_exchanges(1, 0);
+}
+
+fn cause(error: Error) -> ureq::Error {
+    match error {
+        Error::Request(error) => error,
+        error => panic!("{error:?}"),
+    }
 }

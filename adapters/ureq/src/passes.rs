@@ -1,0 +1,27 @@
+//! A pass for each thread, so that the hot path takes no lock.
+
+use std::cell::RefCell;
+
+use simacan_auth::{Pass, Ticket};
+use thread_local::ThreadLocal;
+
+/// They are dropped with the driver, if not before.
+#[derive(Default)]
+pub(crate) struct Passes(ThreadLocal<Slot>);
+
+/// Has a cache line to itself: the borrow is counted in it.
+#[derive(Default)]
+#[repr(align(128))]
+struct Slot(RefCell<Option<Pass>>);
+
+impl Passes {
+    /// What this thread's pass says.
+    pub(crate) fn ask(&self, question: impl FnOnce(&Pass) -> Option<Ticket>) -> Option<Ticket> {
+        question(self.0.get()?.0.borrow().as_ref()?)
+    }
+
+    /// For this thread, in place of the one that it has.
+    pub(crate) fn keep(&self, pass: Option<Pass>) {
+        self.0.get_or_default().0.replace(pass);
+    }
+}

@@ -1,0 +1,62 @@
+//! The origins that are known to be allowed, so that a URL need not be taken apart.
+
+use std::sync::Arc;
+
+use http::Uri;
+
+use crate::Origin;
+use crate::origin::OriginId;
+
+/// Origins that the provider has been found to allow (I8), as most URLs spell them: a request to one of them
+/// costs a comparison of texts. Of no consequence otherwise.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AllowedOrigins(Arc<[Allowed]>);
+
+#[derive(Clone, Debug)]
+struct Allowed {
+    id: OriginId,
+    /// As an [`Origin`] prints: `https://host`, with the port if it is not the scheme's own.
+    text: Box<str>,
+}
+
+impl AllowedOrigins {
+    /// More than most programs have; requests to others are looked into each time.
+    const MOST: usize = 8;
+
+    /// Whether nothing was added to one that is not in the other.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn of_uri(&self, uri: &Uri) -> Option<OriginId> {
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
+        self.find(|text| {
+            let rest = text.strip_prefix(scheme);
+            rest.and_then(|rest| rest.strip_prefix("://")) == Some(authority)
+        })
+    }
+
+    /// Whoever reads a URL, its authority ends at the first `/`.
+    pub(crate) fn of_url(&self, url: &str) -> Option<OriginId> {
+        self.find(|text| {
+            let rest = url.strip_prefix(text);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+
+    /// Takes the provider's word for it.
+    pub(crate) fn add(&mut self, origin: &Origin<'_>) -> OriginId {
+        let id = origin.id();
+        if self.0.len() < Self::MOST && self.0.iter().all(|known| known.id != id) {
+            let text = origin.to_string().into();
+            let known = self.0.iter().cloned();
+            self.0 = known.chain([Allowed { id, text }]).collect();
+        }
+        id
+    }
+
+    fn find(&self, is_it: impl Fn(&str) -> bool) -> Option<OriginId> {
+        let mut known = self.0.iter();
+        known.find(|known| is_it(&known.text)).map(|known| known.id)
+    }
+}

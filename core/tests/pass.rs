@@ -1,0 +1,248 @@
+//! A pass says what the machine would say, and nothing once the machine has anything else to say.
+
+mod common;
+
+use std::time::SystemTime;
+
+use common::{
+    API, Driver, HOUR, MINUTE, OTHER_API, Reply, SECOND, assert_clean, bearer, earlier, request,
+};
+use http::HeaderMap;
+use simacan_auth::{
+    Config, Credentials, Machine, Output, Pass, Provider, StoreFailure, StoreOp, Timestamp,
+};
+
+const TOKENS: Reply = Reply::Tokens("3600");
+
+/// The token that it lets go out to `uri`.
+fn token(pass: &Pass, now: Timestamp, uri: &str) -> Option<String> {
+    let mut request = request(uri);
+    let ticket = pass.authorize(now.into(), &mut request);
+    let token = bearer(&request);
+    assert_eq!(token.is_some(), ticket.is_some());
+    assert_eq!(by_url(pass, now, uri), token, "{uri}");
+    token
+}
+
+/// The same for a request that is no `http::Request`.
+fn by_url(pass: &Pass, now: Timestamp, url: &str) -> Option<String> {
+    let mut request = (url, HeaderMap::new());
+    let ticket = pass.authorize_other(now.into(), &mut request, |it| it.0, |it| &mut it.1);
+    let header = request.1.remove("authorization");
+    assert_eq!(header.is_some(), ticket.is_some());
+    Some(header?.to_str().unwrap().to_owned())
+}
+
+/// Logged in for an hour, and its pass.
+fn driver_with_pass() -> (Driver, Pass) {
+    let mut driver = Driver::for_an_hour();
+    let pass = driver.machine.pass().expect("there is a token");
+    (driver, pass)
+}
+
+#[test]
+fn a_pass_puts_the_current_token_on_a_request_and_its_ticket_is_as_good_as_any() {
+    let (mut driver, pass) = driver_with_pass();
+    assert_eq!(token(&pass, driver.now, API), Some(Driver::bearer_of(1)));
+    let mut request = request(API);
+    let ticket = pass.authorize(driver.now.into(), &mut request);
+    let ticket = ticket.expect("there is a token");
+    assert_eq!(ticket.generation().get(), 1);
+    let permit = driver.retry_after_401(ticket);
+    let _permit = driver.wait_with(permit);
+    driver.reply(&TOKENS);
+    assert_eq!(driver.refreshes(), 1);
+    assert_clean(&format!("{pass:?}"));
+}
+
+#[test]
+fn i5_the_ticket_of_a_pass_that_is_void_by_now_starts_nothing() {
+    let (mut driver, pass) = driver_with_pass();
+    let mut late = request(API);
+    let late = pass.authorize(driver.now.into(), &mut late);
+    let ticket = driver.go();
+    let permit = driver.retry_after_401(ticket);
+    driver.reply(&TOKENS);
+    let _ticket = driver.go_with(permit);
+    let permit = driver.retry_after_401(late.expect("it was good then"));
+    assert_eq!(driver.go_with(permit).generation().get(), 2);
+    assert_eq!(driver.refreshes(), 1);
+}
+
+#[test]
+fn i14_a_401_voids_a_pass_before_the_refresh() {
+    let (mut driver, pass) = driver_with_pass();
+    let ticket = driver.go();
+    let _permit = driver.retry_after_401(ticket);
+    assert_eq!(token(&pass, driver.now, API), None);
+    assert!(driver.machine.pass().is_none(), "a refresh is in flight");
+    driver.reply(&TOKENS);
+    assert_eq!(token(&pass, driver.now, API), None);
+    let pass = driver.machine.pass().expect("there is a new token");
+    assert_eq!(token(&pass, driver.now, API), Some(Driver::bearer_of(2)));
+}
+
+/// The machine has to hear of it: it is the demand that starts the refresh.
+#[test]
+fn a_pass_is_void_when_the_refresh_is_due() {
+    let (mut driver, pass) = driver_with_pass();
+    driver.advance(58 * MINUTE - SECOND);
+    assert!(token(&pass, driver.now, API).is_some());
+    driver.advance(MINUTE + SECOND);
+    assert_eq!(token(&pass, driver.now, API), None);
+    let _ticket = driver.go();
+    assert_eq!(*driver.flying(), Driver::refresh_token(1));
+    assert!(driver.machine.pass().is_none());
+}
+
+#[test]
+fn without_a_refresh_token_a_pass_lasts_until_the_token_expires() {
+    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
+    let pass = driver.machine.pass().expect("there is a token");
+    let last = earlier(driver.now.saturating_add(HOUR), SECOND / 1000);
+    assert!(token(&pass, last, API).is_some());
+    assert_eq!(token(&pass, driver.now.saturating_add(HOUR), API), None);
+}
+
+#[test]
+fn a_pass_on_a_token_of_unknown_life_lasts_until_a_401() {
+    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("null"));
+    let pass = driver.machine.pass().expect("there is a token");
+    assert!(token(&pass, Timestamp::MAX, API).is_some());
+    let ticket = driver.go();
+    let _permit = driver.retry_after_401(ticket);
+    assert_eq!(token(&pass, Timestamp::MAX, API), None);
+}
+
+/// The machine knows what to make of it.
+#[test]
+fn i12_a_pass_says_nothing_before_the_token_was_received() {
+    let (driver, pass) = driver_with_pass();
+    assert_eq!(token(&pass, earlier(driver.now, SECOND), API), None);
+}
+
+#[test]
+fn another_user_and_the_end_of_the_machine_void_a_pass() {
+    let (mut driver, pass) = driver_with_pass();
+    driver.set_credentials("fleet", 2);
+    assert!(token(&pass, driver.now, API).is_some(), "the same user");
+    driver.set_credentials("other", 1);
+    assert_eq!(token(&pass, driver.now, API), None);
+
+    let (driver, pass) = driver_with_pass();
+    let now = driver.now;
+    drop(driver);
+    assert_eq!(token(&pass, now, API), None);
+}
+
+/// What a fork does is nothing to the machine itself.
+#[test]
+fn a_fork_leaves_a_pass_as_it_is() {
+    let (mut driver, pass) = driver_with_pass();
+    drop(driver.machine.fork());
+    assert!(token(&pass, driver.now, API).is_some());
+    let again = driver.machine.pass().expect("there is a token");
+    assert!(token(&again, driver.now, API).is_some());
+}
+
+#[test]
+fn there_is_no_pass_before_a_login() {
+    let mut driver = Driver::new(Config::default());
+    assert!(driver.machine.pass().is_none());
+    let _permit = driver.wait();
+    assert!(driver.machine.pass().is_none());
+}
+
+#[test]
+fn i8_a_pass_is_for_origins_that_the_machine_has_been_asked_for() {
+    let (mut driver, old) = driver_with_pass();
+    assert_eq!(token(&old, driver.now, OTHER_API), None);
+    let _ticket = driver.go_to(OTHER_API);
+    let pass = driver.machine.pass().expect("there is a token");
+    assert!(token(&pass, driver.now, API).is_some());
+    assert!(token(&pass, driver.now, OTHER_API).is_some());
+    assert_eq!(token(&old, driver.now, API), None, "there is a newer one");
+}
+
+/// However many there are: the machine is asked for those that no pass has.
+#[test]
+fn a_program_with_many_targets_is_served_too() {
+    let (mut driver, _) = driver_with_pass();
+    for n in 0..20 {
+        let uri = format!("https://api-{n}.services.simacan.com/");
+        for _ in 0..2 {
+            let ticket = driver.go_to(&uri);
+            driver.deliver(ticket, 200);
+        }
+    }
+    let pass = driver.machine.pass().expect("there is a token");
+    assert!(token(&pass, driver.now, API).is_some());
+}
+
+#[test]
+fn i8_no_spelling_of_a_foreign_url_passes() {
+    let (driver, pass) = driver_with_pass();
+    let host = API.split('/').nth(2).unwrap();
+    for url in [
+        format!("http://{host}/"),
+        format!("https://{host}:8443/"),
+        format!("https://{host}.example/"),
+        format!("https://{host}@example.com/"),
+        format!("https://user@{host}/"),
+        format!("https://example.com/https://{host}/"),
+        format!("https://x{host}/"),
+        format!("https://{}/", &host[..host.len() - 1]),
+        format!("/https://{host}/"),
+    ] {
+        if url.parse::<http::Uri>().is_ok() {
+            assert_eq!(token(&pass, driver.now, &url), None, "{url}");
+        }
+        assert_eq!(by_url(&pass, driver.now, &url), None, "{url}");
+    }
+    for url in [
+        format!("https://{host}"),
+        format!("https://{host}\\@example.com/"),
+        format!("https://{host}?@example.com/"),
+        format!("https://{host}#@example.com/"),
+    ] {
+        assert_eq!(by_url(&pass, driver.now, &url), None, "{url}");
+    }
+    let pathless = format!("https://{host}?a=b");
+    let mut request = request(&pathless);
+    assert!(
+        pass.authorize(driver.now.into(), &mut request).is_some(),
+        "a URI has its authority apart"
+    );
+}
+
+/// A save that has failed is tried again by a driver that polls after it has asked.
+#[test]
+fn there_is_no_pass_while_something_is_unsaved() {
+    let now = SystemTime::UNIX_EPOCH.into();
+    let credentials = Credentials::new("u", "p");
+    let machine = Machine::new(Provider::simacan(), credentials, Config::default());
+    let mut machine = machine.with_store();
+    let permit = machine.permit();
+    let _wait = machine.log_in(now, permit);
+    let tokens = || TOKENS.response(1).expect("it is one");
+    // That a password leaves is saved first.
+    let mut saves = [true, false, true].into_iter();
+    let mut has_passes = Vec::new();
+    for now in [now, now.saturating_add(MINUTE)] {
+        loop {
+            match machine.poll(now) {
+                Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
+                Output::Transmit(login) => machine.handle_response(now, login.exchange, tokens()),
+                Output::Store(StoreOp::Lock(op)) => machine.handle_locked(now, op),
+                Output::Store(StoreOp::Load(op)) => machine.handle_loaded(now, op, None),
+                Output::Store(StoreOp::Save(op, _)) => match saves.next() {
+                    Some(true) => machine.handle_saved(now, op),
+                    _ => machine.handle_store_failure(now, op, StoreFailure::Abandoned),
+                },
+                Output::Wait(_) => break,
+            }
+        }
+        has_passes.push(machine.pass().is_some());
+    }
+    assert_eq!(has_passes, [false, true]);
+}

@@ -1,0 +1,58 @@
+//! What a pass says is what the machine would say.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::time::SystemTime;
+
+use http::header::AUTHORIZATION;
+use http::{Request, Uri};
+use simacan_auth::{Clearance, Machine, Output, Pass, Ticket, Timestamp};
+
+use super::violation::Violation;
+
+/// A pass from before a step: if it says anything after it, then what the machine says too, and to have
+/// asked the machine would have changed nothing and have given its driver nothing to do.
+pub(crate) fn check_pass(
+    pass: Option<&Pass>,
+    machine: &Machine,
+    now: Timestamp,
+    target: &Uri,
+) -> Result<(), Violation> {
+    let mut request = Request::new(());
+    *request.uri_mut() = target.clone();
+    let ticket = pass.and_then(|pass| pass.authorize(SystemTime::from(now), &mut request));
+    let Some(ticket) = ticket else {
+        return Ok(());
+    };
+    let token = request.headers_mut().remove(AUTHORIZATION);
+    let mut asked = machine.fork();
+    let permit = asked.permit();
+    match asked.authorize(now, permit, &mut request) {
+        Clearance::Go(same) if digest_ticket(&same) == digest_ticket(&ticket) => {}
+        other => {
+            return Violation::found(
+                14,
+                format!("a pass lets through, not the machine: {other:?}"),
+            );
+        }
+    }
+    if token.is_none() || request.headers().get(AUTHORIZATION) != token.as_ref() {
+        return Violation::found(14, "a pass has another token than the machine");
+    }
+    let is_changed = digest(&asked) != digest(machine);
+    if is_changed || !matches!(asked.poll(now), Output::Wait(_)) {
+        return Violation::found(14, "a pass keeps from the machine what it wants to know");
+    }
+    Ok(())
+}
+
+fn digest(machine: &Machine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    machine.fingerprint(&mut hasher);
+    hasher.finish()
+}
+
+fn digest_ticket(ticket: &Ticket) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    ticket.fingerprint(&mut hasher);
+    hasher.finish()
+}
