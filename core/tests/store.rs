@@ -329,8 +329,8 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
     assert_eq!(
         first.log,
         [
-            Op::Event("the password of fleet was refused"),
             Op::Save,
+            Op::Event("the password of fleet was refused"),
             Op::Unlock
         ]
     );

@@ -55,7 +55,7 @@ fn all_interleavings_of_a_fleet_keep_its_rules() {
                 platform: 1,
                 ..TWO
             },
-            26_000,
+            20_000,
         ),
         (
             "two that are killed, and a clock",

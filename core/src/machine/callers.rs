@@ -94,7 +94,7 @@ impl Machine {
         let permit = self.adopt(permit);
         let is_new_enough = permit.after.is_none_or(|after| after < self.generation);
         match self.state.token() {
-            Some(token) if is_new_enough && token.is_usable(now) => {
+            Some(token) if is_new_enough && token.is_usable(now) && !self.holds_token() => {
                 hand_out(token);
                 let ticket = Ticket {
                     machine: self.id,
@@ -201,6 +201,9 @@ impl Machine {
 
     /// There is no usable token for this caller. May it wait for one?
     fn wait(&mut self, now: Timestamp, mut permit: Permit) -> Clearance {
+        if self.holds_answer() {
+            return Clearance::Wait(permit);
+        }
         let denied = match &self.state {
             State::Rejected(rejected) => Some(Denied::Rejected {
                 username: rejected.username().to_owned(),

@@ -83,6 +83,7 @@ impl Machine {
     }
 
     fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
+        let is_awaited = !self.state.has_usable_token(now);
         let end = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::InFlight(_, exchange)) => {
                 end_login(exchange.settle(now, answer), State::Unauthenticated)
@@ -110,21 +111,31 @@ impl Machine {
         );
         self.end_store_exchange(changed);
         match end {
-            End::LoggedIn => self.enter_authenticated(|generation, expires_at| Event::LoggedIn {
-                generation,
-                expires_at,
-            }),
-            End::Refreshed => self.enter_authenticated(|generation, expires_at| Event::Refreshed {
-                generation,
-                expires_at,
-            }),
+            End::LoggedIn | End::Refreshed => {
+                let Some((generation, expires_at)) = self.enter_authenticated() else {
+                    return;
+                };
+                let event = match end {
+                    End::LoggedIn => Event::LoggedIn {
+                        generation,
+                        expires_at,
+                    },
+                    _ => Event::Refreshed {
+                        generation,
+                        expires_at,
+                    },
+                };
+                self.tell_when_saved(event, is_awaited);
+            }
             End::RefreshRefused => {
                 self.tell(Event::RefreshRefused);
                 self.round.restart();
             }
             End::Rejected => {
                 self.note_refusal(now, None);
-                self.enter_rejected();
+                if let Some(event) = self.enter_rejected() {
+                    self.tell_when_saved(event, is_awaited);
+                }
             }
             End::Failed(failure) => self.attempt_failed(now, failure),
             End::Discarded(refused) => {
@@ -137,25 +148,22 @@ impl Machine {
         }
     }
 
-    fn enter_authenticated(&mut self, event: impl FnOnce(Generation, Option<Timestamp>) -> Event) {
-        let State::Authenticated(session) = &self.state else {
-            return;
-        };
-        let token = session.token();
+    fn enter_authenticated(&mut self) -> Option<(Generation, Option<Timestamp>)> {
+        let token = self.state.token()?;
         let expires_at = token.expires_at();
         self.refresh_due = pacing::refresh_due(&self.config, &mut self.jitter, token);
         self.generation = self.generation.next();
         self.round.succeed();
-        self.tell_when_saved(event(self.generation, expires_at));
+        Some((self.generation, expires_at))
     }
 
-    pub(super) fn enter_rejected(&mut self) {
+    pub(super) fn enter_rejected(&mut self) -> Option<Event> {
         let State::Rejected(rejected) = &self.state else {
-            return;
+            return None;
         };
         let username = rejected.username().to_owned();
         self.round.close();
-        self.tell(Event::Rejected { username });
+        Some(Event::Rejected { username })
     }
 
     /// The same user: tokens stay, a rejection ends.

@@ -75,8 +75,15 @@ pub(super) struct Store {
     retry: Option<Delay>,
     failed_in_a_row: u32,
     refusal: Option<Refusal>,
-    /// Wakes the callers, once the tokens are saved.
-    held: Option<Event>,
+    held: Option<Held>,
+}
+
+/// What an exchange has brought, told once it is saved: a program may end as soon as it has its answer.
+#[derive(Clone, Debug)]
+struct Held {
+    event: Event,
+    /// No token was good before it, so callers wait for it.
+    is_awaited: bool,
 }
 
 #[derive(Clone, Copy, Debug, Hash)]
@@ -204,7 +211,7 @@ impl Machine {
                 let store = self.store.as_mut()?;
                 store.tried = store.tried.saturating_add(1);
                 let Some(saved) = self.to_save() else {
-                    self.step(Step::Unlock);
+                    self.leave_save(Step::Save);
                     return self.poll_store(now);
                 };
                 StoreOp::Save(self.begin_op(Kind::Save)?, saved)
@@ -243,12 +250,25 @@ impl Machine {
         }
     }
 
-    /// Tells the event once the tokens are saved; at once where there is no store.
-    pub(super) fn tell_when_saved(&mut self, event: Event) {
+    /// Tells the event once what it is about is saved; at once where there is no store.
+    pub(super) fn tell_when_saved(&mut self, event: Event, is_awaited: bool) {
         match &mut self.store {
-            Some(store) => store.held = Some(event),
+            Some(store) => store.held = Some(Held { event, is_awaited }),
             None => self.tell(event),
         }
+    }
+
+    /// Whether something is not told yet that decides about those who have no token.
+    pub(super) fn holds_answer(&self) -> bool {
+        self.store
+            .as_ref()
+            .is_some_and(|store| store.held.is_some())
+    }
+
+    /// Whether the current token is not told of yet, and there was none before that was good.
+    pub(super) fn holds_token(&self) -> bool {
+        let held = self.store.as_ref().and_then(|store| store.held.as_ref());
+        held.is_some_and(|held| held.is_awaited)
     }
 
     /// The auth endpoint has refused these, or else those of the session, and other processes must know.
@@ -279,7 +299,12 @@ impl Machine {
             }
         }
         if is_other_user {
-            (store.held, store.seen, store.tokens_unsaved) = (None, None, false);
+            (store.seen, store.tokens_unsaved) = (None, false);
+        }
+        let is_moot =
+            |held: &mut Held| is_other_user || matches!(held.event, Event::Rejected { .. });
+        if let Some(held) = store.held.take_if(is_moot) {
+            self.tell(held.event);
         }
     }
 
@@ -344,8 +369,8 @@ impl Machine {
             Step::Announce => Step::Exchange,
             _ => Step::Unlock,
         });
-        if let Some(event) = self.store.as_mut().and_then(|store| store.held.take()) {
-            self.tell(event);
+        if let Some(held) = self.store.as_mut().and_then(|store| store.held.take()) {
+            self.tell(held.event);
         }
     }
 
@@ -480,7 +505,9 @@ impl Machine {
             (state, ())
         });
         self.tell(Event::RefusalRemembered { at });
-        self.enter_rejected();
+        if let Some(event) = self.enter_rejected() {
+            self.tell(event);
+        }
     }
 
     /// What is to be saved; `None` where there is nobody whose session it is.
@@ -533,7 +560,8 @@ impl Fork for Store {
         (self.revision, self.tried, self.seen).hash(&mut hasher);
         (self.tokens_unsaved, self.pacing_unsaved, &self.retry).hash(&mut hasher);
         (self.failed_in_a_row, &self.refusal).hash(&mut hasher);
-        (self.held.is_some(), self.kept.is_some()).hash(&mut hasher);
+        let held = self.held.as_ref().map(|held| held.is_awaited);
+        (held, self.kept.is_some()).hash(&mut hasher);
         if let Some(kept) = &self.kept {
             kept.fingerprint(hasher);
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, Credentials, Denied, ExchangeId, Machine, Permit, Provider, StoreOpId,
-    Ticket, Timestamp, Verdict,
+    Clearance, Config, Credentials, Denied, ExchangeId, Machine, Output, Permit, Provider,
+    StoreFailure, StoreOpId, Ticket, Timestamp, Verdict,
 };
 
 use super::{Fleet, TARGET, USER};
@@ -107,13 +107,21 @@ impl Process {
         Some(wire.request)
     }
 
-    /// A new request would get the tokens that have just come (I14).
+    /// A new request would get the tokens that have just come, whatever becomes of their save (I14).
     pub(super) fn probe(&self, now: Timestamp) -> Result<(), Violation> {
         let mut machine = self.machine.fork();
         let mut request = Request::new(());
         *request.uri_mut() = TARGET.clone();
         let permit = machine.permit();
-        match machine.authorize(now, permit, &mut request) {
+        let mut clearance = machine.authorize(now, permit, &mut request);
+        if let Clearance::Wait(permit) = clearance {
+            while !matches!(machine.poll(now), Output::Wait(_)) {}
+            if let Some(save) = machine.at_store() {
+                machine.handle_store_failure(now, save, StoreFailure::Abandoned);
+            }
+            clearance = machine.authorize(now, permit, &mut request);
+        }
+        match clearance {
             Clearance::Go(_) => Ok(()),
             other => Violation::found(14, format!("tokens were lost: {other:?}")),
         }

@@ -1,0 +1,154 @@
+//! DESIGN 11: what an exchange has brought is saved, and only then the callers hear of it. A program ends when it
+//! has its answer, and what is not saved by then is lost to the next run.
+
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use simacan_auth::{
+    Clearance, Config, Credentials, Event, Machine, Output, Permit, Provider, StoreFailure,
+    StoreOp, StoreOpId, Timestamp,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const URI: &str = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
+const TOKENS: &str =
+    r#"{"access_token":"ey.A","refresh_token":"ey.R","token_type":"bearer","expires_in":3600}"#;
+
+/// A caller who waits for its first token, up to the save of what was answered; and the events since.
+fn answered(response: Response<&str>) -> (Machine, Permit, StoreOpId, Vec<Event>) {
+    let credentials = Credentials::new("foo@bar.com", "secret");
+    let machine = Machine::new(Provider::simacan(), credentials, Config::default());
+    let mut machine = machine.with_store();
+    let permit = machine.permit();
+    let Clearance::Wait(permit) = ask(&mut machine, permit) else {
+        panic!("there is no token yet");
+    };
+    let (mut response, mut events) = (Some(response), Vec::new());
+    loop {
+        match machine.poll(NOW) {
+            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(NOW, op),
+            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(NOW, op, None),
+            Output::Store(StoreOp::Save(op, _)) if response.is_none() => {
+                return (machine, permit, op, events);
+            }
+            Output::Store(StoreOp::Save(op, _)) => machine.handle_saved(NOW, op), // it is announced
+            Output::Transmit(transmit) => {
+                let response = response.take().expect("one exchange");
+                machine.handle_response(NOW, transmit.exchange, response);
+            }
+            Output::Event(Event::ExchangeStarted { .. }) => {}
+            Output::Event(event) => events.push(event),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn ask(machine: &mut Machine, permit: Permit) -> Clearance {
+    let mut request = Request::post(URI).body(()).expect("a URI");
+    machine.authorize(NOW, permit, &mut request)
+}
+
+#[test]
+fn i2_a_refusal_is_told_once_it_is_saved() {
+    let mut refused = Response::new("");
+    *refused.status_mut() = StatusCode::UNAUTHORIZED;
+    let (mut machine, permit, save, events) = answered(refused);
+    assert_eq!(events, []);
+    let clearance = ask(&mut machine, permit);
+    let Clearance::Wait(permit) = clearance else {
+        panic!("{clearance:?}");
+    };
+    machine.handle_saved(NOW, save);
+    assert!(matches!(
+        machine.poll(NOW),
+        Output::Event(Event::Rejected { .. })
+    ));
+    assert!(matches!(ask(&mut machine, permit), Clearance::Denied(_)));
+}
+
+#[test]
+fn i14_first_tokens_are_handed_out_once_they_are_saved() {
+    let (mut machine, permit, save, events) = answered(Response::new(TOKENS));
+    assert_eq!(events, []);
+    let clearance = ask(&mut machine, permit);
+    let Clearance::Wait(permit) = clearance else {
+        panic!("{clearance:?}");
+    };
+    machine.handle_saved(NOW, save);
+    assert!(matches!(
+        machine.poll(NOW),
+        Output::Event(Event::LoggedIn { .. })
+    ));
+    assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
+}
+
+#[test]
+fn a_save_that_fails_keeps_nobody_waiting() {
+    let (mut machine, permit, save, _) = answered(Response::new(TOKENS));
+    machine.handle_store_failure(NOW, save, StoreFailure::new("disk full"));
+    assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
+}
+
+#[test]
+fn i14_while_tokens_are_saved_those_who_had_one_go_on_with_the_new_one() {
+    let (mut machine, permit, save, _) = answered(Response::new(TOKENS));
+    machine.handle_saved(NOW, save);
+    drop(permit);
+    let due = NOW.saturating_add(Duration::from_secs(3590));
+    let permit = machine.permit();
+    let mut request = Request::post(URI).body(()).expect("a URI");
+    assert!(matches!(
+        machine.authorize(due, permit, &mut request),
+        Clearance::Go(_)
+    ));
+    let saving = loop {
+        match machine.poll(due) {
+            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(due, op),
+            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(due, op, None),
+            Output::Store(StoreOp::Save(op, _)) => break op,
+            Output::Transmit(transmit) => {
+                machine.handle_response(due, transmit.exchange, Response::new(TOKENS));
+            }
+            Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
+            other @ Output::Wait(_) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(machine.at_store(), Some(saving));
+    let permit = machine.permit();
+    assert!(matches!(
+        machine.authorize(due, permit, &mut request),
+        Clearance::Go(_)
+    ));
+}
+
+/// Whoever is told of a refusal asks the user for another password: not after that has been given.
+#[test]
+fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
+    for username in ["foo@bar.com", "other"] {
+        let mut refused = Response::new("");
+        *refused.status_mut() = StatusCode::UNAUTHORIZED;
+        let (mut machine, permit, save, events) = answered(refused);
+        assert_eq!(events, []);
+        machine.handle_credentials(NOW, Credentials::new(username, "better"));
+        let told = [machine.poll(NOW), machine.poll(NOW)];
+        assert!(
+            matches!(told[0], Output::Event(Event::Rejected { .. })),
+            "{told:?}"
+        );
+        let is_replaced = matches!(told[1], Output::Event(Event::CredentialsReplaced { .. }));
+        assert!(is_replaced, "{told:?}");
+        assert!(matches!(ask(&mut machine, permit), Clearance::Wait(_)));
+        machine.handle_saved(NOW, save);
+        let mut output = machine.poll(NOW);
+        while let Output::Store(op) = output {
+            match op {
+                StoreOp::Lock(op) => machine.handle_locked(NOW, op),
+                StoreOp::Load(op) => machine.handle_loaded(NOW, op, None),
+                StoreOp::Save(op, _) => machine.handle_saved(NOW, op),
+                StoreOp::Unlock => {}
+            }
+            output = machine.poll(NOW);
+        }
+        assert!(matches!(output, Output::Transmit(_)), "{output:?}");
+    }
+}
