@@ -8,16 +8,18 @@
 //!          └── somebody else has been here ────────┘
 //! ```
 
+mod load;
+mod save;
+
 use std::hash::{Hash, Hasher};
 
-use super::state::{Next, Phase, State};
 use super::{Machine, Output};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::fork::Fork;
-use crate::saved::{Refusal, SavedTokens};
+use crate::saved::Refusal;
 use crate::time::Delay;
-use crate::{Credentials, SavedSession, StoreFailure, Timestamp, pacing};
+use crate::{SavedSession, StoreFailure, Timestamp};
 
 /// Something for the driver to do with its [`SessionStore`](crate::SessionStore). It may block, so do it
 /// with no lock on the machine.
@@ -224,13 +226,6 @@ impl Machine {
         Some(Output::Store(op))
     }
 
-    /// When something is to be saved for its own sake, if nothing else happens.
-    pub(super) fn save_at(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let store = self.store.as_mut()?;
-        let rest = store.retry.as_mut()?.rest(now)?;
-        store.is_unsaved().then_some(rest.end)
-    }
-
     /// An exchange is due: not before the store was asked.
     pub(super) fn visit_store(&mut self) {
         if let Some(store) = &mut self.store {
@@ -238,73 +233,6 @@ impl Machine {
                 step: Step::Lock,
                 awaited: None,
             });
-        }
-    }
-
-    /// The exchange of a visit has ended. With `changed` there is something to save; the event that wakes
-    /// the callers is held until it is.
-    pub(super) fn end_store_exchange(&mut self, changed: bool) {
-        if let Some(store) = &mut self.store {
-            store.tokens_unsaved |= changed;
-            self.step(if changed { Step::Save } else { Step::Unlock });
-        }
-    }
-
-    /// Tells the event once what it is about is saved; at once where there is no store.
-    pub(super) fn tell_when_saved(&mut self, event: Event, is_awaited: bool) {
-        match &mut self.store {
-            Some(store) => store.held = Some(Held { event, is_awaited }),
-            None => self.tell(event),
-        }
-    }
-
-    /// Whether something is not told yet that decides about those who have no token.
-    pub(super) fn holds_answer(&self) -> bool {
-        self.store
-            .as_ref()
-            .is_some_and(|store| store.held.is_some())
-    }
-
-    /// Whether the current token is not told of yet, and there was none before that was good.
-    pub(super) fn holds_token(&self) -> bool {
-        let held = self.store.as_ref().and_then(|store| store.held.as_ref());
-        held.is_some_and(|held| held.is_awaited)
-    }
-
-    /// The auth endpoint has refused these, or else those of the session, and other processes must know.
-    pub(super) fn note_refusal(&mut self, now: Timestamp, refused: Option<&Credentials>) {
-        let refused = refused.or(self.state.credentials());
-        if let (Some(refused), Some(provider)) = (refused, self.state.provider())
-            && let Some(store) = &mut self.store
-        {
-            store.refusal = Some(Refusal::new(provider, refused, now));
-            store.pacing_unsaved = true;
-        }
-    }
-
-    /// Other credentials: what has been found out in this visit was about the old ones.
-    pub(super) fn leave_store(&mut self, is_other_user: bool) {
-        let Some(store) = &mut self.store else {
-            return;
-        };
-        let is_before = self.state.is_due();
-        if let Some(visit) = &mut store.visit {
-            let is_moot = match visit.step {
-                Step::Announce | Step::Exchange => is_before,
-                Step::Save => is_other_user && visit.awaited.is_none(),
-                Step::Lock | Step::Load | Step::Unlock => false,
-            };
-            if is_moot {
-                visit.step = Step::Unlock;
-            }
-        }
-        if is_other_user {
-            (store.seen, store.tokens_unsaved) = (None, false);
-        }
-        let is_moot =
-            |held: &mut Held| is_other_user || matches!(held.event, Event::Rejected { .. });
-        if let Some(held) = store.held.take_if(is_moot) {
-            self.tell(held.event);
         }
     }
 
@@ -351,194 +279,6 @@ impl Machine {
         } else if self.store.as_ref().is_some_and(|store| store.is_unsaved()) {
             self.save_failed(now, failure); // nothing else was wanted
         }
-    }
-
-    fn save_failed(&mut self, now: Timestamp, failure: StoreFailure) {
-        let Some(store) = &mut self.store else {
-            return;
-        };
-        let wait = self.config.cool_down.nth(store.failed_in_a_row);
-        store.failed_in_a_row = store.failed_in_a_row.saturating_add(1);
-        store.retry = Some(Delay::new(now, wait));
-        let retry_at = now.saturating_add(wait);
-        self.tell(Event::SaveFailed { failure, retry_at });
-    }
-
-    fn leave_save(&mut self, step: Step) {
-        self.step(match step {
-            Step::Announce => Step::Exchange,
-            _ => Step::Unlock,
-        });
-        if let Some(held) = self.store.as_mut().and_then(|store| store.held.take()) {
-            self.tell(held.event);
-        }
-    }
-
-    /// Takes over what another process has found out since.
-    fn compare(&mut self, now: Timestamp, mut saved: SavedSession) {
-        let (Some(provider), Some(ours)) = (self.state.provider(), self.state.credentials()) else {
-            return;
-        };
-        let is_ours = saved.belongs_to(provider, ours.username());
-        let has_refresh_token = self.state.refresh_token().is_some();
-        let Some(store) = &mut self.store else {
-            return;
-        };
-        let digest = saved.tokens.as_ref().map(SavedTokens::digest);
-        let is_seen = digest == store.seen;
-        let is_known = saved.revision == store.revision && is_seen;
-        let is_older = saved.revision < store.revision;
-
-        // Whoever's they are, passwords are counted together. A clock that was ahead is put right once: it
-        // must not hold a password back again and again (I12).
-        let mut mended = !is_known && self.logins.merge(now, &self.config, &saved.logins);
-        for refusal in [&mut store.refusal, &mut saved.refusal] {
-            mended |= refusal.as_mut().is_some_and(|refusal| refusal.mend(now));
-        }
-        let at = |refusal: &Option<Refusal>| refusal.as_ref().map(|refusal| refusal.at);
-        if at(&saved.refusal) > at(&store.refusal) {
-            store.refusal.clone_from(&saved.refusal);
-        }
-        store.pacing_unsaved |= mended;
-        store.revision = store.revision.max(saved.revision);
-        if !is_ours {
-            store.seen = digest;
-            store.kept = Some(saved);
-            return self.tell(Event::SavedSessionForeign);
-        }
-        // Ours has replaced that very set, and could not be saved.
-        let is_successor = store.tokens_unsaved && is_seen;
-        // What was saved is gone, or an old copy of it has come back.
-        let is_obsolete = is_older && has_refresh_token;
-        if is_known || is_successor || is_obsolete {
-            return;
-        }
-        if !self.state.may_adopt() {
-            store.kept = Some(saved);
-        } else if let Some(tokens) = saved.tokens {
-            store.seen = digest;
-            store.tokens_unsaved = false;
-            self.adopt_tokens(now, tokens);
-        }
-    }
-
-    fn adopt_tokens(&mut self, now: Timestamp, tokens: SavedTokens) {
-        let (mut access, refresh) = tokens.into_parts();
-        let is_same = match self.state.token() {
-            Some(ours) if ours.is_same(&access) => {
-                // What a 401 has said of it still holds.
-                access.inherit(ours);
-                true
-            }
-            _ => false,
-        };
-        self.state.adopt(access, refresh);
-        let Some(token) = self.state.token() else {
-            return;
-        };
-        let (is_usable, expires_at) = (token.is_usable(now), token.expires_at());
-        self.refresh_due = pacing::refresh_due(&self.config, &mut self.jitter, token);
-        if !is_same {
-            self.generation = self.generation.next();
-        }
-        let generation = self.generation;
-        self.tell(Event::Adopted {
-            generation,
-            expires_at,
-        });
-        if !self.round.is_open() {
-            return;
-        }
-        if is_usable && !(self.refresh_due.passed(now) && self.state.refresh_token().is_some()) {
-            return self.round.succeed();
-        }
-        if is_usable {
-            self.round.become_early();
-        }
-        self.leave_authenticated(now);
-    }
-
-    /// The lock is held and what is there is known.
-    fn go_on(&mut self, now: Timestamp) {
-        let Some(store) = &mut self.store else {
-            return;
-        };
-        store.tried = store.revision;
-        let leave = if store.is_unsaved() {
-            Step::Save
-        } else {
-            Step::Unlock
-        };
-        // If other processes have sent passwords, this one's waits.
-        let may_begin = self.round.is_open() && self.state.is_due();
-        let step = if !may_begin || self.until_attempt(now).is_some() {
-            leave
-        } else if !self.state.sends_password() {
-            Step::Exchange
-        } else if let Some(at) = self.remembered_refusal(now) {
-            self.reject_unsent(at);
-            leave
-        } else {
-            self.logins.count();
-            self.logins.note(now);
-            Step::Announce
-        };
-        self.step(step);
-    }
-
-    /// When the password that would be sent was refused to another process, not too long ago.
-    fn remembered_refusal(&self, now: Timestamp) -> Option<Timestamp> {
-        let refusal = self.store.as_ref()?.refusal.as_ref()?;
-        let mut memory = Delay::new(refusal.at, self.config.refusal_memory);
-        let is_ours = refusal.is_of(self.state.provider()?, self.state.credentials()?);
-        (is_ours && !memory.is_over(now)).then_some(refusal.at)
-    }
-
-    /// Another process has had this password refused (I2).
-    fn reject_unsent(&mut self, at: Timestamp) {
-        self.state.replace(|state| {
-            let state = match state {
-                State::Unauthenticated(Phase::Due(session)) => Next::Login(session).reject().into(),
-                State::ReLogin(Phase::Due(session)) => Next::ReLogin(session).reject().into(),
-                other => other,
-            };
-            (state, ())
-        });
-        self.tell(Event::RefusalRemembered { at });
-        if let Some(event) = self.enter_rejected() {
-            self.tell(event);
-        }
-    }
-
-    /// What is to be saved; `None` where there is nobody whose session it is.
-    fn to_save(&self) -> Option<SavedSession> {
-        let (store, credentials) = (self.store.as_ref()?, self.state.credentials()?);
-        let (provider, username) = (self.state.provider()?, credentials.username());
-        let access = self.state.token().filter(|_| self.state.may_adopt());
-        let mut saved = match &store.kept {
-            Some(kept) if access.is_none() => kept.fork(),
-            _ => {
-                let (access, refresh) = (self.state.token(), self.state.refresh_token());
-                let mut saved = SavedSession::new(provider, username);
-                saved.tokens = access.map(|access| SavedTokens::of(access, refresh));
-                saved
-            }
-        };
-        saved.revision = store.tried;
-        saved.logins = self.logins.clone();
-        saved.refusal.clone_from(&store.refusal);
-        Some(saved)
-    }
-}
-
-impl Store {
-    pub(super) fn is_unsaved(&self) -> bool {
-        self.tokens_unsaved || self.pacing_unsaved
-    }
-
-    fn is_save_due(&mut self, now: Timestamp) -> bool {
-        let is_over = |retry: &mut Delay| retry.is_over(now);
-        self.is_unsaved() && self.retry.as_mut().is_none_or(is_over)
     }
 }
 

@@ -1,0 +1,141 @@
+//! What is to be saved, and who hears of it when.
+
+use super::{Held, Step, Store};
+use crate::event::Event;
+use crate::fork::Fork;
+use crate::machine::Machine;
+use crate::saved::{Refusal, SavedTokens};
+use crate::time::Delay;
+use crate::{Credentials, SavedSession, StoreFailure, Timestamp};
+
+impl Machine {
+    /// When something is to be saved for its own sake, if nothing else happens.
+    pub(in crate::machine) fn save_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let store = self.store.as_mut()?;
+        let rest = store.retry.as_mut()?.rest(now)?;
+        store.is_unsaved().then_some(rest.end)
+    }
+
+    /// The exchange of a visit has ended. With `changed` there is something to save; the event that wakes
+    /// the callers is held until it is.
+    pub(in crate::machine) fn end_store_exchange(&mut self, changed: bool) {
+        if let Some(store) = &mut self.store {
+            store.tokens_unsaved |= changed;
+            self.step(if changed { Step::Save } else { Step::Unlock });
+        }
+    }
+
+    /// Tells the event once what it is about is saved; at once where there is no store.
+    pub(in crate::machine) fn tell_when_saved(&mut self, event: Event, is_awaited: bool) {
+        match &mut self.store {
+            Some(store) => store.held = Some(Held { event, is_awaited }),
+            None => self.tell(event),
+        }
+    }
+
+    /// Whether something is not told yet that decides about those who have no token.
+    pub(in crate::machine) fn holds_answer(&self) -> bool {
+        self.store
+            .as_ref()
+            .is_some_and(|store| store.held.is_some())
+    }
+
+    /// Whether the current token is not told of yet, and there was none before that was good.
+    pub(in crate::machine) fn holds_token(&self) -> bool {
+        let held = self.store.as_ref().and_then(|store| store.held.as_ref());
+        held.is_some_and(|held| held.is_awaited)
+    }
+
+    /// The auth endpoint has refused these, or else those of the session, and other processes must know.
+    pub(in crate::machine) fn note_refusal(
+        &mut self,
+        now: Timestamp,
+        refused: Option<&Credentials>,
+    ) {
+        let refused = refused.or(self.state.credentials());
+        if let (Some(refused), Some(provider)) = (refused, self.state.provider())
+            && let Some(store) = &mut self.store
+        {
+            store.refusal = Some(Refusal::new(provider, refused, now));
+            store.pacing_unsaved = true;
+        }
+    }
+
+    /// Other credentials: what has been found out in this visit was about the old ones.
+    pub(in crate::machine) fn leave_store(&mut self, is_other_user: bool) {
+        let Some(store) = &mut self.store else {
+            return;
+        };
+        let is_before = self.state.is_due();
+        if let Some(visit) = &mut store.visit {
+            let is_moot = match visit.step {
+                Step::Announce | Step::Exchange => is_before,
+                Step::Save => is_other_user && visit.awaited.is_none(),
+                Step::Lock | Step::Load | Step::Unlock => false,
+            };
+            if is_moot {
+                visit.step = Step::Unlock;
+            }
+        }
+        if is_other_user {
+            (store.seen, store.tokens_unsaved) = (None, false);
+        }
+        let is_moot =
+            |held: &mut Held| is_other_user || matches!(held.event, Event::Rejected { .. });
+        if let Some(held) = store.held.take_if(is_moot) {
+            self.tell(held.event);
+        }
+    }
+
+    pub(super) fn save_failed(&mut self, now: Timestamp, failure: StoreFailure) {
+        let Some(store) = &mut self.store else {
+            return;
+        };
+        let wait = self.config.cool_down.nth(store.failed_in_a_row);
+        store.failed_in_a_row = store.failed_in_a_row.saturating_add(1);
+        store.retry = Some(Delay::new(now, wait));
+        let retry_at = now.saturating_add(wait);
+        self.tell(Event::SaveFailed { failure, retry_at });
+    }
+
+    pub(super) fn leave_save(&mut self, step: Step) {
+        self.step(match step {
+            Step::Announce => Step::Exchange,
+            _ => Step::Unlock,
+        });
+        if let Some(held) = self.store.as_mut().and_then(|store| store.held.take()) {
+            self.tell(held.event);
+        }
+    }
+
+    /// What is to be saved; `None` where there is nobody whose session it is.
+    pub(super) fn to_save(&self) -> Option<SavedSession> {
+        let (store, credentials) = (self.store.as_ref()?, self.state.credentials()?);
+        let (provider, username) = (self.state.provider()?, credentials.username());
+        let access = self.state.token().filter(|_| self.state.may_adopt());
+        let mut saved = match &store.kept {
+            Some(kept) if access.is_none() => kept.fork(),
+            _ => {
+                let (access, refresh) = (self.state.token(), self.state.refresh_token());
+                let mut saved = SavedSession::new(provider, username);
+                saved.tokens = access.map(|access| SavedTokens::of(access, refresh));
+                saved
+            }
+        };
+        saved.revision = store.tried;
+        saved.logins = self.logins.clone();
+        saved.refusal.clone_from(&store.refusal);
+        Some(saved)
+    }
+}
+
+impl Store {
+    pub(in crate::machine) fn is_unsaved(&self) -> bool {
+        self.tokens_unsaved || self.pacing_unsaved
+    }
+
+    pub(super) fn is_save_due(&mut self, now: Timestamp) -> bool {
+        let is_over = |retry: &mut Delay| retry.is_over(now);
+        self.is_unsaved() && self.retry.as_mut().is_none_or(is_over)
+    }
+}
