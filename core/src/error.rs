@@ -31,14 +31,18 @@ pub enum Denied {
     /// The auth endpoint refused the password. It is not sent again; this ends
     /// only with other credentials (I2).
     #[error(
-        "{auth_host} refused the password of {username}: it is not sent again, \
-         set new credentials to go on"
+        "{auth_host} refused the password of {username}{}: it is not sent again, set new credentials to go on{}",
+        .remembered.map(|at| format!(" ({at}, says the saved session)")).unwrap_or_default(),
+        .remembered.map_or("", |_| "; if it is right by now, remove the saved session and start anew")
     )]
     Rejected {
         /// Whose password it was.
         username: String,
         /// Who refused it.
         auth_host: String,
+        /// When, if another process sent it: this one has read of it in the saved session, and
+        /// believes it for [`Config::refusal_memory`](crate::Config::refusal_memory).
+        remembered: Option<Timestamp>,
     },
     /// The auth endpoint could not be reached or gave no useful answer.
     #[error(

@@ -3,7 +3,7 @@
 mod common;
 mod store_common;
 
-use common::{HOUR, MINUTE, SECOND, START};
+use common::{HOUR, MINUTE, SECOND, START, credentials};
 use simacan_auth::{
     Clearance, Denied, Event, Failure, InvalidSavedSession, Status, StoreFailure, Timestamp,
 };
@@ -343,12 +343,41 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
             let at = START;
             assert!(next.events.contains(&Event::RefusalRemembered { at }));
             let clearance = next.ask_with(permit);
-            assert!(matches!(
-                clearance,
-                Clearance::Denied(Denied::Rejected { .. })
-            ));
+            let Clearance::Denied(denied @ Denied::Rejected { remembered, .. }) = clearance else {
+                panic!("{clearance:?}");
+            };
+            assert_eq!(remembered, Some(START));
+            assert_eq!(
+                denied.to_string(),
+                "auth-service.services.simacan.com refused the password of fleet (Fri, 15 Jan 2027 \
+                 08:00:00 GMT, says the saved session): it is not sent again, set new credentials to \
+                 go on; if it is right by now, remove the saved session and start anew"
+            );
         }
     }
+}
+
+#[test]
+fn a_refusal_of_this_process_is_not_said_to_be_of_another() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START);
+    let _permit = first.wait();
+    first.run();
+    first.answer(401, "");
+    let mut next = Process::start(&store, START.saturating_add(MINUTE));
+    let _permit = next.wait();
+    next.run();
+    next.machine
+        .handle_credentials(next.now, credentials("fleet", 2));
+    let _permit = next.wait();
+    next.run();
+    next.answer(401, "");
+    let clearance = next.ask();
+    let Clearance::Denied(denied @ Denied::Rejected { remembered, .. }) = clearance else {
+        panic!("{clearance:?}");
+    };
+    assert_eq!(remembered, None);
+    assert!(!denied.to_string().contains("saved session"), "{denied}");
 }
 
 #[test]

@@ -208,6 +208,7 @@ impl Machine {
             State::Rejected(rejected) => Some(Denied::Rejected {
                 username: rejected.username().to_owned(),
                 auth_host: rejected.auth_host().to_owned(),
+                remembered: self.store.as_ref().and_then(|store| store.remembered),
             }),
             State::Interrupted => Some(Denied::Interrupted),
             _ => None,

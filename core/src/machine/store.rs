@@ -77,6 +77,8 @@ pub(super) struct Store {
     retry: Option<Delay>,
     failed_in_a_row: u32,
     refusal: Option<Refusal>,
+    /// When the password was refused, if that is why the session is over.
+    pub(super) remembered: Option<Timestamp>,
     held: Option<Held>,
 }
 
@@ -299,7 +301,7 @@ impl Fork for Store {
         .hash(&mut hasher);
         (self.revision, self.tried, self.seen).hash(&mut hasher);
         (self.tokens_unsaved, self.pacing_unsaved, &self.retry).hash(&mut hasher);
-        (self.failed_in_a_row, &self.refusal).hash(&mut hasher);
+        (self.failed_in_a_row, &self.refusal, self.remembered).hash(&mut hasher);
         let held = self.held.as_ref().map(|held| held.is_awaited);
         (held, self.kept.is_some()).hash(&mut hasher);
         if let Some(kept) = &self.kept {

@@ -41,6 +41,7 @@ fn assert_rejected(world: &World, outcomes: Vec<Outcome>) {
         let Denied::Rejected {
             username,
             auth_host,
+            remembered: None,
         } = denied
         else {
             panic!("not rejected: {denied:?}");

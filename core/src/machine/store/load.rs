@@ -139,6 +139,9 @@ impl Machine {
             };
             (state, ())
         });
+        if let Some(store) = &mut self.store {
+            store.remembered = Some(at);
+        }
         self.tell(Event::RefusalRemembered { at });
         if let Some(event) = self.enter_rejected() {
             self.tell(event);

@@ -66,6 +66,7 @@ impl Machine {
         let Some(store) = &mut self.store else {
             return;
         };
+        store.remembered = None;
         let is_before = self.state.is_due();
         if let Some(visit) = &mut store.visit {
             let is_moot = match visit.step {
