@@ -87,7 +87,7 @@ pub enum Event {
         /// What is wrong with it.
         defect: InvalidSavedSession,
     },
-    /// What is in the store belongs to another user or auth endpoint, so it counts as nothing and will be
+    /// What is in the store belongs to another user, auth endpoint or scope, so it counts as nothing and will be
     /// overwritten.
     SavedSessionForeign,
     /// The password was refused before, to a process that has saved so. It is not sent.
@@ -193,7 +193,7 @@ impl fmt::Display for Event {
                 write!(f, "the saved session is damaged and not used: {defect}")
             }
             Self::SavedSessionForeign => f.write_str(
-                "the saved session is not used: it is another user's, or another auth endpoint's",
+                "the saved session is not used: it is another user's, another auth endpoint's, or of another scope",
             ),
             Self::RefusalRemembered { at } => write!(
                 f,

@@ -162,6 +162,14 @@ impl Provider {
             Dialect::OAuth2 { client, .. } => Some(&client.id),
         }
     }
+
+    /// What the tokens are for.
+    pub(crate) fn scope(&self) -> Option<&str> {
+        match self.dialect() {
+            Dialect::Simacan { .. } => None,
+            Dialect::OAuth2 { scope, .. } => scope.as_deref(),
+        }
+    }
 }
 
 impl fmt::Debug for Provider {

@@ -16,7 +16,7 @@ pub use json::{InvalidSavedSession, SavedJson};
 
 /// A session outside of its process: the tokens with their times, and what paces its logins.
 ///
-/// It belongs to one user at one auth endpoint and is used for no other. Its *revision* counts how
+/// It belongs to one user at one auth endpoint, and one scope, and is used for no other. Its *revision* counts how
 /// often the session was saved; of two, the higher one is newer, whatever the clocks say.
 ///
 /// It holds secrets: it is wiped when dropped and prints none. So is what
@@ -44,6 +44,7 @@ pub struct SavedSession {
     pub(crate) revision: u64,
     endpoint: String,
     client_id: Option<String>,
+    scope: Option<String>,
     username: String,
     pub(crate) tokens: Option<SavedTokens>,
     pub(crate) logins: LoginGuard,
@@ -77,6 +78,7 @@ impl SavedSession {
             revision: 0,
             endpoint: provider.auth_endpoint().to_string(),
             client_id: provider.client_id().map(str::to_owned),
+            scope: provider.scope().map(str::to_owned),
             username: username.to_owned(),
             tokens: None,
             logins: LoginGuard::default(),
@@ -94,10 +96,12 @@ impl SavedSession {
         &self.username
     }
 
-    /// Whether it is this user's session at this provider. A token goes to no other.
+    /// Whether it is this user's session at this provider, for what is asked of it: a refresh would bring
+    /// tokens of the old scope again (RFC 6749, section 6).
     pub fn belongs_to(&self, provider: &Provider, username: &str) -> bool {
         *provider.auth_endpoint() == *self.endpoint
             && provider.client_id() == self.client_id.as_deref()
+            && provider.scope() == self.scope.as_deref()
             && username == self.username
     }
 }
@@ -172,6 +176,7 @@ impl Fork for SavedSession {
             revision: self.revision,
             endpoint: self.endpoint.clone(),
             client_id: self.client_id.clone(),
+            scope: self.scope.clone(),
             username: self.username.clone(),
             tokens: self.tokens.as_ref().map(Fork::fork),
             logins: self.logins.clone(),
@@ -181,7 +186,7 @@ impl Fork for SavedSession {
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
-        (&self.client_id, &self.logins, &self.refusal).hash(&mut hasher);
+        (&self.client_id, &self.scope, &self.logins, &self.refusal).hash(&mut hasher);
         self.tokens.is_some().hash(&mut hasher);
         if let Some(tokens) = &self.tokens {
             tokens.fingerprint(hasher);

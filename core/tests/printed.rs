@@ -266,7 +266,7 @@ fn what_happens_with_a_store() {
             "the session was not saved: the store of the saved session failed: no space left; next try \
              after Fri, 15 Jan 2027 08:00:00 GMT",
             "the saved session is damaged and not used: it ends before its JSON does",
-            "the saved session is not used: it is another user's, or another auth endpoint's",
+            "the saved session is not used: it is another user's, another auth endpoint's, or of another scope",
             "the password is not sent: it was refused Fri, 15 Jan 2027 08:00:00 GMT, says the saved \
              session",
         ]

@@ -7,7 +7,7 @@ use simacan_auth::{
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-const WHOLE: &str = r#"{"version":1,"revision":7,"endpoint":"https://auth-service.services.simacan.com/api/v1/auth/password","client_id":null,"username":"fleet","tokens":{"access_token":"s3cr3t-a","refresh_token":"s3cr3t-r","received_at":1800000000000,"expires_at":1800003600000},"logins":{"count":2,"last":1800000000000},"refusal":{"check":513,"at":1800000000000}}"#;
+const WHOLE: &str = r#"{"version":1,"revision":7,"endpoint":"https://auth-service.services.simacan.com/api/v1/auth/password","client_id":null,"scope":null,"username":"fleet","tokens":{"access_token":"s3cr3t-a","refresh_token":"s3cr3t-r","received_at":1800000000000,"expires_at":1800003600000},"logins":{"count":2,"last":1800000000000},"refusal":{"check":513,"at":1800000000000}}"#;
 
 fn read(json: &str) -> Result<SavedSession, InvalidSavedSession> {
     SavedSession::from_json(json.as_bytes())
@@ -136,8 +136,11 @@ fn i8_a_session_is_resumed_by_its_own_user_at_its_own_endpoint_only() {
         panic!("it is a token response");
     };
     let json = session.save(3).to_json();
+    let scoped = Provider::oauth2("https://l.example/t", ClientAuth::public("c"));
+    let scoped = scoped.scope("trips").build().unwrap();
     for (provider, username, is_own) in [
         (own.clone(), "fleet", true),
+        (scoped, "fleet", false),
         (own, "other", false),
         (oauth2("d", "https://l.example/t"), "fleet", false),
         (oauth2("c", "https://m.example/t"), "fleet", false),

@@ -26,6 +26,7 @@ impl SavedSession {
         let texts = [
             Some(&self.endpoint),
             self.client_id.as_ref(),
+            self.scope.as_ref(),
             Some(&self.username),
         ];
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
