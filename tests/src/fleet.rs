@@ -7,16 +7,18 @@
 mod ghost;
 mod history;
 mod model;
+mod network;
 mod process;
 mod recovery;
 mod step;
+mod store;
 
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{Request, Response, Uri};
-use simacan_auth::{SavedSession, StoreFailure, StoreOpId, Timestamp, TransportFailure};
+use http::{Request, Uri};
+use simacan_auth::{StoreFailure, Timestamp};
 use simacan_auth_emulator::{Detail, Emulator, Reuse, Settings};
 
 pub use history::Random;
@@ -247,132 +249,6 @@ impl Fleet {
             }
         }
         self.ghost.check_password(p, body)
-    }
-
-    fn lock(&mut self, p: usize) {
-        let now = self.timestamp();
-        let is_free = self.holder.is_none() || self.defect == Some(StoreDefect::LocksNothing);
-        if let Some(process) = &mut self.processes[p]
-            && is_free
-            && let Some(Op::Lock(id)) = process.op.take_if(|op| matches!(op, Op::Lock(_)))
-        {
-            self.holder = Some(p);
-            process.machine.handle_locked(now, id);
-        }
-    }
-
-    fn load(&mut self, p: usize) {
-        let now = self.timestamp();
-        if let Some(process) = &mut self.processes[p]
-            && let Some(Op::Load(id)) = process.op.take_if(|op| matches!(op, Op::Load(_)))
-        {
-            let saved = self
-                .saved
-                .as_deref()
-                .map(SavedSession::from_json)
-                .transpose();
-            let saved = match self.defect {
-                Some(StoreDefect::LoadsNothing) => Ok(None),
-                _ => saved,
-            };
-            match saved {
-                Ok(saved) => process.machine.handle_loaded(now, id, saved),
-                Err(defect) => process.machine.handle_store_failure(now, id, defect.into()),
-            }
-        }
-    }
-
-    /// `reported`: else the driver is told that it failed.
-    fn save(&mut self, p: usize, reported: bool) -> Result<(), Violation> {
-        let now = self.timestamp();
-        let Some(process) = &mut self.processes[p] else {
-            return Ok(());
-        };
-        let Some(Op::Save(id, json)) = process.op.take_if(|op| matches!(op, Op::Save(..))) else {
-            return Ok(());
-        };
-        Ghost::check_save(self.saved.as_deref(), &json)?;
-        if self.defect != Some(StoreDefect::SavesNothing) {
-            self.ghost.note_save(process, &json);
-            self.saved = Some(json);
-        }
-        if reported {
-            process.machine.handle_saved(now, id);
-        } else {
-            let failure = StoreFailure::Abandoned;
-            process.machine.handle_store_failure(now, id, failure);
-        }
-        Ok(())
-    }
-
-    fn fail_op(&mut self, p: usize, failure: StoreFailure) {
-        let now = self.timestamp();
-        if let Some(process) = &mut self.processes[p]
-            && let Some(op) = process.op.take()
-        {
-            let id: StoreOpId = match op {
-                Op::Lock(id) | Op::Load(id) => id,
-                Op::Save(id, _) => {
-                    self.ghost.note_unsaved(process);
-                    id
-                }
-            };
-            process.machine.handle_store_failure(now, id, failure);
-        }
-    }
-
-    fn serve(&mut self, p: usize) {
-        let time = self.time();
-        if let Some(process) = &mut self.processes[p]
-            && let Some(wire) = process.wire.as_mut().filter(|wire| wire.answer.is_none())
-        {
-            wire.answer = self.emulator.respond(time, &wire.request).map(Arc::new);
-        }
-    }
-
-    fn deliver(&mut self, p: usize) -> Result<(), Violation> {
-        let now = self.timestamp();
-        let Some(process) = &mut self.processes[p] else {
-            return Ok(());
-        };
-        let Some(wire) = process.wire.take_if(|wire| wire.answer.is_some()) else {
-            return Ok(());
-        };
-        let Some(answer) = wire.answer else {
-            return Ok(());
-        };
-        let response: Response<Vec<u8>> = (*answer).clone();
-        let has_tokens = response.status() == 200;
-        if has_tokens {
-            self.ghost.expires = self.now + TOKEN_LIFE;
-        }
-        self.ghost.note_answer(process, &wire.request, &response);
-        process
-            .machine
-            .handle_response(now, wire.exchange, response);
-        if has_tokens {
-            process.probe(now)?;
-        }
-        Ok(())
-    }
-
-    /// No answer comes, and the driver says so.
-    fn lose(&mut self, p: usize) {
-        let now = self.timestamp();
-        if let Some(process) = &mut self.processes[p]
-            && let Some(wire) = process.wire.take()
-        {
-            let failure = TransportFailure::abandoned();
-            process.machine.handle_failure(now, wire.exchange, failure);
-        }
-    }
-
-    fn stray_arrives(&mut self) {
-        if !self.strays.is_empty() {
-            let request = self.strays.remove(0);
-            let time = self.time();
-            let _ = self.emulator.respond(time, &request);
-        }
     }
 
     fn earliest_wait(&self) -> Option<u64> {
