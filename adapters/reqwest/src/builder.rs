@@ -75,13 +75,14 @@ impl Builder {
     ///
     /// It is used in tokio's threads for blocking. The refresh waits for its lock no longer than the
     /// [time-out of an exchange](Self::exchange_timeout), in which another process must have made its own;
-    /// then it fails with [`Denied::Unavailable`](crate::Denied::Unavailable). A store that hangs or panics costs
-    /// an attempt, and no more; but a runtime that is dropped waits for what its blocking threads have begun.
+    /// then it fails with [`Denied::Unavailable`](crate::Denied::Unavailable). A store that hangs or panics
+    /// costs an attempt, and no more; but a runtime that is dropped waits for what its blocking threads
+    /// have begun.
     ///
     /// With a store, the one caller that begins a refresh waits for its end, even if it has a good token: a
     /// program that ends with its answer must not cut the refresh off, since tokens that are not saved cost
-    /// the next run a password. So does a program that ends while [`keep_alive`](Self::keep_alive) refreshes, or
-    /// after it has dropped the caller.
+    /// the next run a password. So does a program that ends while [`keep_alive`](Self::keep_alive)
+    /// refreshes, or after it has dropped the caller.
     pub fn store(mut self, store: impl SessionStore + 'static) -> Self {
         self.store = Some(Box::new(store));
         self

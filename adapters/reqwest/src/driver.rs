@@ -152,8 +152,8 @@ impl Driver {
                 Err(error) => break Err(error),
             }
         };
-        // A program that ends when it has its answer must not cut off what it has begun: a refresh that is never
-        // saved costs the next one a password.
+        // A program that ends when it has its answer must not cut off what it has begun: a refresh that is
+        // never saved costs the next one a password.
         if let (Some(carried), Some(_)) = (carried, &self.store) {
             wait(self.longest(), carried).await;
         }
@@ -275,8 +275,8 @@ impl Driver {
         *last = slot.clone();
     }
 
-    /// Whoever carries what is under way is gone or stuck: reports it for them, and lets go of the store's lock
-    /// if it is only held.
+    /// Whoever carries what is under way is gone or stuck: reports it for them, and lets go of the store's
+    /// lock if it is only held.
     fn give_up(&self, pending: Pending, machine: &mut Machine, now: Timestamp) {
         pending.abandon(machine, now);
         let last = self.locked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -34,14 +34,14 @@
 //! - **A redirect is followed within the origins that the provider allows**, ten times at most.
 //!   Any other is delivered, not followed. A 401 from another origin than the request's
 //!   says nothing about the token and is delivered.
-//! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. A stream or multipart
-//!   form can't: its 401 is delivered. It has ended the token all the same, so the
-//!   next request brings a new one.
+//! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. A stream or
+//!   multipart form can't: its 401 is delivered. It has ended the token all the same, so the next request
+//!   brings a new one.
 //! - **A session can outlive the program**: give a store to [`Builder::store`]. Processes that have the same
 //!   one share one session.
 //! - **A client that you have already** can take this one: with the feature `middleware` as a
-//!   `reqwest_middleware::Middleware`, with `tower` as a layer for what sends `http` requests, such as hyper and
-//!   tonic. Their redirects are their own.
+//!   `reqwest_middleware::Middleware`, with `tower` as a layer for what sends `http` requests, such as
+//!   hyper and tonic. Their redirects are their own.
 //! - **Dropping a future cancels a request and nothing else.** The exchange belongs to a task of its own.
 //! - **A session outlives its runtimes**, and can be used in several. reqwest's pool can't: a connection
 //!   stops when the runtime that made it does. Where runtimes come and go, turn the pool off.

@@ -9,10 +9,10 @@ use crate::{Client, Error};
 /// For a [`reqwest_middleware::ClientWithMiddleware`] that is in use already: each of its requests gets the
 /// token, and after a 401 it goes through the rest of the chain once more, if its body can be sent twice.
 ///
-/// Put it last of those that change or repeat requests. The client at the end of the chain is the
-/// user's own, and so are its redirects: reqwest takes the token off at the first hop to another host and puts it
-/// back on the way home, and nothing here sees that. Give that client
-/// `redirect::Policy::none()`, or use [`Client::send`], which checks each hop.
+/// Put it last of those that change or repeat requests. The client at the end of the chain is the user's
+/// own, and so are its redirects: reqwest takes the token off at the first hop to another host and puts it
+/// back on the way home, and nothing here sees that. Give that client `redirect::Policy::none()`, or use
+/// [`Client::send`], which checks each hop.
 ///
 /// [`Error::Denied`] and [`Error::ForeignOrigin`] are inside [`reqwest_middleware::Error::Middleware`].
 ///

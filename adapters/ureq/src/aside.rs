@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// Does it in a thread of its own, so that one that never returns holds up nobody. `None` after so long, and after
-/// a panic.
+/// Does it in a thread of its own, so that one that never returns holds up nobody. `None` after so long,
+/// and after a panic.
 pub(crate) fn aside<T: Send + 'static>(
     longest: Duration,
     operate: impl FnOnce() -> T + Send + 'static,

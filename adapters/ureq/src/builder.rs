@@ -40,9 +40,9 @@ impl Builder {
 
     /// The agent that sends the requests to target APIs. Default: ureq's.
     ///
-    /// The exchanges take over its proxy, TLS configuration and address family. A connector or resolver of your
-    /// own ([`Agent::with_parts`]) serves the target requests only, and so does its middleware, which sees
-    /// the token.
+    /// The exchanges take over its proxy, TLS configuration and address family. A connector or resolver of
+    /// your own ([`Agent::with_parts`]) serves the target requests only, and so does its middleware, which
+    /// sees the token.
     pub fn agent(mut self, agent: Agent) -> Self {
         self.agent = Some(agent);
         self
@@ -56,8 +56,8 @@ impl Builder {
     /// then it fails with [`Denied::Unavailable`](crate::Denied::Unavailable). Each operation has a thread
     /// of its own, so a store that hangs or panics costs an attempt, and no more.
     ///
-    /// A program that ends while another of its threads refreshes cuts that off: tokens that are not saved cost
-    /// the next run a password.
+    /// A program that ends while another of its threads refreshes cuts that off: tokens that are not saved
+    /// cost the next run a password.
     pub fn store(mut self, store: impl SessionStore + 'static) -> Self {
         self.store = Some(Box::new(store));
         self

@@ -240,8 +240,8 @@ impl Driver {
         *last = slot.clone();
     }
 
-    /// Whoever carries what is under way is gone or stuck: reports it for them, and lets go of the store's lock
-    /// if it is only held.
+    /// Whoever carries what is under way is gone or stuck: reports it for them, and lets go of the store's
+    /// lock if it is only held.
     fn give_up(&self, pending: Pending, machine: &mut Machine, now: Timestamp) {
         pending.abandon(machine, now);
         let last = self.locked.lock().unwrap_or_else(PoisonError::into_inner);

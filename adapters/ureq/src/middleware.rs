@@ -11,10 +11,10 @@ use crate::Client;
 /// [`Client::send`] would have cured it.
 ///
 /// The agent is the user's own. It follows redirects as its configuration says: with
-/// `redirect_auth_headers` at its default no second place gets the token; with `SameHost`, any port of
-/// the host does. A 401 from there counts as one of the first, and costs a refresh. Every request of the agent goes
-/// to a target that the provider allows, or fails with [`Error::ForeignOrigin`](crate::Error). That error and
-/// [`Error::Denied`](crate::Error) are inside [`ureq::Error::Other`].
+/// `redirect_auth_headers` at its default no second place gets the token; with `SameHost`, any port of the
+/// host does. A 401 from there counts as one of the first, and costs a refresh. Every request of the agent
+/// goes to a target that the provider allows, or fails with [`Error::ForeignOrigin`](crate::Error). That
+/// error and [`Error::Denied`](crate::Error) are inside [`ureq::Error::Other`].
 ///
 /// ```no_run
 /// use simacan_auth_ureq::{Client, Credentials, Provider, ureq};

@@ -16,9 +16,9 @@ use crate::token::Generation;
 /// Says to a request what [`Machine::authorize`] would say, without the machine and its lock: for each thread
 /// of a driver to keep one.
 ///
-/// It is void as soon as the machine has anything else to say: the token is due, or has got a 401, or there is
-/// another. Then, and for an origin that the machine has not met yet, it says nothing, and the machine is
-/// to be asked, which gives a new one. A request that is sent a second time is the machine's.
+/// It is void as soon as the machine has anything else to say: the token is due, or has got a 401, or there
+/// is another. Then, and for an origin that the machine has not met yet, it says nothing, and the machine
+/// is to be asked, which gives a new one. A request that is sent a second time is the machine's.
 ///
 /// It holds the token, which is wiped when the last clone is dropped.
 #[derive(Clone)]
@@ -26,8 +26,8 @@ pub struct Pass(Arc<Terms>);
 
 struct Terms {
     is_void: AtomicBool,
-    /// By the system's clock as it is read: to turn each reading into a [`Timestamp`](crate::Timestamp) would take longer than
-    /// all the rest.
+    /// By the system's clock as it is read: to turn each reading into a [`Timestamp`](crate::Timestamp)
+    /// would take longer than all the rest.
     from: SystemTime,
     until: Option<SystemTime>,
     allowed: AllowedOrigins,
@@ -45,8 +45,8 @@ impl Pass {
         Some(ticket)
     }
 
-    /// As [`authorize`](Self::authorize), for a request that is no `http::Request`, with where its URL and its
-    /// headers are.
+    /// As [`authorize`](Self::authorize), for a request that is no `http::Request`, with where its URL and
+    /// its headers are.
     pub fn authorize_other<R>(
         &self,
         now: SystemTime,

@@ -14,12 +14,12 @@ pub(super) enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// A string that is a token and has no escapes: seen in one look at it, where [`read`](Self::read) and a
-    /// check take two.
+    /// A string that is a token and has no escapes: seen in one look at it, where [`read`](Self::read)
+    /// and a check take two.
     pub(super) fn plain_token(json: &'a RawValue) -> Option<Self> {
         let quoted = json.get().strip_prefix('"')?.strip_suffix('"')?;
-        let is_plain = !quoted.is_empty() && all(quoted, |byte| is_vschar(byte) & (byte != b'\\'));
-        is_plain.then_some(Self::Borrowed(quoted))
+        let is_plain = |byte| is_vschar(byte) && byte != b'\\';
+        (!quoted.is_empty() && all(quoted, is_plain)).then_some(Self::Borrowed(quoted))
     }
 
     /// `None` if this is no string, or holds a lone surrogate: that is JSON, but no text.

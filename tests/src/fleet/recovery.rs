@@ -26,8 +26,8 @@ impl Fleet {
     }
 
     /// From here on all keep their promises: in a copy, whoever waits is answered within five minutes (I6),
-    /// and every process, started if it is dead, gets a request through within two hours (I12), or learns that
-    /// its password is refused.
+    /// and every process, started if it is dead, gets a request through within two hours (I12), or learns
+    /// that its password is refused.
     pub fn recover(&self) -> Result<(), Violation> {
         let mut fleet = self.clone();
         fleet.trail = Some(Vec::new());

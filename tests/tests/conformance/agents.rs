@@ -131,9 +131,10 @@ fn with_an_agent_of_our_own_a_401_after_a_redirect_says_nothing_about_the_token(
         for once in [true, false] {
             world.script(Endpoint::Target, fault.clone(), 1);
             let request = Request::get(&uri).body(()).unwrap();
-            let answer = match once {
-                true => client.send_once(request),
-                false => client.send(request),
+            let answer = if once {
+                client.send_once(request)
+            } else {
+                client.send(request)
             };
             assert_eq!(status(answer.map_err(cause)), 401, "{uri}");
         }

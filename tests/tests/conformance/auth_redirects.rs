@@ -58,8 +58,8 @@ fn sent_elsewhere<S: Subject>(world: &World, subject: &S, origin: &str, status: 
     world.skip(COOLED_DOWN);
     assert_accepted(&[send()]);
     world.assert_exchanges(2, 2);
-    // Two accepted, one refused for its token, and another one where the refresh was not waited for: none is a
-    // redirect that was followed.
+    // Two accepted, one refused for its token, and another one where the refresh was not waited for: none
+    // is a redirect that was followed.
     let counters = world.counters();
     assert!((3..=4).contains(&counters.targets_received));
     assert_eq!(counters.others_received, 0);

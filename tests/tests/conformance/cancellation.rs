@@ -94,8 +94,8 @@ const SITUATIONS: [Situation; 4] = [
     ),
 ];
 
-/// So many callers are polled so many times and dropped together; for each number of times, until it is enough
-/// for their answers. Others are served as if nothing had been.
+/// So many callers are polled so many times and dropped together; for each number of times, until it is
+/// enough for their answers. Others are served as if nothing had been.
 fn dropped_at_each_await_point<F: Flavour>(callers: usize) {
     for (way, (find, passwords, refreshes)) in
         (0..3).flat_map(|way| SITUATIONS.map(|situation| (way, situation)))

@@ -189,8 +189,8 @@ fn i8_no_redirect_takes_the_token_to_plain_http<S: Subject>() {
     assert_saw_no_token(&foreign);
 }
 
-/// What a user's own client does is out of the adapter's hands, as its docs say: there it is the first hop that is
-/// checked.
+/// What a user's own client does is out of the adapter's hands, as its docs say: there it is the first hop
+/// that is checked.
 #[test]
 fn i8_a_client_that_exists_already_is_checked_at_its_first_hop() {
     let foreign = maze();

@@ -164,8 +164,8 @@ fn a_stream_that_fails_is_an_error_of_its_request() {
     world.assert_exchanges(0, 0);
 }
 
-/// The thread that carries an early refresh sends its own request after that: with the new token, since it can't do
-/// so again should the old one have died.
+/// The thread that carries an early refresh sends its own request after that: with the new token, since it
+/// can't do so again should the old one have died.
 #[test]
 fn ureq_sends_once_with_the_token_that_it_has_carried_itself() {
     let send_once = |client: &Client, uri: String| {

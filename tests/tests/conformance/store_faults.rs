@@ -1,4 +1,5 @@
-//! Stores that are held by others, fail, panic or hang: everyone is answered, and no request is lost to a save.
+//! Stores that are held by others, fail, panic or hang: everyone is answered, and no request is lost to a
+//! save.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};

@@ -1,5 +1,5 @@
-//! A store in async code: its operations block threads of their own, and neither a caller that goes away nor a
-//! runtime that ends loses what it holds.
+//! A store in async code: its operations block threads of their own, and neither a caller that goes away
+//! nor a runtime that ends loses what it holds.
 
 use std::sync::Mutex;
 use std::sync::mpsc;

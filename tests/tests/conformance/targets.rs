@@ -48,8 +48,8 @@ fn a_target_request_that_is_lost_is_the_callers_to_send_again<S: Subject>() {
     world.assert_exchanges(0, 0);
 }
 
-/// A world where what is asked of `localhost` is always answered with 401, while 127.0.0.1 is honest. The guard
-/// is longer than any test takes.
+/// A world where what is asked of `localhost` is always answered with 401, while 127.0.0.1 is honest. The
+/// guard is longer than any test takes.
 fn with_a_broken_target(world: &World) -> (Plan, String) {
     let place = Place::Host("localhost".into());
     world.emulate(|e| e.answer_targets(place, StatusCode::UNAUTHORIZED, Times::Always));

@@ -193,8 +193,8 @@ impl Audit {
         }
     }
 
-    /// The sender could not save what it has brought, and so nobody else has it. (The sender's own callers may have
-    /// used it before it was saved.)
+    /// The sender could not save what it has brought, and so nobody else has it. (The sender's own callers
+    /// may have used it before it was saved.)
     fn is_lost(&self, i: usize) -> bool {
         let exchange = &self.exchanges[i];
         let is_elsewhere = exchange.granted().is_some_and(|serial| {

@@ -119,8 +119,8 @@ impl Process {
         state.expect("its state").is_none()
     }
 
-    /// Lets it come to its end, which it has to, and all that it has said be told. A byte asks for it: without
-    /// one, this process would be gone.
+    /// Lets it come to its end, which it has to, and all that it has said be told. A byte asks for it:
+    /// without one, this process would be gone.
     pub(crate) fn end(&self) -> ExitStatus {
         if let Some(mut stdin) = lock(&self.child).stdin.take() {
             let _ = stdin.write_all(b"."); // it may have ended already

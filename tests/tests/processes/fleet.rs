@@ -216,8 +216,8 @@ impl Fleet {
         }
     }
 
-    /// Every position that was answered was accepted once, but for those that the successor of a killed process
-    /// has repeated since it could not know.
+    /// Every position that was answered was accepted once, but for those that the successor of a killed
+    /// process has repeated since it could not know.
     fn check_pushes(&self) -> (u64, u64) {
         let mut accepted = BTreeMap::<String, u64>::new();
         self.front.with(|emulator| {
