@@ -3,13 +3,15 @@
 mod common;
 mod store_common;
 
+use std::time::Duration;
+
 use common::{HOUR, MINUTE, SECOND, START, credentials};
 use simacan_auth::{
     Clearance, Denied, Event, Failure, InvalidSavedSession, Status, StoreFailure, Timestamp,
 };
 use store_common::{Memory, Op, Process, TOKENS};
 
-const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_secs(86_400);
 
 #[test]
 fn i14_tokens_are_saved_before_the_callers_are_woken() {
@@ -496,6 +498,28 @@ fn i12_a_clock_that_is_set_back_forgets_no_refusal() {
     let _permit = next.wait();
     next.run();
     assert!(!next.log.contains(&Op::Password));
+}
+
+/// The refusal counts from when the right time was first seen, and that is saved, once.
+#[test]
+fn i12_a_refusal_of_a_clock_that_was_ahead_is_believed_for_a_day_too() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START.saturating_add(365 * DAY));
+    let _permit = first.wait();
+    first.run();
+    first.answer(401, "");
+    for (after, saves, is_sent) in [
+        (Duration::ZERO, true, false),
+        (HOUR, false, false),
+        (23 * HOUR, false, false),
+        (DAY, true, true),
+    ] {
+        let mut next = Process::start(&store, START.saturating_add(after));
+        let _permit = next.wait();
+        next.run();
+        assert_eq!(next.log.contains(&Op::Password), is_sent, "{after:?}");
+        assert_eq!(next.log.contains(&Op::Save), saves, "{after:?}");
+    }
 }
 
 #[test]
