@@ -104,6 +104,11 @@ impl Ghost {
             {
                 Violation::found(14, format!("{event}, and it is not saved"))
             }
+            Event::Rejected { .. }
+                if process.knowledge.has_unsaved_refusal && !process.knowledge.save_failed =>
+            {
+                Violation::found(2, format!("{event}, and that is not saved"))
+            }
             _ => Ok(()),
         }
     }
@@ -155,6 +160,7 @@ impl Ghost {
 
     pub(super) fn note_save(&mut self, process: &mut Process, json: &[u8]) {
         self.is_refusal_saved |= std::mem::take(&mut process.knowledge.has_unsaved_refusal);
+        process.knowledge.has_unsaved_first = false;
         let saved = refresh_token_in(json);
         for token in process.knowledge.unsaved.drain(..) {
             if saved != Some(&*token) {

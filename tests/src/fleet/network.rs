@@ -34,6 +34,7 @@ impl Fleet {
         if has_tokens {
             self.ghost.expires = self.now + TOKEN_LIFE;
         }
+        process.knowledge.has_unsaved_first = has_tokens && !process.has_good_token(now);
         self.ghost.note_answer(process, &wire.request, &response);
         process
             .machine

@@ -37,6 +37,26 @@ pub(super) struct Knowledge {
     pub(super) has_unsaved_refusal: bool,
     /// Whether its last save failed.
     pub(super) save_failed: bool,
+    /// Whether it has tokens that are not saved, and had none before that were good.
+    pub(super) has_unsaved_first: bool,
+}
+
+impl Knowledge {
+    /// Callers are told of what an exchange has brought once it is saved, or could not be.
+    fn check_told(&self, clearance: &Clearance) -> Result<(), Violation> {
+        if self.save_failed {
+            return Ok(());
+        }
+        match clearance {
+            Clearance::Go(_) if self.has_unsaved_first => {
+                Violation::found(14, "a first token is handed out, and it is not saved")
+            }
+            Clearance::Denied(Denied::Rejected { .. }) if self.has_unsaved_refusal => {
+                Violation::found(2, "a caller is told of a refusal, and it is not saved")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -105,6 +125,12 @@ impl Process {
     pub(super) fn unanswered(self) -> Option<Arc<Request<Vec<u8>>>> {
         let wire = self.wire.filter(|wire| wire.answer.is_none())?;
         Some(wire.request)
+    }
+
+    pub(super) fn has_good_token(&self, now: Timestamp) -> bool {
+        let mut machine = self.machine.fork();
+        let permit = machine.permit();
+        matches!(machine.log_in(now, permit), Clearance::Go(_))
     }
 
     /// A new request would get the tokens that have just come, whatever becomes of their save (I14).
@@ -215,6 +241,7 @@ impl Fleet {
         let mut request = Request::new(());
         *request.uri_mut() = TARGET.clone();
         let clearance = process.machine.authorize(now, permit, &mut request);
+        process.knowledge.check_told(&clearance)?;
         process.caller = match clearance {
             Clearance::Go(ticket) => Caller::Sent {
                 ticket,
