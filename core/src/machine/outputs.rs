@@ -81,12 +81,11 @@ impl Machine {
         Output::Wait(times.into_iter().flatten().min())
     }
 
-    /// Starts the exchange that is due. A password has been counted before.
+    /// Starts the exchange that is due, if one is. A password has been counted before.
     pub(super) fn begin(&mut self, now: Timestamp) -> Output {
-        self.exchanges += 1;
         let exchange = ExchangeId {
             machine: self.id,
-            number: self.exchanges,
+            number: self.exchanges + 1,
         };
         let begun = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::Due(session)) => {
@@ -109,6 +108,7 @@ impl Machine {
         let Some((purpose, request)) = begun else {
             return Output::Wait(None);
         };
+        self.exchanges += 1;
         if purpose != Purpose::Refresh {
             self.logins.note(now);
         }

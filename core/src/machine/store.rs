@@ -207,8 +207,7 @@ impl Machine {
             return Some(Output::Wait(None));
         }
         let op = match step {
-            Step::Exchange if self.state.is_due() => return Some(self.begin(now)),
-            Step::Exchange => return Some(Output::Wait(None)),
+            Step::Exchange => return Some(self.begin(now)),
             Step::Lock => StoreOp::Lock(self.begin_op(Kind::Lock)?),
             Step::Load => StoreOp::Load(self.begin_op(Kind::Load)?),
             Step::Announce | Step::Save => {
