@@ -586,3 +586,35 @@ fn i1_no_exchange_starts_when_whoever_held_the_lock_is_gone() {
     process.pass(SECOND);
     assert_eq!(process.log.last(), Some(&Op::Password));
 }
+
+#[test]
+fn i12_a_save_of_its_own_that_finds_no_lock_is_no_failed_attempt() {
+    let store = Memory::default();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 2);
+    let mut process = Process::logged_in(&store, START);
+    process.now = START.saturating_add(HOUR - 30 * SECOND);
+    let clearance = process.ask();
+    assert!(matches!(clearance, Clearance::Go(_)), "{clearance:?}");
+    process.run();
+    for _ in 0..2 {
+        process.answer(503, "");
+        process.pass(5 * SECOND);
+    }
+    store.fail(Op::Lock, &StoreFailure::Locked, 1);
+    process.answer(503, "");
+    let last = &process.events[process.events.len() - 2..];
+    assert!(
+        matches!(last, [Event::RoundFailed { .. }, Event::SaveFailed { .. }]),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn a_fork_knows_what_its_machine_knows_of_the_store() {
+    let store = Memory::default();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 2);
+    let mut process = Process::logged_in(&store, START);
+    let fingerprint = process.fingerprint();
+    process.machine = process.machine.fork();
+    assert_eq!(process.fingerprint(), fingerprint);
+}
