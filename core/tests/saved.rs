@@ -163,3 +163,41 @@ fn a_session_without_tokens_resumes_nothing() {
     let resumed = session.resume(read(&without).unwrap());
     assert!(matches!(resumed, Resumed::Unauthenticated(_)));
 }
+
+/// The buffer has its size before anything is written to it, which is asserted in debug builds.
+#[test]
+fn i9_texts_that_need_escapes_fit_into_the_buffer() {
+    let hard = "\u{1}".repeat(1000);
+    let token = "\"".repeat(1000);
+    let username = serde_json::to_string(&hard).unwrap();
+    let escaped = "%22".repeat(1000);
+    let json = WHOLE
+        .replace("\"fleet\"", &username)
+        .replace("s3cr3t-a", &escaped)
+        .replace("s3cr3t-r", &escaped);
+    let saved = SavedSession::from_json(json.as_bytes()).unwrap();
+    assert_eq!(saved.username(), hard);
+    let written = saved.to_json();
+    assert_eq!(std::str::from_utf8(written.as_ref()), Ok(&*json));
+    let credentials = Credentials::new(hard, "p");
+    let Resumed::Authenticated(session) =
+        Session::new(Provider::simacan(), credentials).resume(saved)
+    else {
+        panic!("it is the same user's");
+    };
+    let mut request = http::Request::new(());
+    *request.uri_mut() = "https://tracking.services.simacan.com/x".parse().unwrap();
+    session.authorize(NOW, &mut request).unwrap();
+    assert_eq!(
+        request.headers()["authorization"],
+        format!("Bearer {token}")
+    );
+}
+
+/// A deserializer that owns its strings.
+#[test]
+fn a_session_is_read_from_any_deserializer() {
+    let value: serde_json::Value = serde_json::from_str(WHOLE).unwrap();
+    let saved: SavedSession = serde_json::from_value(value).unwrap();
+    assert_eq!(std::str::from_utf8(&saved.to_json()), Ok(WHOLE));
+}

@@ -618,3 +618,56 @@ fn a_fork_knows_what_its_machine_knows_of_the_store() {
     process.machine = process.machine.fork();
     assert_eq!(process.fingerprint(), fingerprint);
 }
+
+#[test]
+fn i3_an_old_copy_that_was_put_back_is_not_taken_over() {
+    let store = Memory::default();
+    let mut process = Process::logged_in(&store, START);
+    let old = store.text();
+    process.now = START.saturating_add(HOUR);
+    let _permit = process.wait();
+    process.run();
+    process.answer(200, TOKENS);
+    store.replace(Some(old));
+    process.now = START.saturating_add(2 * HOUR);
+    process.log.clear();
+    let _permit = process.wait();
+    process.run();
+    assert_eq!(process.log, [Op::Lock, Op::Load, Op::Refresh]);
+    assert!(process.sent().contains("s3cr3t-refresh-2"));
+}
+
+/// Revisions began anew when the session was removed, and have caught up.
+#[test]
+fn another_set_of_the_same_revision_is_taken_over() {
+    let store = Memory::default();
+    let mut first = Process::logged_in(&store, START);
+    store.replace(None);
+    let mut second = Process::logged_in(&store, START.saturating_add(10 * MINUTE));
+    let revisions = [first.machine.generation(), second.machine.generation()];
+    assert_eq!(revisions[0], revisions[1]);
+    first.now = START.saturating_add(HOUR);
+    let permit = first.wait();
+    first.run();
+    assert_eq!(
+        first.log,
+        [Op::Lock, Op::Load, Op::Event("took over"), Op::Unlock]
+    );
+    assert!(matches!(first.ask_with(permit), Clearance::Go(_)));
+    second.run();
+}
+
+#[test]
+fn i12_a_late_save_sends_nothing_for_a_user_nobody_has_asked_for() {
+    let store = Memory::default();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 2);
+    let mut process = Process::logged_in(&store, START);
+    process.set_credentials("other", 1);
+    process.pass(5 * MINUTE);
+    let ops: Vec<_> = process
+        .log
+        .iter()
+        .filter(|op| !matches!(op, Op::Event(_)))
+        .collect();
+    assert_eq!(ops, [&Op::Lock, &Op::Load, &Op::Save, &Op::Unlock]);
+}

@@ -54,6 +54,11 @@ impl Memory {
         json.as_mut().expect("a session").pop();
     }
 
+    /// Somebody has put this there, or removed what was there.
+    pub(crate) fn replace(&self, json: Option<String>) {
+        self.0.borrow_mut().json = json.map(String::into_bytes);
+    }
+
     pub(crate) fn text(&self) -> String {
         let json = self.0.borrow().json.clone();
         String::from_utf8(json.unwrap_or_default()).unwrap()
@@ -241,6 +246,12 @@ impl Process {
         }
         self.now = end;
         self.run();
+    }
+
+    /// The form that is on its way.
+    pub(crate) fn sent(&self) -> String {
+        let transmit = self.flight.as_ref().expect("an exchange in flight");
+        String::from_utf8(transmit.request.body().to_vec()).unwrap()
     }
 
     /// Whose password is on its way, and which.
