@@ -152,3 +152,43 @@ fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
         assert!(matches!(output, Output::Transmit(_)), "{output:?}");
     }
 }
+
+/// The tokens stay, so they are saved and told of.
+#[test]
+fn i14_a_new_password_between_an_answer_and_its_save_keeps_nobody_waiting() {
+    let credentials = Credentials::new("foo@bar.com", "secret");
+    let machine = Machine::new(Provider::simacan(), credentials, Config::default());
+    let mut machine = machine.with_store();
+    let permit = machine.permit();
+    let Clearance::Wait(permit) = ask(&mut machine, permit) else {
+        panic!("there is no token yet");
+    };
+    let (mut saves, mut told) = (0, Vec::new());
+    loop {
+        match machine.poll(NOW) {
+            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(NOW, op),
+            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(NOW, op, None),
+            Output::Store(StoreOp::Save(op, _)) => {
+                saves += 1;
+                machine.handle_saved(NOW, op);
+            }
+            Output::Transmit(transmit) => {
+                machine.handle_response(NOW, transmit.exchange, Response::new(TOKENS));
+                machine.handle_credentials(NOW, Credentials::new("foo@bar.com", "better"));
+            }
+            Output::Event(event) => told.push(event),
+            Output::Store(StoreOp::Unlock) => {}
+            Output::Wait(_) => break,
+        }
+    }
+    assert_eq!(saves, 2, "the announcement, and the tokens");
+    assert!(matches!(
+        told[..],
+        [
+            Event::ExchangeStarted { .. },
+            Event::CredentialsReplaced { .. },
+            Event::LoggedIn { .. }
+        ]
+    ));
+    assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
+}
