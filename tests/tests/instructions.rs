@@ -17,8 +17,9 @@ use simacan_auth_emulator::{Detail, Emulator, Server, Settings};
 
 const FEW: u32 = 200;
 const MANY: u32 = 1200;
-/// In percent.
-const MOST: f64 = 6.0;
+/// In percent: of the bare client, and of one that keeps a copy of each request as the adapter has to, which
+/// alone is 3.
+const MOST: (f64, f64) = (5.7, 2.2);
 
 const BODY: &str = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
 
@@ -51,9 +52,9 @@ fn main() {
             more(bare),
             more(copying),
         );
-        too_many |= more(bare) > MOST;
+        too_many |= more(bare) > MOST.0 || more(copying) > MOST.1;
     }
-    assert!(!too_many, "more than {MOST} % is too much");
+    assert!(!too_many, "more than {MOST:?} % is too much");
 }
 
 /// Instructions a request.
