@@ -69,10 +69,13 @@ fn among<T>(name: &str, many: usize, new: impl Fn() -> T + Sync, hour: impl Fn(&
         let (new, hour) = (&new, &hour);
         move || {
             let mut all: Vec<T> = (0..many).map(|_| new()).collect();
+            // The first hour of each takes memory that it keeps, new to the process.
+            all.iter_mut().for_each(hour);
             let mut turn = 0;
             move || {
                 hour(&mut all[turn]);
-                turn = (turn + 1) % many;
+                // Far from the last one, which a cache would have seen coming.
+                turn = (turn + 61_803) % many;
             }
         }
     };
