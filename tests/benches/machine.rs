@@ -53,18 +53,27 @@ fn years() {
     println!("a year of hourly tokens for a thousand sessions: {year:.1} s");
 }
 
-/// What an hour costs among so many machines, each in its turn, where there is one at the floor. And what of
-/// that is the memory's: the same of values that have a machine's size and tokens, and no logic.
+/// What an hour costs among so many machines, where there is one at the floor: each in its turn, and in an order
+/// that no cache foresees. And what of that is the memory's: the same of values that have a machine's size and
+/// tokens, and no logic.
 fn flat() {
-    for machines in [1, 10, 100, 1_000, 10_000, 100_000] {
-        let hour = |life: &mut Life| life.hour(&mut Counts::default());
-        let name = format!("an hour of one of {machines}");
-        among(&name, machines, Life::new, hour);
-        among("  with no logic", machines, Bare::new, Bare::hour);
+    for (order, stride) in [("in turn", 1), ("in no order", 61_803)] {
+        for machines in [1, 10, 100, 1_000, 10_000, 100_000] {
+            let hour = |life: &mut Life| life.hour(&mut Counts::default());
+            let name = format!("an hour of one of {machines}, {order}");
+            among(&name, machines, stride, Life::new, hour);
+            among("  with no logic", machines, stride, Bare::new, Bare::hour);
+        }
     }
 }
 
-fn among<T>(name: &str, many: usize, new: impl Fn() -> T + Sync, hour: impl Fn(&mut T) + Sync) {
+fn among<T>(
+    name: &str,
+    many: usize,
+    stride: usize,
+    new: impl Fn() -> T + Sync,
+    hour: impl Fn(&mut T) + Sync,
+) {
     let among = |many| {
         let (new, hour) = (&new, &hour);
         move || {
@@ -74,8 +83,7 @@ fn among<T>(name: &str, many: usize, new: impl Fn() -> T + Sync, hour: impl Fn(&
             let mut turn = 0;
             move || {
                 hour(&mut all[turn]);
-                // Far from the last one, which a cache would have seen coming.
-                turn = (turn + 61_803) % many;
+                turn = (turn + stride) % many;
             }
         }
     };
