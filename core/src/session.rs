@@ -34,7 +34,7 @@ pub use unauthenticated::{Resumed, Unauthenticated};
 /// up to you.
 #[must_use]
 pub struct Session<S: State> {
-    context: Box<Context>,
+    context: Context,
     state: S,
 }
 
@@ -69,7 +69,8 @@ impl State for ReLogin {}
 /// What every state has: where to log in, and who.
 struct Context {
     provider: Provider,
-    credentials: Credentials,
+    /// Elsewhere: a refresh does not touch them.
+    credentials: Box<Credentials>,
 }
 
 impl<S: State> Session<S> {
@@ -88,7 +89,7 @@ impl<S: State> Session<S> {
     }
 
     pub(crate) fn replace_credentials(&mut self, credentials: Credentials) -> Credentials {
-        std::mem::replace(&mut self.context.credentials, credentials)
+        std::mem::replace(&mut *self.context.credentials, credentials)
     }
 
     /// The same person at the same place, with nothing in hand.
@@ -222,12 +223,12 @@ impl<S: State + Fork> Fork for Exchange<S> {
 }
 
 /// The provider never changes.
-impl Fork for Box<Context> {
+impl Fork for Context {
     fn fork(&self) -> Self {
-        Self::new(Context {
+        Self {
             provider: self.provider.clone(),
-            credentials: self.credentials.fork(),
-        })
+            credentials: Box::new(self.credentials.fork()),
+        }
     }
 
     fn fingerprint(&self, hasher: &mut dyn Hasher) {

@@ -10,7 +10,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use divan::Bencher;
-use http::{Request, Response, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response, StatusCode};
 use simacan_auth::{Clearance, Config, Credentials, Machine, Output, Provider, Timestamp};
 
 /// In hours.
@@ -52,22 +53,73 @@ fn years() {
     println!("a year of hourly tokens for a thousand sessions: {year:.1} s");
 }
 
-/// What an hour costs among so many machines, each in its turn. Floor: there is one.
+/// What an hour costs among so many machines, where there is one at the floor: each in its turn, and in an order
+/// that no cache foresees. And what of that is the memory's: the same of values that have a machine's size and
+/// tokens, and no logic.
 fn flat() {
-    for machines in [1, 10, 100, 1_000, 10_000, 100_000] {
-        let among = |machines| {
-            move || {
-                let mut lives: Vec<_> = (0..machines).map(|_| Life::new()).collect();
-                let (mut turn, mut counts) = (0, Counts::default());
-                move || {
-                    lives[turn].hour(&mut counts);
-                    turn = (turn + 1) % machines;
-                }
-            }
-        };
-        let name = format!("an hour of one of {machines}");
-        common::ratio(&name, 1, 50, among(1), among(machines));
+    for (order, stride) in [("in turn", 1), ("in no order", 61_803)] {
+        for machines in [1, 10, 100, 1_000, 10_000, 100_000] {
+            let hour = |life: &mut Life| life.hour(&mut Counts::default());
+            let name = format!("an hour of one of {machines}, {order}");
+            among(&name, machines, stride, Life::new, hour);
+            among("  with no logic", machines, stride, Bare::new, Bare::hour);
+        }
     }
+}
+
+fn among<T>(
+    name: &str,
+    many: usize,
+    stride: usize,
+    new: impl Fn() -> T + Sync,
+    hour: impl Fn(&mut T) + Sync,
+) {
+    let among = |many| {
+        let (new, hour) = (&new, &hour);
+        move || {
+            let mut all: Vec<T> = (0..many).map(|_| new()).collect();
+            // The first hour of each takes memory that it keeps, new to the process.
+            all.iter_mut().for_each(hour);
+            let mut turn = 0;
+            move || {
+                hour(&mut all[turn]);
+                turn = (turn + stride) % many;
+            }
+        }
+    };
+    common::ratio(name, 1, 50, among(1), among(many));
+}
+
+/// A machine's memory.
+struct Bare {
+    machine: [u64; size_of::<Machine>() / 8],
+    refresh_token: Vec<u8>,
+    request: Request<()>,
+}
+
+impl Bare {
+    fn new() -> Self {
+        Self {
+            machine: [0; _],
+            refresh_token: Vec::new(),
+            request: request(),
+        }
+    }
+
+    /// Touches all of it, and brings other tokens.
+    fn hour(&mut self) {
+        for word in self.machine.iter_mut().step_by(8) {
+            *black_box(word) += 1;
+        }
+        self.refresh_token = black_box(b"ey.R.s").to_vec();
+        let bearer = HeaderValue::from_bytes(black_box(b"Bearer ey.A.s")).expect("it is ASCII");
+        self.request.headers_mut().insert(AUTHORIZATION, bearer);
+    }
+}
+
+fn request() -> Request<()> {
+    let uri = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
+    Request::post(uri).body(()).expect("it is well formed")
 }
 
 #[derive(Default)]
@@ -88,11 +140,10 @@ impl Life {
     fn new() -> Self {
         let credentials = Credentials::new("foo@bar.com", "open sesame");
         let machine = Machine::new(Provider::simacan(), credentials, Config::default());
-        let uri = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
         let mut life = Self {
             machine,
             now: START,
-            request: Request::post(uri).body(()).expect("it is well formed"),
+            request: request(),
         };
         let permit = life.machine.permit();
         let Clearance::Wait(_) = life.machine.log_in(START, permit) else {

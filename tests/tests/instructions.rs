@@ -17,8 +17,9 @@ use simacan_auth_emulator::{Detail, Emulator, Server, Settings};
 
 const FEW: u32 = 200;
 const MANY: u32 = 1200;
-/// In percent.
-const MOST: f64 = 6.0;
+/// In percent: of the bare client, and of one that keeps a copy of each request as the adapter has to, which
+/// alone is 3.
+const MOST: (f64, f64) = (5.7, 2.2);
 
 const BODY: &str = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
 
@@ -42,12 +43,18 @@ fn main() {
     let mut too_many = false;
     for client in ["ureq", "reqwest"] {
         let bare = a_request(&format!("bare-{client}"), &server);
+        let copying = a_request(&format!("copying-{client}"), &server);
         let with = a_request(client, &server);
-        let more = (with - bare) / bare * 100.0;
-        println!("{client}: {bare:.0} bare, {with:.0} through the adapter: {more:+.2} %");
-        too_many |= more > MOST;
+        let more = |than: f64| (with - than) / than * 100.0;
+        println!(
+            "{client}: {bare:.0} bare, {with:.0} through the adapter: {:+.2} %; {:+.2} % of the {copying:.0} of \
+             a bare client that keeps a copy of each request",
+            more(bare),
+            more(copying),
+        );
+        too_many |= more(bare) > MOST.0 || more(copying) > MOST.1;
     }
-    assert!(!too_many, "more than {MOST} % is too much");
+    assert!(!too_many, "more than {MOST:?} % is too much");
 }
 
 /// Instructions a request.
@@ -99,14 +106,16 @@ fn send(how: &str, requests: u32, origin: &str) {
                 assert_eq!(response.status(), 204);
             }
         }
-        "bare-ureq" => {
+        "bare-ureq" | "copying-ureq" => {
             let agent = ureq::Agent::new_with_defaults();
             let bearer = bearer(&first);
             for _ in 0..requests {
                 let mut request = ureq_request(&url);
                 request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+                let copy = (how == "copying-ureq").then(|| request.clone());
                 let response = agent.run(request).expect("it is answered");
                 assert_eq!(response.status(), 204);
+                drop(copy);
             }
         }
         _ => {
@@ -137,13 +146,15 @@ fn ureq_request(url: &str) -> Request<&'static str> {
 }
 
 async fn send_with_reqwest(how: &str, requests: u32, origin: &str, url: &str, bearer: HeaderValue) {
-    if how == "bare-reqwest" {
+    if how != "reqwest" {
         let client = reqwest::Client::new();
         for _ in 0..requests {
             let request = client.post(url).header("content-type", "application/xml");
             let request = request.body(BODY).header(AUTHORIZATION, bearer.clone());
+            let copy = (how == "copying-reqwest").then(|| request.try_clone());
             let response = request.send().await.expect("it is answered");
             assert_eq!(response.status(), 204);
+            drop(copy);
         }
         return;
     }

@@ -71,7 +71,7 @@ pub enum RefreshOutcome {
 /// ```
 #[must_use]
 pub struct Rejected {
-    context: Box<Context>,
+    context: Context,
     /// Still good, perhaps: the refusal of a password ends no token (I14).
     token: Option<AccessToken>,
 }
@@ -109,7 +109,7 @@ impl Rejected {
     }
 
     pub(crate) fn into_parts(self) -> (Provider, Credentials, Option<AccessToken>) {
-        (self.context.provider, self.context.credentials, self.token)
+        (self.context.provider, *self.context.credentials, self.token)
     }
 }
 

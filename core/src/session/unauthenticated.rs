@@ -35,10 +35,10 @@ impl Session<Unauthenticated> {
     pub fn new(provider: Provider, credentials: Credentials) -> Self {
         let context = Context {
             provider,
-            credentials,
+            credentials: Box::new(credentials),
         };
         Self {
-            context: Box::new(context),
+            context,
             state: Unauthenticated {},
         }
     }

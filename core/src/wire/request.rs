@@ -3,12 +3,14 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderValue, Request, Uri};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::Credentials;
@@ -66,8 +68,8 @@ impl fmt::Debug for RequestBody {
     }
 }
 
-/// The form, in the order of its members; absent ones are not sent.
-#[derive(Default)]
+/// The form; absent members are not sent.
+#[derive(Serialize, Default)]
 struct Form<'a> {
     grant_type: Option<&'static str>,
     username: Option<&'a str>,
@@ -108,7 +110,7 @@ pub(crate) fn request(provider: &Provider, grant: Grant<'_>) -> Request<RequestB
             (token, authenticate(client, &mut form))
         }
     };
-    post(uri, authorization, encode(&form))
+    post(uri, authorization, encode(form))
 }
 
 /// Puts the client's identity into the form or into the header that it returns (RFC 6749, section 2.3.1).
@@ -146,63 +148,62 @@ fn sensitive(text: Zeroizing<Vec<u8>>) -> HeaderValue {
     value
 }
 
-fn encode(form: &Form<'_>) -> RequestBody {
-    let members = [
-        ("grant_type", form.grant_type),
-        ("username", form.username),
-        ("password", form.password),
-        ("refresh_token", form.refresh_token),
-        ("scope", form.scope),
-        ("client_id", form.client_id),
-        ("client_secret", form.client_secret),
+fn encode(mut form: Form<'_>) -> RequestBody {
+    const TOKEN: &str = "refresh_token=";
+    // Most tokens need no encoding. The encoder would take longer to find that out than the answer takes.
+    let plain = form.refresh_token.take_if(|token| is_plain(token));
+    let values = [
+        form.grant_type,
+        form.username,
+        form.password,
+        form.refresh_token,
+        form.scope,
+        form.client_id,
+        form.client_secret,
     ];
-    let members = members.map(|(name, value)| Some((name, value?, is_plain(value?))));
-    let members = members.iter().flatten();
     // A byte takes three at most, `%XX`. More than that would be waste, less a copy left behind.
-    let longest = |value: &str, is_plain| value.len() * if is_plain { 1 } else { 3 };
-    let longest = |(name, value, is_plain): &(&str, &str, bool)| {
-        "&=".len() + name.len() + longest(value, *is_plain)
-    };
-    let capacity = members.clone().map(longest).sum();
+    let longest = |value: &&str| "&client_secret=".len() + 3 * value.len();
+    let capacity = plain.map_or(0, |token| TOKEN.len() + token.len())
+        + values.iter().flatten().map(longest).sum::<usize>();
     let mut text = Wiped(String::with_capacity(capacity));
-    for (name, value, is_plain) in members {
-        if !text.is_empty() {
-            text.push('&');
-        }
-        text.push_str(name);
-        text.push('=');
-        if *is_plain {
-            text.push_str(value);
-        } else {
-            text.extend(form_urlencoded::byte_serialize(value.as_bytes()));
-        }
+    if let Some(token) = plain {
+        text.push_str(TOKEN);
+        text.push_str(token);
     }
+    let mut encoder = form_urlencoded::Serializer::new(&mut *text);
+    form.serialize(serde_urlencoded::Serializer::new(&mut encoder))
+        .expect("a flat struct of strings");
+    encoder.finish();
     debug_assert!(text.len() <= capacity, "grew and left a copy behind");
     RequestBody(text)
 }
 
-/// Whether each character stands for itself, as those of most tokens do.
+/// Whether each character stands for itself.
 fn is_plain(value: &str) -> bool {
     all(value, |byte| {
-        byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.' | b'_')
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
     })
 }
 
-fn post(uri: &Uri, authorization: Option<HeaderValue>, body: RequestBody) -> Request<RequestBody> {
-    const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    const AGENT: HeaderValue =
-        HeaderValue::from_static(concat!("simacan-auth/", env!("CARGO_PKG_VERSION")));
+/// Of every request. To copy them takes less than to hash their names.
+static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let agent = concat!("simacan-auth/", env!("CARGO_PKG_VERSION"));
+    let headers = [
+        (CONTENT_TYPE, "application/x-www-form-urlencoded"),
+        (ACCEPT, "application/json"),
+        (USER_AGENT, agent),
+    ];
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    HeaderMap::from_iter(headers)
+});
 
+fn post(uri: &Uri, authorization: Option<HeaderValue>, body: RequestBody) -> Request<RequestBody> {
     let mut request = Request::new(body);
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = uri.clone();
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, FORM);
-    headers.insert(ACCEPT, JSON);
-    headers.insert(USER_AGENT, AGENT);
+    *request.headers_mut() = HEADERS.clone();
     if let Some(authorization) = authorization {
-        headers.insert(AUTHORIZATION, authorization);
+        request.headers_mut().insert(AUTHORIZATION, authorization);
     }
     request
 }
@@ -274,12 +275,12 @@ mod tests {
         );
         assert_eq!(
             body(&public, Grant::Refresh(&token)),
-            "grant_type=refresh_token&refresh_token=r&client_id=c"
+            "refresh_token=r&grant_type=refresh_token&client_id=c"
         );
         let form = oauth2(ClientAuth::form("c", "s&"));
         assert_eq!(
             body(&form, Grant::Refresh(&token)),
-            "grant_type=refresh_token&refresh_token=r&client_id=c&client_secret=s%26"
+            "refresh_token=r&grant_type=refresh_token&client_id=c&client_secret=s%26"
         );
     }
 
@@ -294,7 +295,7 @@ mod tests {
         assert_eq!(STANDARD.decode(text).unwrap(), b"my+id:p%3Aw");
         assert_eq!(
             &request.body()[..],
-            b"grant_type=refresh_token&refresh_token=r"
+            b"refresh_token=r&grant_type=refresh_token"
         );
     }
 }

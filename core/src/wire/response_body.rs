@@ -26,7 +26,7 @@ pub struct ResponseBody(Wiped<Vec<u8>>);
 impl ResponseBody {
     /// Empty, with room for a usual token response.
     pub fn new() -> Self {
-        Self(Wiped(Vec::with_capacity(8 << 10)))
+        Self(Wiped(Vec::with_capacity(4 << 10)))
     }
 
     /// Adds what has arrived. `Break`: it is too large by now, so stop reading.
@@ -104,6 +104,6 @@ mod tests {
         assert_eq!(body.0.capacity(), 2 * room);
         assert_eq!(body.as_ref().len(), room + 1);
         assert!(body.as_ref().ends_with(b"xyz"));
-        assert_eq!(format!("{body:?}"), "ResponseBody([redacted], 8193 bytes)");
+        assert_eq!(format!("{body:?}"), "ResponseBody([redacted], 4097 bytes)");
     }
 }

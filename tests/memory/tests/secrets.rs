@@ -46,11 +46,11 @@ fn credentials(number: usize) -> Credentials {
     Credentials::new("u", password)
 }
 
-/// Some have to be unescaped.
+/// Some have to be unescaped, and some to be encoded in a form.
 fn tokens(number: usize) -> Response<&'static [u8]> {
     Response::new(
         [
-            &br#"{"access_token":"aACCESSONE","token_type":"bearer","refresh_token":"rREFRESHONE+&","expires_in":3600}"#[..],
+            &br#"{"access_token":"aACCESSONE","token_type":"bearer","refresh_token":"rREFRESHONE","expires_in":3600}"#[..],
             &br#"{"access_token":"\u0061ACCESSTWO","token_type":"bearer","refresh_token":"\u0072REFRESHTWO\/","expires_in":"3600"}"#[..],
             &br#"{"access_token":"aACCESSTHREE","token_type":"bearer","refresh_token":"rREFRESHTHREE","expires_in":3600}"#[..],
         ][number],

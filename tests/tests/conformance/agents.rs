@@ -109,27 +109,21 @@ fn with_an_agent_of_our_own_a_401_is_cured_and_every_status_is_an_answer() {
     world.assert_exchanges(1, 2);
 }
 
-/// Where a request is led back to where it began, it goes without the token.
+/// It went there without the token.
 #[test]
-fn with_an_agent_of_our_own_a_401_after_a_redirect_says_nothing_about_the_token() {
+fn with_an_agent_of_our_own_a_401_from_where_a_redirect_leads_says_nothing_about_the_token() {
     let world = World::new();
     let client = Client::builder(world.provider(), world.plan().credentials).build();
     for (uri, to) in [
-        ("/x", world.uri("/x")),
-        ("/x", "/x".to_owned()),
-        ("/x", "x".to_owned()),
         ("/x", world.uri("/y")),
-        ("/", "/".to_owned()),
-        ("/", world.server.origin()),
-        ("", "/".to_owned()),
-        ("", world.server.origin()),
-        ("?a", "?a".to_owned()),
+        ("/x", "y".to_owned()),
+        ("/x", "/x?a".to_owned()),
+        ("/", "/y".to_owned()),
+        ("?a", "/".to_owned()),
     ] {
-        let to = HeaderValue::from_str(&to).unwrap();
-        let fault = Fault::Redirect(StatusCode::FOUND, to);
         let uri = format!("{}{uri}", world.server.origin());
         for once in [true, false] {
-            world.script(Endpoint::Target, fault.clone(), 1);
+            world.script(Endpoint::Target, found(&to), 1);
             let request = Request::get(&uri).body(()).unwrap();
             let answer = if once {
                 client.send_once(request)
@@ -140,6 +134,38 @@ fn with_an_agent_of_our_own_a_401_after_a_redirect_says_nothing_about_the_token(
         }
     }
     world.assert_exchanges(1, 0);
+}
+
+/// Nothing tells it from a 401 to the request itself, so it is cured as such, and guarded as such.
+#[test]
+fn i15_with_an_agent_of_our_own_a_401_after_a_redirect_back_to_the_start_costs_one_refresh() {
+    for (uri, to) in [
+        ("/x", "/x"),
+        ("/x", "x"),
+        ("/", "/"),
+        ("", "/"),
+        ("?a", "?a"),
+    ] {
+        let world = World::new();
+        let client = Client::builder(world.provider(), world.plan().credentials).build();
+        let uri = format!("{}{uri}", world.server.origin());
+        // A request and its retry, and three that are not sent again.
+        for _ in 0..5 {
+            world.script(Endpoint::Target, found(to), 1);
+            let unauthorized = Fault::Status(StatusCode::UNAUTHORIZED);
+            world.script(Endpoint::Target, unauthorized, 1);
+        }
+        for _ in 0..4 {
+            let answer = client.send(Request::get(&uri).body(()).unwrap());
+            assert_eq!(status(answer.map_err(cause)), 401, "{uri}");
+        }
+        assert_eq!(world.counters().targets_received, 10);
+        world.assert_exchanges(1, 1);
+    }
+}
+
+fn found(to: &str) -> Fault {
+    Fault::Redirect(StatusCode::FOUND, HeaderValue::from_str(to).unwrap())
 }
 
 fn cause(error: Error) -> ureq::Error {

@@ -74,5 +74,6 @@ mod timeouts;
 mod tls;
 mod tls_server;
 mod tracing;
+mod trips;
 mod wire;
 mod world;
