@@ -74,10 +74,10 @@ struct Form<'a> {
     grant_type: Option<&'static str>,
     username: Option<&'a str>,
     password: Option<&'a str>,
-    refresh_token: Option<&'a str>,
     scope: Option<&'a str>,
     client_id: Option<&'a str>,
     client_secret: Option<&'a str>,
+    refresh_token: Option<&'a str>,
 }
 
 pub(crate) fn request(provider: &Provider, grant: Grant<'_>) -> Request<RequestBody> {
@@ -149,31 +149,32 @@ fn sensitive(text: Zeroizing<Vec<u8>>) -> HeaderValue {
 }
 
 fn encode(mut form: Form<'_>) -> RequestBody {
-    const TOKEN: &str = "refresh_token=";
+    const TOKEN: &str = "&refresh_token=";
     // Most tokens need no encoding. The encoder would take longer to find that out than the answer takes.
     let plain = form.refresh_token.take_if(|token| is_plain(token));
     let values = [
         form.grant_type,
         form.username,
         form.password,
-        form.refresh_token,
         form.scope,
         form.client_id,
         form.client_secret,
+        form.refresh_token,
     ];
     // A byte takes three at most, `%XX`. More than that would be waste, less a copy left behind.
-    let longest = |value: &&str| "&client_secret=".len() + 3 * value.len();
+    let longest = |value: &&str| TOKEN.len() + 3 * value.len();
     let capacity = plain.map_or(0, |token| TOKEN.len() + token.len())
         + values.iter().flatten().map(longest).sum::<usize>();
     let mut text = Wiped(String::with_capacity(capacity));
-    if let Some(token) = plain {
-        text.push_str(TOKEN);
-        text.push_str(token);
-    }
     let mut encoder = form_urlencoded::Serializer::new(&mut *text);
     form.serialize(serde_urlencoded::Serializer::new(&mut encoder))
         .expect("a flat struct of strings");
     encoder.finish();
+    if let Some(token) = plain {
+        let name = if text.is_empty() { &TOKEN[1..] } else { TOKEN };
+        text.push_str(name);
+        text.push_str(token);
+    }
     debug_assert!(text.len() <= capacity, "grew and left a copy behind");
     RequestBody(text)
 }
@@ -275,12 +276,12 @@ mod tests {
         );
         assert_eq!(
             body(&public, Grant::Refresh(&token)),
-            "refresh_token=r&grant_type=refresh_token&client_id=c"
+            "grant_type=refresh_token&client_id=c&refresh_token=r"
         );
         let form = oauth2(ClientAuth::form("c", "s&"));
         assert_eq!(
             body(&form, Grant::Refresh(&token)),
-            "refresh_token=r&grant_type=refresh_token&client_id=c&client_secret=s%26"
+            "grant_type=refresh_token&client_id=c&client_secret=s%26&refresh_token=r"
         );
     }
 
@@ -295,7 +296,7 @@ mod tests {
         assert_eq!(STANDARD.decode(text).unwrap(), b"my+id:p%3Aw");
         assert_eq!(
             &request.body()[..],
-            b"refresh_token=r&grant_type=refresh_token"
+            b"grant_type=refresh_token&refresh_token=r"
         );
     }
 }
