@@ -152,3 +152,28 @@ fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
         assert!(matches!(output, Output::Transmit(_)), "{output:?}");
     }
 }
+
+/// The store's lock can't be had any more than the disk can be written to.
+#[test]
+fn i6_a_machine_that_gets_its_store_during_an_exchange_keeps_nobody_waiting() {
+    let credentials = Credentials::new("foo@bar.com", "secret");
+    let mut machine = Machine::new(Provider::simacan(), credentials, Config::default());
+    let permit = machine.permit();
+    let Clearance::Wait(permit) = ask(&mut machine, permit) else {
+        panic!("there is no token yet");
+    };
+    let Output::Transmit(login) = machine.poll(NOW) else {
+        panic!("it is to log in");
+    };
+    let mut machine = machine.with_store();
+    machine.handle_response(NOW, login.exchange, Response::new(TOKENS));
+    let lock = loop {
+        match machine.poll(NOW) {
+            Output::Store(StoreOp::Lock(op)) => break op,
+            Output::Event(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    machine.handle_store_failure(NOW, lock, StoreFailure::Locked);
+    assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
+}
