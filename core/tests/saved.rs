@@ -185,7 +185,7 @@ fn i9_texts_that_need_escapes_fit_into_the_buffer() {
     else {
         panic!("it is the same user's");
     };
-    let mut request = http::Request::new(());
+    let mut request = Request::new(());
     *request.uri_mut() = "https://tracking.services.simacan.com/x".parse().unwrap();
     session.authorize(NOW, &mut request).unwrap();
     assert_eq!(
