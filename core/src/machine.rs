@@ -125,9 +125,13 @@ impl Machine {
         self.generation
     }
 
-    /// Queues an event. A driver that never polls costs the oldest ones, not memory without end.
+    /// Queues an event. A driver that never polls costs the oldest ones, not memory without end. Whoever has
+    /// a pass would not poll before it ends, so there is none any more.
     fn tell(&mut self, event: Event) {
         const MOST: usize = 256;
+        if let State::Authenticated(session) = &mut self.state {
+            session.issue(Issued::default());
+        }
         if self.events.len() >= MOST {
             self.events.pop_front();
         }

@@ -5,9 +5,10 @@ mod common;
 use std::time::SystemTime;
 
 use common::{API, Driver, HOUR, MINUTE, OTHER_API, Reply, SECOND, bearer, earlier, request};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use simacan_auth::{
-    Config, Credentials, Machine, Output, Pass, Provider, StoreFailure, StoreOp, Timestamp,
+    Config, Credentials, Event, Machine, Output, Pass, Provider, StoreFailure, StoreOp, Timestamp,
+    Verdict,
 };
 
 const TOKENS: Reply = Reply::Tokens("3600");
@@ -125,8 +126,6 @@ fn i12_a_pass_says_nothing_before_the_token_was_received() {
 #[test]
 fn another_user_and_the_end_of_the_machine_void_a_pass() {
     let (mut driver, pass) = driver_with_pass();
-    driver.set_credentials("fleet", 2);
-    assert!(token(&pass, driver.now, API).is_some(), "the same user");
     driver.set_credentials("other", 1);
     assert_eq!(token(&pass, driver.now, API), None);
 
@@ -134,6 +133,37 @@ fn another_user_and_the_end_of_the_machine_void_a_pass() {
     let now = driver.now;
     drop(driver);
     assert_eq!(token(&pass, now, API), None);
+}
+
+/// A driver hears of it when it polls, which it does for those who ask the machine.
+#[test]
+fn a_pass_is_void_once_there_is_an_event_to_tell() {
+    let (mut driver, _) = driver_with_pass();
+    driver.on_refresh = Some(TOKENS);
+    let ticket = driver.go();
+    let permit = driver.retry_after_401(ticket);
+    let ticket = driver.go_with(permit);
+    let pass = driver.machine.pass().expect("there is a token");
+    assert!(token(&pass, driver.now, API).is_some());
+    // That refresh was no cure, so the next 401 is guarded.
+    let verdict = driver
+        .machine
+        .review(driver.now, ticket, StatusCode::UNAUTHORIZED);
+    assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
+    assert_eq!(token(&pass, driver.now, API), None);
+    let output = driver.machine.poll(driver.now);
+    assert!(
+        matches!(output, Output::Event(Event::TargetGuarded { .. })),
+        "{output:?}"
+    );
+
+    let (mut driver, pass) = driver_with_pass();
+    let better = common::credentials("fleet", 2);
+    driver.machine.handle_credentials(driver.now, better);
+    assert_eq!(token(&pass, driver.now, API), None);
+    driver.settle();
+    let pass = driver.machine.pass().expect("the same user's token stays");
+    assert!(token(&pass, driver.now, API).is_some());
 }
 
 /// What a fork does is nothing to the machine itself.

@@ -592,7 +592,7 @@ fn i12_a_save_of_its_own_that_finds_no_lock_is_no_failed_attempt() {
     let store = Memory::default();
     store.fail(Op::Save, &StoreFailure::new("disk full"), 2);
     let mut process = Process::logged_in(&store, START);
-    process.now = START.saturating_add(HOUR - 30 * SECOND);
+    process.now = START.saturating_add(Duration::from_secs(3570));
     let clearance = process.ask();
     assert!(matches!(clearance, Clearance::Go(_)), "{clearance:?}");
     process.run();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode};
 use simacan_auth::{
     Clearance, Config, Credentials, Event, Machine, Output, Permit, Provider, StoreFailure,
-    StoreOp, StoreOpId, Timestamp,
+    StoreOp, StoreOpId, Timestamp, Verdict,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -151,6 +151,74 @@ fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
         }
         assert!(matches!(output, Output::Transmit(_)), "{output:?}");
     }
+}
+
+/// The store's lock can't be had any more than the disk can be written to.
+#[test]
+fn i6_a_machine_that_gets_its_store_during_an_exchange_keeps_nobody_waiting() {
+    let credentials = Credentials::new("foo@bar.com", "secret");
+    let mut machine = Machine::new(Provider::simacan(), credentials, Config::default());
+    let permit = machine.permit();
+    let Clearance::Wait(permit) = ask(&mut machine, permit) else {
+        panic!("there is no token yet");
+    };
+    let Output::Transmit(login) = machine.poll(NOW) else {
+        panic!("it is to log in");
+    };
+    let mut machine = machine.with_store();
+    machine.handle_response(NOW, login.exchange, Response::new(TOKENS));
+    let lock = loop {
+        match machine.poll(NOW) {
+            Output::Store(StoreOp::Lock(op)) => break op,
+            Output::Event(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    machine.handle_store_failure(NOW, lock, StoreFailure::Locked);
+    assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
+}
+
+/// Those who had a token go on with the new one while it is saved, so their targets may refuse it.
+#[test]
+fn a_401_for_a_token_that_is_being_saved_is_told_after_the_token() {
+    let (mut machine, permit, save, _) = answered(Response::new(TOKENS));
+    machine.handle_saved(NOW, save);
+    drop(permit);
+    let due = NOW.saturating_add(Duration::from_secs(3590));
+    let mut request = Request::post(URI).body(()).expect("a URI");
+    let permit = machine.permit();
+    let _early = machine.authorize(due, permit, &mut request);
+    let mut events = Vec::new();
+    loop {
+        match machine.poll(due) {
+            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(due, op),
+            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(due, op, None),
+            Output::Store(StoreOp::Save(..)) => break,
+            Output::Transmit(transmit) => {
+                machine.handle_response(due, transmit.exchange, Response::new(TOKENS));
+            }
+            Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
+            other @ Output::Wait(_) => panic!("{other:?}"),
+        }
+    }
+    let save = machine.at_store().expect("it is being saved");
+    let permit = machine.permit();
+    let Clearance::Go(ticket) = machine.authorize(due, permit, &mut request) else {
+        panic!("there was a token before");
+    };
+    let verdict = machine.review(due, ticket, StatusCode::UNAUTHORIZED);
+    assert!(matches!(verdict, Verdict::Retry(_)), "{verdict:?}");
+    machine.handle_saved(due, save);
+    while let Output::Event(event) = machine.poll(due) {
+        events.push(event);
+    }
+    assert!(
+        matches!(
+            events[..],
+            [Event::Refreshed { .. }, Event::Unauthorized { .. }]
+        ),
+        "{events:?}"
+    );
 }
 
 /// The tokens stay, so they are saved and told of.

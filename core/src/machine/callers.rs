@@ -172,6 +172,9 @@ impl Machine {
                 self.tell(Event::TargetGuarded { until });
                 return None;
             }
+            if !is_over {
+                self.tell_held(); // that there is this token
+            }
             self.tell(Event::Unauthorized { generation });
         }
         // One that has expired, too: the next thread's clock may be a little behind.

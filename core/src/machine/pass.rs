@@ -17,8 +17,9 @@ use crate::token::Generation;
 /// of a driver to keep one.
 ///
 /// It is void as soon as the machine has anything else to say: the token is due, or has got a 401, or there
-/// is another. Then, and for an origin that the machine has not met yet, it says nothing, and the machine
-/// is to be asked, which gives a new one. A request that is sent a second time is the machine's.
+/// is another, or an [`Event`](crate::Event) to tell. Then, and for an origin that the machine has not met
+/// yet, it says nothing, and the machine is to be asked, which gives a new one. A request that is sent a
+/// second time is the machine's.
 ///
 /// It holds the token, which is wiped when the last clone is dropped.
 #[derive(Clone)]

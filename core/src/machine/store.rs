@@ -273,8 +273,9 @@ impl Machine {
         Some(visit.step)
     }
 
-    /// An attempt that the store has prevented.
+    /// An attempt that the store has prevented. Something is held only if the store came during an exchange.
     fn miss(&mut self, now: Timestamp, failure: StoreFailure) {
+        self.tell_held();
         if self.round.is_open() && self.state.is_due() {
             self.attempt_failed(now, Failure::Store(failure));
         } else if self.store.as_ref().is_some_and(|store| store.is_unsaved()) {

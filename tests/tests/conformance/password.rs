@@ -18,6 +18,7 @@ conformance! {
     i2_a_login_tells_that_the_password_is_wrong,
     i2_a_password_that_was_changed_is_refused_once_in_a_session_that_goes_on,
     new_credentials_can_be_set_by_whoever_is_told_of_the_rejection,
+    new_credentials_are_told_of_while_the_token_is_good,
     new_credentials_of_another_user_end_the_session_of_the_last,
     i2_the_refusal_of_a_password_that_was_replaced_is_told_to_nobody,
     the_answer_to_a_login_that_was_replaced_is_not_used,
@@ -123,6 +124,19 @@ fn new_credentials_can_be_set_by_whoever_is_told_of_the_rejection<S: Subject>() 
     }
     assert_accepted(&subject.send_all(world.crowd(20)));
     world.assert_exchanges(2, 0);
+}
+
+/// By the next request at the latest, though that has no need of the machine.
+fn new_credentials_are_told_of_while_the_token_is_good<S: Subject>() {
+    let world = World::new();
+    let subject: S = world.logged_in();
+    for _ in 0..3 {
+        assert_accepted(&[subject.send(world.crowd(1).remove(0))]);
+    }
+    subject.set_credentials(Credentials::new(USERNAME, "another wr0ng h0rse"));
+    assert_accepted(&[subject.send(world.crowd(1).remove(0))]);
+    let replaced = |event: &Event| matches!(event, Event::CredentialsReplaced { .. });
+    assert_eq!(world.events.count(replaced), 1);
 }
 
 fn new_credentials_of_another_user_end_the_session_of_the_last<S: Subject>() {

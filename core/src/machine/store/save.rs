@@ -104,6 +104,10 @@ impl Machine {
             Step::Announce => Step::Exchange,
             _ => Step::Unlock,
         });
+        self.tell_held();
+    }
+
+    pub(in crate::machine) fn tell_held(&mut self) {
         if let Some(held) = self.store.as_mut().and_then(|store| store.held.take()) {
             self.tell(held.event);
         }
