@@ -151,6 +151,12 @@ impl AccessToken {
         self.condemned = other.condemned;
     }
 
+    /// Nor must a save that took long make it expired when it is handed out.
+    pub(crate) fn handed_out(&mut self, now: Timestamp) {
+        self.expiry
+            .not_before(now.saturating_add(Self::MINIMUM_LIFE));
+    }
+
     pub(crate) fn condemn(&mut self) {
         self.condemned = true;
     }
