@@ -41,7 +41,7 @@ use store::Store;
 ///
 /// - **callers**, once for each request to a target API: [`permit`](Self::permit), then
 ///   [`authorize`](Self::authorize), then [`review`](Self::review) with the status of the answer.
-///   For a hot path without a lock there is [`pass`](Self::pass).
+///   To put a token on a request without a lock there is [`pass`](Self::pass).
 /// - **inputs**, once for each [`Transmit`]: [`handle_response`](Self::handle_response) or
 ///   [`handle_failure`](Self::handle_failure); and [`handle_credentials`](Self::handle_credentials)
 ///   at any time. With a store also once for each [`StoreOp`]:

@@ -140,6 +140,11 @@ impl Deadline {
             .is_some_and(|at| now >= at || now.set_back_since(self.set_at))
     }
 
+    /// Puts it off until then, if it is before.
+    pub(crate) fn not_before(&mut self, moment: Timestamp) {
+        self.at = self.at.map(|at| at.max(moment));
+    }
+
     pub(crate) fn moment(&self) -> Option<Timestamp> {
         self.at
     }

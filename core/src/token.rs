@@ -151,6 +151,16 @@ impl AccessToken {
         self.condemned = other.condemned;
     }
 
+    /// Nor must a save that took long make it expired when it is handed out.
+    pub(crate) fn handed_out(&mut self, now: Timestamp) {
+        self.expiry
+            .not_before(now.saturating_add(Self::MINIMUM_LIFE));
+    }
+
+    pub(crate) fn is_condemned(&self) -> bool {
+        self.condemned
+    }
+
     pub(crate) fn condemn(&mut self) {
         self.condemned = true;
     }

@@ -221,6 +221,43 @@ fn a_401_for_a_token_that_is_being_saved_is_told_after_the_token() {
     );
 }
 
+/// A token is usable for a second at least, however long its answer took; and however long its save.
+#[test]
+fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
+    const SHORT: &str =
+        r#"{"access_token":"ey.A","refresh_token":"ey.R","token_type":"bearer","expires_in":1}"#;
+    let credentials = Credentials::new("foo@bar.com", "secret");
+    let machine = Machine::new(Provider::simacan(), credentials, Config::default());
+    let (mut machine, mut now) = (machine.with_store(), NOW);
+    let mut permit = machine.permit();
+    let mut exchanges = 0;
+    for _ in 0..100 {
+        let mut request = Request::post(URI).body(()).expect("a URI");
+        permit = match machine.authorize(now, permit, &mut request) {
+            Clearance::Wait(permit) => permit,
+            Clearance::Go(_) => return,
+            other => panic!("{other:?}"),
+        };
+        loop {
+            match machine.poll(now) {
+                Output::Store(StoreOp::Lock(op)) => machine.handle_locked(now, op),
+                Output::Store(StoreOp::Load(op)) => machine.handle_loaded(now, op, None),
+                Output::Store(StoreOp::Save(op, _)) => {
+                    now = now.saturating_add(Duration::from_secs(2)); // a slow disk
+                    machine.handle_saved(now, op);
+                }
+                Output::Transmit(transmit) => {
+                    exchanges += 1;
+                    machine.handle_response(now, transmit.exchange, Response::new(SHORT));
+                }
+                Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
+                Output::Wait(_) => break,
+            }
+        }
+    }
+    panic!("{exchanges} exchanges, and the caller still waits");
+}
+
 /// The tokens stay, so they are saved and told of.
 #[test]
 fn i14_a_new_password_between_an_answer_and_its_save_keeps_nobody_waiting() {

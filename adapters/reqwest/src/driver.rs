@@ -171,9 +171,7 @@ impl Driver {
         let mut machine = self.lock();
         let permit = permit.unwrap_or_else(|| machine.permit());
         let clearance = question(&mut machine, now, permit);
-        if let Clearance::Go(_) = clearance {
-            self.passes.keep(machine.pass());
-        }
+        self.passes.keep(machine.pass());
         let limit = match &clearance {
             Clearance::Wait(_) => self.watch(&mut machine, now, watch),
             _ => Duration::ZERO,

@@ -129,9 +129,7 @@ impl Driver {
             let mut machine = self.lock();
             let asks_with = permit.unwrap_or_else(|| machine.permit());
             let clearance = question(&mut machine, now, asks_with);
-            if let Clearance::Go(_) = clearance {
-                self.passes.keep(machine.pass());
-            }
+            self.passes.keep(machine.pass());
             // Whatever is said to this caller, what is due is done: an early refresh that no other
             // waits for, or something that others do wait for.
             let (idle, has_carried) = match self.step(machine, now) {

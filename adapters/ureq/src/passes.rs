@@ -1,11 +1,11 @@
-//! A pass for each thread, so that the hot path takes no lock.
+//! A pass for each thread, so that a token is put on a request without a lock.
 
 use std::cell::RefCell;
 
 use simacan_auth::{Pass, Ticket};
 use thread_local::ThreadLocal;
 
-/// They are dropped with the driver, if not before.
+/// They hold tokens. Each is dropped when its thread asks the machine again, or with the driver.
 #[derive(Default)]
 pub(crate) struct Passes(ThreadLocal<Slot>);
 

@@ -60,7 +60,7 @@ impl Machine {
 
     /// Other credentials: the only thing that ends a rejection.
     ///
-    /// With the same username the tokens stay. With another one they are wiped, and the answers to
+    /// With the same username the tokens stay. With another one they are wiped, but for what a [`Pass`](crate::Pass) holds, and the answers to
     /// requests that were sent with them are delivered as they are. Credentials
     /// that are in use already, or that were refused before, change nothing.
     pub fn handle_credentials(&mut self, now: Timestamp, credentials: Credentials) {

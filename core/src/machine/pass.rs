@@ -21,7 +21,7 @@ use crate::token::Generation;
 /// yet, it says nothing, and the machine is to be asked, which gives a new one. A request that is sent a
 /// second time is the machine's.
 ///
-/// It holds the token, which is wiped when the last clone is dropped.
+/// It holds the token, which is wiped when the last clone is dropped: so drop one that says nothing any more.
 #[derive(Clone)]
 pub struct Pass(Arc<Terms>);
 
@@ -115,6 +115,9 @@ impl Machine {
             return Some(pass.clone());
         }
         let token = session.token();
+        if token.is_condemned() {
+            return None;
+        }
         let due = self.refresh_due.moment();
         let due = due.filter(|_| session.has_refresh_token());
         let until = token.expires_at().into_iter().chain(due).min();

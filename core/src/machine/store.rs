@@ -140,7 +140,7 @@ impl Machine {
     }
 
     /// It is saved, durably.
-    pub fn handle_saved(&mut self, _: Timestamp, op: StoreOpId) {
+    pub fn handle_saved(&mut self, now: Timestamp, op: StoreOpId) {
         if op.kind != Kind::Save {
             return;
         }
@@ -152,7 +152,7 @@ impl Machine {
         (store.tokens_unsaved, store.pacing_unsaved) = (false, false);
         store.retry = None;
         store.failed_in_a_row = 0;
-        self.leave_save(step);
+        self.leave_save(now, step);
     }
 
     /// The store could not do what it was asked to.
@@ -187,7 +187,7 @@ impl Machine {
                     self.step(Step::Unlock);
                     self.miss(now, StoreFailure::Abandoned);
                 } else {
-                    self.leave_save(step);
+                    self.leave_save(now, step);
                 }
             }
         }
@@ -214,7 +214,7 @@ impl Machine {
                 let store = self.store.as_mut()?;
                 store.tried = store.tried.saturating_add(1);
                 let Some(saved) = self.to_save() else {
-                    self.leave_save(Step::Save);
+                    self.leave_save(now, Step::Save);
                     return self.poll_store(now);
                 };
                 StoreOp::Save(self.begin_op(Kind::Save)?, saved)

@@ -4,6 +4,7 @@ use super::{Held, Step, Store};
 use crate::event::Event;
 use crate::fork::Fork;
 use crate::machine::Machine;
+use crate::machine::state::State;
 use crate::saved::{Refusal, SavedTokens};
 use crate::time::Delay;
 use crate::{Credentials, SavedSession, StoreFailure, Timestamp};
@@ -99,11 +100,16 @@ impl Machine {
         self.tell(Event::SaveFailed { failure, retry_at });
     }
 
-    pub(super) fn leave_save(&mut self, step: Step) {
+    pub(super) fn leave_save(&mut self, now: Timestamp, step: Step) {
         self.step(match step {
             Step::Announce => Step::Exchange,
             _ => Step::Unlock,
         });
+        if self.holds_token()
+            && let State::Authenticated(session) = &mut self.state
+        {
+            session.token_mut().handed_out(now);
+        }
         self.tell_held();
     }
 
