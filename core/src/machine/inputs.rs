@@ -60,9 +60,9 @@ impl Machine {
 
     /// Other credentials: the only thing that ends a rejection.
     ///
-    /// With the same username the tokens stay. With another one they are wiped, but for what a [`Pass`](crate::Pass) holds, and the answers to
-    /// requests that were sent with them are delivered as they are. Credentials
-    /// that are in use already, or that were refused before, change nothing.
+    /// With the same username the tokens stay. With another one they are wiped, but for what a
+    /// [`Pass`](crate::Pass) holds, and the answers to requests that were sent with them are delivered as
+    /// they are. Credentials that are in use already, or that were refused before, change nothing.
     pub fn handle_credentials(&mut self, now: Timestamp, credentials: Credentials) {
         let Some(current) = self.state.credentials() else {
             return;
