@@ -104,16 +104,20 @@ fn parse_object(body: &[u8]) -> Result<Members<'_>, BodyDefect> {
         return Err(BodyDefect::TooLarge);
     }
     let body = body.strip_prefix(BOM).unwrap_or(body);
+    // One look at all of it costs less than one at each string.
+    let members: Result<Members<'_>, _> = match str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
     // The text of these errors can hold a value, so only their place is passed on.
-    let members: Members<'_> =
-        serde_json::from_slice(body).map_err(|error| match error.classify() {
-            Category::Data => BodyDefect::NotAnObject,
-            Category::Eof => BodyDefect::Truncated,
-            Category::Syntax | Category::Io => BodyDefect::NotJson {
-                line: error.line(),
-                column: error.column(),
-            },
-        })?;
+    let members = members.map_err(|error| match error.classify() {
+        Category::Data => BodyDefect::NotAnObject,
+        Category::Eof => BodyDefect::Truncated,
+        Category::Syntax | Category::Io => BodyDefect::NotJson {
+            line: error.line(),
+            column: error.column(),
+        },
+    })?;
     match members.duplicate {
         Some(name) => Err(BodyDefect::Duplicate(name)),
         None => Ok(members),
