@@ -9,7 +9,8 @@ use simacan_auth::{
     StoreOp, StoreOpId, Timestamp, TransportFailure,
 };
 
-use crate::driver::{Drained, Driver};
+use crate::drained::Drained;
+use crate::driver::Driver;
 use crate::runtime::{Mutex, blocking};
 
 /// Something to be done. At most one is under way (I4).
@@ -152,7 +153,7 @@ impl Carrier {
         if let Some(report) = self.report.take() {
             report.give(&mut machine, now);
         }
-        let Drained { events, job, .. } = Driver::drain(&mut machine, now);
+        let Drained { events, job, .. } = Drained::of(&mut machine, now);
         drop(machine);
         self.job = job;
         self.driver.wake();

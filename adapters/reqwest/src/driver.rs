@@ -7,18 +7,18 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use simacan_auth::{
-    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Origin, Output, Pass, Permit,
-    SessionStore, Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure,
-    Verdict,
+    Clearance, Credentials, Event, LockedStore, Machine, Origin, Pass, Permit, SessionStore,
+    Status, StoreFailure, Ticket, Timestamp, Verdict,
 };
-use tokio::time::Instant;
 
 use crate::Error;
-use crate::carrier::{Carrier, Job, Slot};
+use crate::carrier::{Carrier, Slot};
+use crate::drained::Drained;
 use crate::exchange::Exchange;
 use crate::passes::Passes;
 use crate::runtime::{JoinHandle, Mutex, MutexGuard, Notify, leave_alone, spawn, wait};
 use crate::trace;
+use crate::watch::{Pending, Watch};
 
 pub(crate) struct Driver {
     /// Held for nanoseconds, never across an await.
@@ -217,33 +217,12 @@ impl Driver {
         mut machine: MutexGuard<'_, Machine>,
         now: Timestamp,
     ) -> (Option<Duration>, Option<JoinHandle<()>>) {
-        let Drained { events, job, until } = Self::drain(&mut machine, now);
+        let Drained { events, job, until } = Drained::of(&mut machine, now);
         drop(machine);
         // With no lock held: a runtime that shuts down drops the task at once, and that reports it.
         let task = job.map(|job| spawn(Carrier::new(self.clone(), now, job).carry()));
         self.announce(&events);
         (until.map(|until| until.saturating_since(now)), task)
-    }
-
-    pub(crate) fn drain(machine: &mut Machine, now: Timestamp) -> Drained {
-        let mut drained = Drained {
-            events: Vec::new(),
-            job: None,
-            until: None,
-        };
-        loop {
-            match machine.poll(now) {
-                Output::Event(event) => drained.events.push(event),
-                Output::Transmit(Transmit { exchange, request }) => {
-                    drained.job = Some(Job::Exchange(exchange, request));
-                }
-                Output::Store(op) => drained.job = Job::at_store(op),
-                Output::Wait(until) => {
-                    drained.until = until;
-                    return drained;
-                }
-            }
-        }
     }
 
     pub(crate) fn announce(&self, events: &[Event]) {
@@ -321,53 +300,6 @@ enum Attempt {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.woken.notify_waiters();
-    }
-}
-
-/// What the machine has said.
-pub(crate) struct Drained {
-    pub(crate) events: Vec<Event>,
-    /// One at most: the machine waits for its end (I4).
-    pub(crate) job: Option<Job>,
-    until: Option<Timestamp>,
-}
-
-/// What is under way, whoever carries it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pending {
-    Exchange(ExchangeId),
-    AtStore(StoreOpId),
-}
-
-impl Pending {
-    fn of(machine: &Machine) -> Option<Self> {
-        let exchange = machine.in_flight().map(Self::Exchange);
-        exchange.or_else(|| machine.at_store().map(Self::AtStore))
-    }
-
-    fn abandon(self, machine: &mut Machine, now: Timestamp) {
-        match self {
-            Self::Exchange(id) => {
-                machine.handle_failure(now, id, TransportFailure::timed_out());
-            }
-            Self::AtStore(op) => machine.handle_store_failure(now, op, StoreFailure::Abandoned),
-        }
-    }
-}
-
-/// How long a waiter has seen the same thing under way, by a clock that does not jump.
-#[derive(Default)]
-struct Watch(Option<(Pending, Instant)>);
-
-impl Watch {
-    fn watched(&mut self, pending: Pending) -> Duration {
-        match self.0 {
-            Some((watched, since)) if watched == pending => since.elapsed(),
-            _ => {
-                self.0 = Some((pending, Instant::now()));
-                Duration::ZERO
-            }
-        }
     }
 }
 

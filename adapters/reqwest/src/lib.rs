@@ -65,6 +65,7 @@
 mod builder;
 mod carrier;
 mod client;
+mod drained;
 mod driver;
 mod error;
 mod exchange;
@@ -77,6 +78,7 @@ mod runtime;
 #[cfg(feature = "tower")]
 mod tower;
 mod trace;
+mod watch;
 
 pub use builder::Builder;
 pub use client::Client;

@@ -10,7 +10,8 @@ use simacan_auth::{
 };
 
 use crate::aside::aside;
-use crate::driver::{Drained, Driver};
+use crate::drained::Drained;
+use crate::driver::Driver;
 use crate::sync::Mutex;
 
 /// Something to be done. At most one is under way (I4).
@@ -150,7 +151,7 @@ impl<'a> Carrier<'a> {
         if let Some(report) = self.report.take() {
             report.give(&mut machine, now);
         }
-        let Drained { events, job, .. } = Driver::drain(&mut machine, now);
+        let Drained { events, job, .. } = Drained::of(&mut machine, now);
         drop(machine);
         self.job = job;
         self.driver.wake();

@@ -3,21 +3,23 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use http::{Request, StatusCode};
 use simacan_auth::{
-    Clearance, Credentials, Event, ExchangeId, LockedStore, Machine, Output, Permit, SessionStore,
-    Status, StoreFailure, StoreOpId, Ticket, Timestamp, Transmit, TransportFailure, Verdict,
+    Clearance, Credentials, Event, LockedStore, Machine, Permit, SessionStore, Status,
+    StoreFailure, Ticket, Timestamp, Verdict,
 };
 
 use crate::Error;
 use crate::aside::{aside, leave_alone};
-use crate::carrier::{Carrier, Job, Slot};
+use crate::carrier::{Carrier, Slot};
+use crate::drained::Drained;
 use crate::exchange::Exchange;
 use crate::passes::Passes;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::trace;
+use crate::watch::{Pending, Watch};
 
 /// What a carrier may need beyond the time-out of its exchange.
 const GRACE: Duration = Duration::from_secs(5);
@@ -177,7 +179,7 @@ impl Driver {
 
     /// Lets the machine say what it has to say, and takes what is to be done.
     fn step<'a>(&'a self, mut machine: MutexGuard<'a, Machine>, now: Timestamp) -> Step<'a> {
-        let Drained { events, job, until } = Self::drain(&mut machine, now);
+        let Drained { events, job, until } = Drained::of(&mut machine, now);
         if job.is_none() && events.is_empty() {
             return Step::Wait(machine, until);
         }
@@ -186,27 +188,6 @@ impl Driver {
         let carrier = job.map(|job| Carrier::new(self, now, job));
         self.announce(&events);
         carrier.map_or(Step::Told, Step::Carry)
-    }
-
-    pub(crate) fn drain(machine: &mut Machine, now: Timestamp) -> Drained {
-        let mut drained = Drained {
-            events: Vec::new(),
-            job: None,
-            until: None,
-        };
-        loop {
-            match machine.poll(now) {
-                Output::Event(event) => drained.events.push(event),
-                Output::Transmit(Transmit { exchange, request }) => {
-                    drained.job = Some(Job::Exchange(exchange, request));
-                }
-                Output::Store(op) => drained.job = Job::at_store(op),
-                Output::Wait(until) => {
-                    drained.until = until;
-                    return drained;
-                }
-            }
-        }
     }
 
     pub(crate) fn announce(&self, events: &[Event]) {
@@ -299,53 +280,6 @@ enum Step<'a> {
     Told,
     /// Nothing has happened. Still under the same lock, so that no event is missed.
     Wait(MutexGuard<'a, Machine>, Option<Timestamp>),
-}
-
-/// What the machine has said.
-pub(crate) struct Drained {
-    pub(crate) events: Vec<Event>,
-    /// One at most: the machine waits for its end (I4).
-    pub(crate) job: Option<Job>,
-    until: Option<Timestamp>,
-}
-
-/// What is under way, whoever carries it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pending {
-    Exchange(ExchangeId),
-    AtStore(StoreOpId),
-}
-
-impl Pending {
-    fn of(machine: &Machine) -> Option<Self> {
-        let exchange = machine.in_flight().map(Self::Exchange);
-        exchange.or_else(|| machine.at_store().map(Self::AtStore))
-    }
-
-    fn abandon(self, machine: &mut Machine, now: Timestamp) {
-        match self {
-            Self::Exchange(id) => {
-                machine.handle_failure(now, id, TransportFailure::timed_out());
-            }
-            Self::AtStore(op) => machine.handle_store_failure(now, op, StoreFailure::Abandoned),
-        }
-    }
-}
-
-/// How long a waiter has seen the same thing under way, by a clock that does not jump.
-#[derive(Default)]
-struct Watch(Option<(Pending, Instant)>);
-
-impl Watch {
-    fn watched(&mut self, pending: Pending) -> Duration {
-        match self.0 {
-            Some((watched, since)) if watched == pending => since.elapsed(),
-            _ => {
-                self.0 = Some((pending, Instant::now()));
-                Duration::ZERO
-            }
-        }
-    }
 }
 
 impl fmt::Debug for Driver {

@@ -66,6 +66,7 @@ mod body;
 mod builder;
 mod carrier;
 mod client;
+mod drained;
 mod driver;
 mod error;
 mod exchange;
@@ -74,6 +75,7 @@ mod interleavings;
 mod middleware;
 mod passes;
 mod trace;
+mod watch;
 
 /// With `--cfg shuttle`, those of the checker that tries their interleavings.
 mod sync {

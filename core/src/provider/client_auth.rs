@@ -1,0 +1,54 @@
+//! The client of RFC 6749, section 2.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// How the client identifies itself at an RFC 6749 token endpoint (section 2.3).
+#[derive(Clone)]
+pub struct ClientAuth {
+    pub(crate) id: String,
+    pub(crate) secret: Option<(Zeroizing<String>, SecretPlace)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SecretPlace {
+    Header,
+    Form,
+}
+
+impl ClientAuth {
+    /// A public client: `client_id` in the form, no secret.
+    pub fn public(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            secret: None,
+        }
+    }
+
+    /// A secret in an HTTP Basic header: what the RFC asks servers to support.
+    pub fn basic(id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self::confidential(id, secret, SecretPlace::Header)
+    }
+
+    /// `client_id` and `client_secret` in the form: what the RFC advises against and some servers ask for.
+    pub fn form(id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self::confidential(id, secret, SecretPlace::Form)
+    }
+
+    fn confidential(id: impl Into<String>, secret: impl Into<String>, place: SecretPlace) -> Self {
+        Self {
+            id: id.into(),
+            secret: Some((Zeroizing::new(secret.into()), place)),
+        }
+    }
+}
+
+impl fmt::Debug for ClientAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientAuth")
+            .field("id", &self.id)
+            .field("secret", &self.secret.as_ref().map(|_| crate::Redacted))
+            .finish()
+    }
+}
