@@ -1,0 +1,129 @@
+//! What could not be saved at once and is saved later.
+
+mod common;
+mod store_common;
+
+use std::time::Duration;
+
+use common::{HOUR, MINUTE, SECOND, START};
+use simacan_auth::{Clearance, Event, StoreFailure};
+use store_common::{Memory, Op, Process, TOKENS};
+
+#[test]
+fn i14_a_save_that_fails_costs_an_event_and_is_made_up_for() {
+    let store = Memory::default();
+    let mut process = Process::start(&store, START);
+    let permit = process.wait();
+    process.run();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
+    process.log.clear();
+    process.answer(200, TOKENS);
+    let log = [
+        Op::Save,
+        Op::Event("the session was not saved"),
+        Op::Event("logged in"),
+        Op::Unlock,
+    ];
+    assert_eq!(process.log, log);
+    assert!(matches!(process.ask_with(permit), Clearance::Go(_)));
+    assert!(!store.text().contains("s3cr3t-refresh-1"));
+    process.log.clear();
+    assert_eq!(process.until, Some(START.saturating_add(30 * SECOND)));
+    process.pass(29 * SECOND);
+    assert_eq!(process.log, []);
+    process.pass(SECOND);
+    assert_eq!(process.log, [Op::Lock, Op::Load, Op::Save, Op::Unlock]);
+    assert!(store.text().contains("s3cr3t-refresh-1"));
+    assert_eq!(process.until, None);
+    process.pass(HOUR / 2);
+    assert_eq!(process.log.len(), 4);
+}
+
+#[test]
+fn a_late_save_does_not_overwrite_what_another_process_has_saved_since() {
+    let store = Memory::default();
+    let mut first = Process::logged_in(&store, START);
+    let mut second = Process::start(&store, START);
+    let _permit = second.wait();
+    second.run();
+    let expired = START.saturating_add(HOUR);
+    (first.now, second.now) = (expired, expired);
+    let _permit = first.wait();
+    first.run();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
+    first.answer(200, TOKENS);
+    // The second one can't know, and its refresh token is spent.
+    let _permit = second.wait();
+    second.run();
+    second.answer(401, "");
+    second.answer(200, TOKENS);
+    let saved = store.text();
+    first.log.clear();
+    first.pass(30 * SECOND);
+    assert_eq!(
+        first.log,
+        [Op::Lock, Op::Load, Op::Event("took over"), Op::Unlock]
+    );
+    assert_eq!(store.text(), saved);
+}
+
+#[test]
+fn i14_a_set_that_could_not_be_saved_outlives_the_refusal_of_the_one_that_it_replaced() {
+    let store = Memory::default();
+    let mut first = Process::logged_in(&store, START);
+    let mut second = Process::start(&store, START);
+    let _permit = second.wait();
+    second.run();
+    let expired = START.saturating_add(HOUR);
+    (first.now, second.now) = (expired, expired);
+    let _permit = first.wait();
+    first.run();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
+    first.answer(200, TOKENS);
+    let _permit = second.wait();
+    second.run();
+    second.answer(401, "");
+    drop(second); // killed before its password brought anything
+    first.log.clear();
+    first.pass(30 * SECOND);
+    assert_eq!(first.log, [Op::Lock, Op::Load, Op::Save, Op::Unlock]);
+    assert!(matches!(first.ask(), Clearance::Go(_)));
+    assert!(store.text().contains("s3cr3t-refresh"));
+}
+
+#[test]
+fn i12_a_save_of_its_own_that_finds_no_lock_is_no_failed_attempt() {
+    let store = Memory::default();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 2);
+    let mut process = Process::logged_in(&store, START);
+    process.now = START.saturating_add(Duration::from_secs(3570));
+    let clearance = process.ask();
+    assert!(matches!(clearance, Clearance::Go(_)), "{clearance:?}");
+    process.run();
+    for _ in 0..2 {
+        process.answer(503, "");
+        process.pass(5 * SECOND);
+    }
+    store.fail(Op::Lock, &StoreFailure::Locked, 1);
+    process.answer(503, "");
+    let last = &process.events[process.events.len() - 2..];
+    assert!(
+        matches!(last, [Event::RoundFailed { .. }, Event::SaveFailed { .. }]),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn i12_a_late_save_sends_nothing_for_a_user_nobody_has_asked_for() {
+    let store = Memory::default();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 2);
+    let mut process = Process::logged_in(&store, START);
+    process.set_credentials("other", 1);
+    process.pass(5 * MINUTE);
+    let ops: Vec<_> = process
+        .log
+        .iter()
+        .filter(|op| !matches!(op, Op::Event(_)))
+        .collect();
+    assert_eq!(ops, [&Op::Lock, &Op::Load, &Op::Save, &Op::Unlock]);
+}

@@ -1,0 +1,187 @@
+//! What processes know through the store of the passwords that left and were refused (I2, I13).
+
+mod common;
+mod store_common;
+
+use std::time::Duration;
+
+use common::{HOUR, MINUTE, SECOND, START, credentials};
+use simacan_auth::{Clearance, Denied, Event, StoreFailure, Timestamp};
+use store_common::{Memory, Op, Process};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[test]
+fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START);
+    let _permit = first.wait();
+    first.run();
+    first.log.clear();
+    first.answer(401, "");
+    assert_eq!(
+        first.log,
+        [
+            Op::Save,
+            Op::Event("the password of fleet was refused"),
+            Op::Unlock
+        ]
+    );
+    for (after, is_sent) in [(SECOND, false), (23 * HOUR, false), (DAY, true)] {
+        let mut next = Process::start(&store, START.saturating_add(after));
+        let permit = next.wait();
+        next.run();
+        assert_eq!(next.log.contains(&Op::Password), is_sent, "{after:?}");
+        if !is_sent {
+            let at = START;
+            assert!(next.events.contains(&Event::RefusalRemembered { at }));
+            let clearance = next.ask_with(permit);
+            let Clearance::Denied(denied @ Denied::Rejected { remembered, .. }) = clearance else {
+                panic!("{clearance:?}");
+            };
+            assert_eq!(remembered, Some(START));
+            assert_eq!(
+                denied.to_string(),
+                "auth-service.services.simacan.com refused the password of fleet (Fri, 15 Jan 2027 \
+                 08:00:00 GMT, says the saved session): it is not sent again, set new credentials to \
+                 go on; if it is right by now, remove the saved session and start anew"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_refusal_of_this_process_is_not_said_to_be_of_another() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START);
+    let _permit = first.wait();
+    first.run();
+    first.answer(401, "");
+    let mut next = Process::start(&store, START.saturating_add(MINUTE));
+    let _permit = next.wait();
+    next.run();
+    next.machine
+        .handle_credentials(next.now, credentials("fleet", 2));
+    let _permit = next.wait();
+    next.run();
+    next.answer(401, "");
+    let clearance = next.ask();
+    let Clearance::Denied(denied @ Denied::Rejected { remembered, .. }) = clearance else {
+        panic!("{clearance:?}");
+    };
+    assert_eq!(remembered, None);
+    assert!(!denied.to_string().contains("saved session"), "{denied}");
+}
+
+#[test]
+fn a_password_that_was_corrected_is_sent_at_once() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START);
+    let _permit = first.wait();
+    first.run();
+    first.answer(401, "");
+    let mut next = Process::start_as(&store, START, "fleet", 2);
+    let _permit = next.wait();
+    next.run();
+    assert_eq!(next.log.last(), Some(&Op::Password));
+}
+
+#[test]
+fn i13_the_passwords_of_processes_that_die_are_counted() {
+    let store = Memory::default();
+    let mut passwords = Vec::new();
+    let mut now = START;
+    // One that is started each second and killed while it logs in.
+    for _ in 0..3600 {
+        let mut process = Process::start(&store, now);
+        let clearance = process.ask();
+        drop(clearance);
+        process.run();
+        if process.log.contains(&Op::Password) {
+            passwords.push(now.saturating_since(START).as_secs());
+        }
+        now = now.saturating_add(SECOND);
+    }
+    assert_eq!(passwords, [0, 1, 2, 32, 92, 212, 452, 932, 1832, 2732]);
+}
+
+#[test]
+fn i12_a_clock_that_is_set_back_forgets_no_refusal() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START);
+    let _permit = first.wait();
+    first.run();
+    first.answer(401, "");
+    let earlier = Timestamp::from_millis(START.as_millis() - 7 * 86_400_000);
+    let mut next = Process::start(&store, earlier);
+    let _permit = next.wait();
+    next.run();
+    assert!(!next.log.contains(&Op::Password));
+}
+
+/// The refusal counts from when the right time was first seen, and that is saved, once.
+#[test]
+fn i12_a_refusal_of_a_clock_that_was_ahead_is_believed_for_a_day_too() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START.saturating_add(365 * DAY));
+    let _permit = first.wait();
+    first.run();
+    first.answer(401, "");
+    for (after, saves, is_sent) in [
+        (Duration::ZERO, true, false),
+        (HOUR, false, false),
+        (23 * HOUR, false, false),
+        (DAY, true, true),
+    ] {
+        let mut next = Process::start(&store, START.saturating_add(after));
+        let _permit = next.wait();
+        next.run();
+        assert_eq!(next.log.contains(&Op::Password), is_sent, "{after:?}");
+        assert_eq!(next.log.contains(&Op::Save), saves, "{after:?}");
+    }
+}
+
+#[test]
+fn i12_a_clock_that_is_set_back_holds_no_password_back_for_long() {
+    let store = Memory::default();
+    let mut now = START;
+    for _ in 0..4 {
+        let mut process = Process::start(&store, now);
+        let _permit = process.wait();
+        process.run();
+        now = now.saturating_add(30 * SECOND);
+    }
+    // The last of them has been counted a day from now, and each process lives for 30 s.
+    let back = Timestamp::from_millis(START.as_millis() - 86_400_000);
+    let sent = (0..10_u32).map(|n| {
+        let mut process = Process::start(&store, back.saturating_add(n * 20 * SECOND));
+        let clearance = process.ask();
+        drop(clearance);
+        process.run();
+        process.log.contains(&Op::Password)
+    });
+    let sent: Vec<_> = sent.collect();
+    assert_eq!(sent.iter().position(|sent| *sent), Some(3), "{sent:?}");
+}
+
+#[test]
+fn i2_a_late_save_keeps_the_newer_refusal() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START);
+    let _permit = first.wait();
+    first.run();
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
+    first.answer(401, "");
+    let later = START.saturating_add(MINUTE);
+    let mut second = Process::start(&store, later);
+    let _permit = second.wait();
+    second.run();
+    second.answer(401, "");
+    first.pass(2 * MINUTE);
+    let at = later.as_millis();
+    assert!(
+        store.text().contains(&format!("\"at\":{at}")),
+        "{}",
+        store.text()
+    );
+}
