@@ -49,8 +49,8 @@ impl Client {
     pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
         let mut permit = None;
         loop {
+            let again = replay(&request); // before there is a token on it
             let ticket = self.authorize(permit, &mut request).await?;
-            let again = replay(&request);
             let mut response = self.client.execute(request).await?;
             let verdict = self.review(ticket, &again, &response);
             let (Verdict::Retry(next), Ok(again)) = (verdict, again) else {

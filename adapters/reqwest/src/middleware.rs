@@ -39,8 +39,8 @@ impl Middleware for Client {
     ) -> reqwest_middleware::Result<Response> {
         let mut permit = None;
         loop {
+            let again = replay(&request); // before there is a token on it
             let ticket = self.authorize(permit, &mut request).await?;
-            let again = replay(&request);
             let mut response = next.clone().run(request, extensions).await?;
             let verdict = self.review(ticket, &again, &response);
             let (Verdict::Retry(next_permit), Ok(again)) = (verdict, again) else {

@@ -46,12 +46,13 @@ impl Client {
         let (parts, mut body) = request.into_parts();
         let (mut request, mut permit) = (Request::from_parts(parts, ()), None);
         loop {
+            let again = request.clone(); // before there is a token on it
             let ticket = self.driver.authorize(permit, &mut request)?;
             let body = body.to_send().map_err(ureq::Error::from)?;
-            let response = self.run(request.clone().map(|()| body))?;
-            match self.review(ticket, request.uri(), &response) {
+            let response = self.run(request.map(|()| body))?;
+            match self.review(ticket, again.uri(), &response) {
                 Verdict::Deliver => return Ok(response),
-                Verdict::Retry(next) => permit = Some(next),
+                Verdict::Retry(next) => (permit, request) = (Some(next), again),
             }
             drain(&self.draining, response.into_body());
         }
