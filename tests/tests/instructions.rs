@@ -19,7 +19,7 @@ const FEW: u32 = 200;
 const MANY: u32 = 1200;
 /// In percent: of the bare client, and of one that keeps a copy of each request as the adapter has to, which
 /// alone is 3.
-const MOST: (f64, f64) = (5.7, 2.2);
+const MOST: (f64, f64) = (5.5, 2.0);
 
 const BODY: &str = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
 
