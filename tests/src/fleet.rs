@@ -25,7 +25,7 @@ pub use history::Random;
 pub use model::{Dangers, FleetNode, Fleets};
 pub use step::{FleetStep, StoreDefect};
 
-use crate::world::{Violation, check_pass};
+use crate::world::{Violation, check_pass, check_silence};
 use ghost::Ghost;
 use process::{Op, Process};
 
@@ -138,6 +138,11 @@ impl Fleet {
                 let half = |saved: &Arc<[u8]>| Arc::from(&saved[..saved.len() / 2]);
                 self.saved = self.saved.as_ref().map(half);
                 self.ghost.forget_saved();
+            }
+        }
+        for (process, pass) in self.processes.iter().zip(&passes) {
+            if let Some(process) = process {
+                check_silence(pass.as_ref(), &process.machine, self.timestamp(), &TARGET)?;
             }
         }
         // Time and what happens elsewhere wake those whose wait is over.

@@ -26,7 +26,7 @@ use simacan_auth::{Config, Credentials, Event, ExchangeId, Machine, Provider, St
 use simacan_auth_emulator::{Emulator, Place, Times};
 
 pub use liveness::Settled;
-pub(crate) use pass::check_pass;
+pub(crate) use pass::{check_pass, check_silence};
 pub use rules::Rules;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
@@ -146,9 +146,10 @@ impl<S: Subject> World<S> {
                     .answer_targets(place, StatusCode::UNAUTHORIZED, Times::Always);
             }
         }
+        let now = Timestamp::from_millis(self.now);
+        check_silence(pass.as_ref(), self.subject.machine(), now, &TARGETS[0])?;
         self.drain()?;
         self.check(step, status)?;
-        let now = Timestamp::from_millis(self.now);
         check_pass(pass.as_ref(), self.subject.machine(), now, &TARGETS[0])
     }
 

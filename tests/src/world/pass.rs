@@ -45,6 +45,26 @@ pub(crate) fn check_pass(
     Ok(())
 }
 
+/// Before the driver polls again: whoever has a pass may not do so for an hour, so while it lets requests
+/// through there is nothing to tell and nothing to do.
+pub(crate) fn check_silence(
+    pass: Option<&Pass>,
+    machine: &Machine,
+    now: Timestamp,
+    target: &Uri,
+) -> Result<(), Violation> {
+    let mut request = Request::new(());
+    *request.uri_mut() = target.clone();
+    let is_good = |pass: &Pass| {
+        pass.authorize(SystemTime::from(now), &mut request)
+            .is_some()
+    };
+    if pass.is_some_and(is_good) && !matches!(machine.fork().poll(now), Output::Wait(_)) {
+        return Violation::found(14, "a pass keeps the machine from what it wants to say");
+    }
+    Ok(())
+}
+
 fn digest(machine: &Machine) -> u64 {
     let mut hasher = DefaultHasher::new();
     machine.fingerprint(&mut hasher);
