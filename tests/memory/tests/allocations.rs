@@ -109,15 +109,16 @@ fn with_a_good_token_to_authorize_and_to_review_allocates_nothing() {
 }
 
 #[test]
-fn a_pass_allocates_nothing() {
+fn a_pass_allocates_nothing_once_it_was_given() {
     let mut machine = logged_in();
     let mut requests = TARGETS.map(request);
     for request in &mut requests {
         authorize(&mut machine, START, request);
     }
-    let pass = machine.pass().expect("there is a token");
+    drop(machine.pass().expect("there is a token"));
     let now = SystemTime::from(START);
     let made = allocations(|| {
+        let pass = machine.pass().expect("it is the same");
         for request in &mut requests {
             let ticket = pass.authorize(now, request).expect("it holds");
             let _deliver = machine.review(START, ticket, StatusCode::OK);
