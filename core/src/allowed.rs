@@ -60,3 +60,22 @@ impl AllowedOrigins {
         known.find(|known| is_it(&known.text)).map(|known| known.id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_eight_are_known_each_once_and_no_more_are_kept() {
+        let mut allowed = AllowedOrigins::default();
+        for n in [0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3] {
+            let host = format!("host-{n}");
+            let origin = Origin::new("https", &host, None).unwrap();
+            let id = allowed.add(&origin);
+            assert_eq!(id, origin.id());
+        }
+        assert_eq!(allowed.0.len(), AllowedOrigins::MOST);
+        let known = |n: u32| allowed.of_url(&format!("https://host-{n}/x")).is_some();
+        assert!((0..8).all(known) && !known(8) && !known(9));
+    }
+}
