@@ -122,22 +122,24 @@ impl Client {
     }
 
     fn review(&self, ticket: Ticket, uri: &Uri, response: &Response<ureq::Body>) -> Verdict {
-        if response.status() == StatusCode::UNAUTHORIZED && is_redirected(uri, response) {
+        if response.status() == StatusCode::UNAUTHORIZED && self.is_redirected(uri, response) {
             return Verdict::Deliver; // from a second place, which did not get the token
         }
         self.driver.review(ticket, response.status())
     }
-}
 
-/// Whether the answer to a request for `uri` is one to a further request.
-fn is_redirected(uri: &Uri, response: &Response<ureq::Body>) -> bool {
-    if let Some(history) = response.get_redirect_history() {
-        return history.len() > 1;
+    /// Whether the answer to a request for `uri` is one to a further request.
+    fn is_redirected(&self, uri: &Uri, response: &Response<ureq::Body>) -> bool {
+        match response.get_redirect_history() {
+            Some(history) => history.len() > 1,
+            // Our own agent saves none: that costs 3 % of all that ureq does. A request that is led back to where
+            // it began passes for one that was not led anywhere. So its 401 starts a refresh in vain, which the
+            // machine bounds (I15); the other way round, a 401 would never be cured.
+            None if self.is_own_agent => response.get_uri() != uri,
+            // A middleware made it up. It has no URI either, and ureq would panic.
+            None => false,
+        }
     }
-    // Our own agent saves none: that costs 3 % of all that ureq does. A request that is led back to where it
-    // began passes for one that was not led anywhere. So its 401 starts a refresh in vain, which the machine
-    // bounds (I15); the other way round, a 401 would never be cured.
-    response.get_uri() != uri
 }
 
 /// Read to its end, the answer lets its connection go back to the pool. In a thread of its own, since

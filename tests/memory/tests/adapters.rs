@@ -6,6 +6,8 @@ use http::Request;
 use simacan_auth::{Credentials, Provider};
 use simacan_auth_emulator::{Emulator, Server, Settings};
 use simacan_auth_memory::Counting;
+use simacan_auth_reqwest::reqwest;
+use simacan_auth_ureq::ureq::Agent;
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -26,7 +28,9 @@ fn platform() -> (Server, Provider) {
 fn through_ureq() {
     let (_server, provider) = platform();
     let credentials = Credentials::new("u", "p");
-    let client = simacan_auth_ureq::Client::builder(provider, credentials).build();
+    let agent = Agent::config_builder().proxy(None).build();
+    let client = simacan_auth_ureq::Client::builder(provider, credentials);
+    let client = client.agent(agent.into()).build();
     let request = Request::post(TARGET).header("content-type", "application/xml");
     let mut request = request.body(()).expect("it is well formed");
     // The login, and this thread's pass.
@@ -48,6 +52,7 @@ fn through_reqwest() {
     let (_server, provider) = platform();
     let credentials = Credentials::new("u", "p");
     let client = simacan_auth_reqwest::Client::builder(provider, credentials);
+    let client = client.http(|| reqwest::Client::builder().no_proxy());
     let client = client.build().expect("it is well formed");
     let request = client
         .post(TARGET)

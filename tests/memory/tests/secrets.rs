@@ -20,7 +20,8 @@ static ARENA: Arena<{ 64 << 20 }> = Arena::new();
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const API: &str = "https://a.services.simacan.com/";
 
-/// They stand in the secrets. No escape and no encoding changes them.
+/// They stand in the secrets. No escape and no encoding changes them. Those that are unescaped or encoded go on
+/// after them: a buffer that grew would leave them behind.
 const PASSWORDS: [&str; 2] = ["PASSWORDONE", "PASSWORDTWO"];
 const ACCESS: [&str; 3] = ["ACCESSONE", "ACCESSTWO", "ACCESSTHREE"];
 const REFRESH: [&str; 3] = ["REFRESHONE", "REFRESHTWO", "REFRESHTHREE"];
@@ -42,7 +43,10 @@ fn assert_gone(texts: &[&str]) {
 
 fn credentials(number: usize) -> Credentials {
     // With characters that a form has to encode.
-    let password = ["p&ss=é PASSWORDONE", "p&ss=é PASSWORDTWO"][number];
+    let password = [
+        "p&ss=é PASSWORDONE&more-than-a-buffer-would-have-grown-to-by-then",
+        "p&ss=é PASSWORDTWO&more-than-a-buffer-would-have-grown-to-by-then",
+    ][number];
     Credentials::new("u", password)
 }
 
@@ -51,7 +55,7 @@ fn tokens(number: usize) -> Response<&'static [u8]> {
     Response::new(
         [
             &br#"{"access_token":"aACCESSONE","token_type":"bearer","refresh_token":"rREFRESHONE","expires_in":3600}"#[..],
-            &br#"{"access_token":"\u0061ACCESSTWO","token_type":"bearer","refresh_token":"\u0072REFRESHTWO\/","expires_in":"3600"}"#[..],
+            &br#"{"access_token":"\u0061ACCESSTWO\/more-than-a-buffer-would-have-grown-to-by-then","token_type":"bearer","refresh_token":"\u0072REFRESHTWO\/more-than-a-buffer-would-have-grown-to-by-then","expires_in":"3600"}"#[..],
             &br#"{"access_token":"aACCESSTHREE","token_type":"bearer","refresh_token":"rREFRESHTHREE","expires_in":3600}"#[..],
         ][number],
     )
@@ -306,7 +310,8 @@ fn main() {
 
     typestate(Provider::simacan(), false);
     for client in [ClientAuth::basic, ClientAuth::form] {
-        let client = client("me", CLIENT);
+        let secret = "CLIENTSECRET&more-than-a-buffer-would-have-grown-to-by-then";
+        let client = client("me", secret);
         let provider = Provider::oauth2("https://l.example/token", client);
         let provider = provider.allow_origin("https://a.services.simacan.com");
         typestate(provider.build().expect("it is well formed"), true);

@@ -1,11 +1,14 @@
 //! What those get who have a client already and put ours into it: an `Agent` of ureq. And those who have
 //! none.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::{HeaderValue, Request, StatusCode};
 use simacan_auth::Credentials;
 use simacan_auth_emulator::{Endpoint, Fault};
 use simacan_auth_ureq::{Client, Error};
-use ureq::{Agent, Body, ResponseExt};
+use ureq::middleware::MiddlewareNext;
+use ureq::{Agent, Body, ResponseExt, SendBody};
 
 use crate::subject::Ureq;
 use crate::world::{PASSWORD, USERNAME, WRONG_PASSWORD, World, assert_holds_no_secret};
@@ -162,6 +165,26 @@ fn i15_with_an_agent_of_our_own_a_401_after_a_redirect_back_to_the_start_costs_o
         assert_eq!(world.counters().targets_received, 10);
         world.assert_exchanges(1, 1);
     }
+}
+
+/// Such an answer says nothing of where it is from.
+#[test]
+fn a_401_that_a_middleware_of_the_agent_makes_up_is_cured_like_another() {
+    let world = World::new();
+    let made_up = AtomicBool::new(false);
+    let middleware = move |request: Request<SendBody<'_>>, next: MiddlewareNext<'_>| {
+        if made_up.swap(true, Ordering::Relaxed) {
+            return next.handle(request);
+        }
+        let answer = http::Response::builder().status(StatusCode::UNAUTHORIZED);
+        Ok(answer.body(Body::builder().data("")).unwrap())
+    };
+    let agent = Agent::config_builder().proxy(None).middleware(middleware);
+    let client = Client::builder(world.provider(), world.plan().credentials);
+    let client = client.agent(agent.build().into()).build();
+    let answer = client.send(Request::post(world.uri("/x")).body("x").unwrap());
+    assert_eq!(status(answer.map_err(cause)), 204);
+    world.assert_exchanges(1, 1);
 }
 
 fn found(to: &str) -> Fault {
