@@ -14,15 +14,24 @@ const URI: &str = "https://sct-tracking-data-api.services.simacan.com/api/v1/rea
 const TOKENS: &str =
     r#"{"access_token":"ey.A","refresh_token":"ey.R","token_type":"bearer","expires_in":3600}"#;
 
-/// A caller who waits for its first token, up to the save of what was answered; and the events since.
-fn answered(response: Response<&str>) -> (Machine, Permit, StoreOpId, Vec<Event>) {
+fn machine() -> Machine {
     let credentials = Credentials::new("foo@bar.com", "secret");
-    let machine = Machine::new(Provider::simacan(), credentials, Config::default());
-    let mut machine = machine.with_store();
+    Machine::new(Provider::simacan(), credentials, Config::default())
+}
+
+/// A caller who waits for its first token.
+fn wait(machine: &mut Machine) -> Permit {
     let permit = machine.permit();
-    let Clearance::Wait(permit) = ask(&mut machine, permit) else {
-        panic!("there is no token yet");
-    };
+    match ask(machine, permit) {
+        Clearance::Wait(permit) => permit,
+        other => panic!("there is no token yet: {other:?}"),
+    }
+}
+
+/// The same, up to the save of what was answered; and the events since.
+fn answered(response: Response<&str>) -> (Machine, Permit, StoreOpId, Vec<Event>) {
+    let mut machine = machine().with_store();
+    let permit = wait(&mut machine);
     let (mut response, mut events) = (Some(response), Vec::new());
     loop {
         match machine.poll(NOW) {
@@ -43,16 +52,48 @@ fn answered(response: Response<&str>) -> (Machine, Permit, StoreOpId, Vec<Event>
     }
 }
 
+/// A session whose token is still good when it is refreshed, up to the save of the new one; and the time.
+fn refreshed_early() -> (Machine, StoreOpId, Timestamp) {
+    let (mut machine, _, save, _) = answered(Response::new(TOKENS));
+    machine.handle_saved(NOW, save);
+    let due = NOW.saturating_add(Duration::from_secs(3590));
+    let permit = machine.permit();
+    assert!(matches!(
+        ask_at(&mut machine, due, permit),
+        Clearance::Go(_)
+    ));
+    loop {
+        match machine.poll(due) {
+            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(due, op),
+            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(due, op, None),
+            Output::Store(StoreOp::Save(op, _)) => return (machine, op, due),
+            Output::Transmit(transmit) => {
+                machine.handle_response(due, transmit.exchange, Response::new(TOKENS));
+            }
+            Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
+            other @ Output::Wait(_) => panic!("{other:?}"),
+        }
+    }
+}
+
+fn refused() -> Response<&'static str> {
+    let mut refused = Response::new("");
+    *refused.status_mut() = StatusCode::UNAUTHORIZED;
+    refused
+}
+
 fn ask(machine: &mut Machine, permit: Permit) -> Clearance {
+    ask_at(machine, NOW, permit)
+}
+
+fn ask_at(machine: &mut Machine, now: Timestamp, permit: Permit) -> Clearance {
     let mut request = Request::post(URI).body(()).expect("a URI");
-    machine.authorize(NOW, permit, &mut request)
+    machine.authorize(now, permit, &mut request)
 }
 
 #[test]
 fn i2_a_refusal_is_told_once_it_is_saved() {
-    let mut refused = Response::new("");
-    *refused.status_mut() = StatusCode::UNAUTHORIZED;
-    let (mut machine, permit, save, events) = answered(refused);
+    let (mut machine, permit, save, events) = answered(refused());
     assert_eq!(events, []);
     let clearance = ask(&mut machine, permit);
     let Clearance::Wait(permit) = clearance else {
@@ -91,32 +132,11 @@ fn a_save_that_fails_keeps_nobody_waiting() {
 
 #[test]
 fn i14_while_tokens_are_saved_those_who_had_one_go_on_with_the_new_one() {
-    let (mut machine, permit, save, _) = answered(Response::new(TOKENS));
-    machine.handle_saved(NOW, save);
-    drop(permit);
-    let due = NOW.saturating_add(Duration::from_secs(3590));
-    let permit = machine.permit();
-    let mut request = Request::post(URI).body(()).expect("a URI");
-    assert!(matches!(
-        machine.authorize(due, permit, &mut request),
-        Clearance::Go(_)
-    ));
-    let saving = loop {
-        match machine.poll(due) {
-            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(due, op),
-            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(due, op, None),
-            Output::Store(StoreOp::Save(op, _)) => break op,
-            Output::Transmit(transmit) => {
-                machine.handle_response(due, transmit.exchange, Response::new(TOKENS));
-            }
-            Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
-            other @ Output::Wait(_) => panic!("{other:?}"),
-        }
-    };
+    let (mut machine, saving, due) = refreshed_early();
     assert_eq!(machine.at_store(), Some(saving));
     let permit = machine.permit();
     assert!(matches!(
-        machine.authorize(due, permit, &mut request),
+        ask_at(&mut machine, due, permit),
         Clearance::Go(_)
     ));
 }
@@ -125,9 +145,7 @@ fn i14_while_tokens_are_saved_those_who_had_one_go_on_with_the_new_one() {
 #[test]
 fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
     for username in ["foo@bar.com", "other"] {
-        let mut refused = Response::new("");
-        *refused.status_mut() = StatusCode::UNAUTHORIZED;
-        let (mut machine, permit, save, events) = answered(refused);
+        let (mut machine, permit, save, events) = answered(refused());
         assert_eq!(events, []);
         machine.handle_credentials(NOW, Credentials::new(username, "better"));
         let told = [machine.poll(NOW), machine.poll(NOW)];
@@ -156,12 +174,8 @@ fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
 /// The store's lock can't be had any more than the disk can be written to.
 #[test]
 fn i6_a_machine_that_gets_its_store_during_an_exchange_keeps_nobody_waiting() {
-    let credentials = Credentials::new("foo@bar.com", "secret");
-    let mut machine = Machine::new(Provider::simacan(), credentials, Config::default());
-    let permit = machine.permit();
-    let Clearance::Wait(permit) = ask(&mut machine, permit) else {
-        panic!("there is no token yet");
-    };
+    let mut machine = machine();
+    let permit = wait(&mut machine);
     let Output::Transmit(login) = machine.poll(NOW) else {
         panic!("it is to log in");
     };
@@ -181,29 +195,10 @@ fn i6_a_machine_that_gets_its_store_during_an_exchange_keeps_nobody_waiting() {
 /// Those who had a token go on with the new one while it is saved, so their targets may refuse it.
 #[test]
 fn a_401_for_a_token_that_is_being_saved_is_told_after_the_token() {
-    let (mut machine, permit, save, _) = answered(Response::new(TOKENS));
-    machine.handle_saved(NOW, save);
-    drop(permit);
-    let due = NOW.saturating_add(Duration::from_secs(3590));
-    let mut request = Request::post(URI).body(()).expect("a URI");
-    let permit = machine.permit();
-    let _early = machine.authorize(due, permit, &mut request);
+    let (mut machine, save, due) = refreshed_early();
     let mut events = Vec::new();
-    loop {
-        match machine.poll(due) {
-            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(due, op),
-            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(due, op, None),
-            Output::Store(StoreOp::Save(..)) => break,
-            Output::Transmit(transmit) => {
-                machine.handle_response(due, transmit.exchange, Response::new(TOKENS));
-            }
-            Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
-            other @ Output::Wait(_) => panic!("{other:?}"),
-        }
-    }
-    let save = machine.at_store().expect("it is being saved");
     let permit = machine.permit();
-    let Clearance::Go(ticket) = machine.authorize(due, permit, &mut request) else {
+    let Clearance::Go(ticket) = ask_at(&mut machine, due, permit) else {
         panic!("there was a token before");
     };
     let verdict = machine.review(due, ticket, StatusCode::UNAUTHORIZED);
@@ -226,14 +221,11 @@ fn a_401_for_a_token_that_is_being_saved_is_told_after_the_token() {
 fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
     const SHORT: &str =
         r#"{"access_token":"ey.A","refresh_token":"ey.R","token_type":"bearer","expires_in":1}"#;
-    let credentials = Credentials::new("foo@bar.com", "secret");
-    let machine = Machine::new(Provider::simacan(), credentials, Config::default());
-    let (mut machine, mut now) = (machine.with_store(), NOW);
+    let (mut machine, mut now) = (machine().with_store(), NOW);
     let mut permit = machine.permit();
     let mut exchanges = 0;
     for _ in 0..100 {
-        let mut request = Request::post(URI).body(()).expect("a URI");
-        permit = match machine.authorize(now, permit, &mut request) {
+        permit = match ask_at(&mut machine, now, permit) {
             Clearance::Wait(permit) => permit,
             Clearance::Go(_) => return,
             other => panic!("{other:?}"),
@@ -261,13 +253,8 @@ fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
 /// The tokens stay, so they are saved and told of.
 #[test]
 fn i14_a_new_password_between_an_answer_and_its_save_keeps_nobody_waiting() {
-    let credentials = Credentials::new("foo@bar.com", "secret");
-    let machine = Machine::new(Provider::simacan(), credentials, Config::default());
-    let mut machine = machine.with_store();
-    let permit = machine.permit();
-    let Clearance::Wait(permit) = ask(&mut machine, permit) else {
-        panic!("there is no token yet");
-    };
+    let mut machine = machine().with_store();
+    let permit = wait(&mut machine);
     let (mut visits, mut saves, mut told) = (0, 0, Vec::new());
     loop {
         match machine.poll(NOW) {

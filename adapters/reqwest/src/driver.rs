@@ -94,11 +94,10 @@ impl Driver {
         permit: Option<Permit>,
         request: &mut http::Request<B>,
     ) -> Result<Ticket, Error> {
-        if permit.is_none() {
-            let now = (self.clock)();
-            if let Some(ticket) = self.passes.ask(|pass| pass.authorize(now, request)) {
-                return Ok(ticket);
-            }
+        if permit.is_none()
+            && let Some(ticket) = self.authorize_now(|pass, now| pass.authorize(now, request))
+        {
+            return Ok(ticket);
         }
         self.ask(permit, |machine, now, permit| {
             machine.authorize(now, permit, request)

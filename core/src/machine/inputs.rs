@@ -111,21 +111,17 @@ impl Machine {
         );
         self.end_store_exchange(changed);
         match end {
-            End::LoggedIn | End::Refreshed => {
-                let Some((generation, expires_at)) = self.enter_authenticated() else {
-                    return;
-                };
-                let event = match end {
-                    End::LoggedIn => Event::LoggedIn {
-                        generation,
-                        expires_at,
-                    },
-                    _ => Event::Refreshed {
-                        generation,
-                        expires_at,
-                    },
-                };
-                self.tell_when_saved(event, is_awaited);
+            End::LoggedIn => {
+                self.enter_authenticated(is_awaited, |generation, expires_at| Event::LoggedIn {
+                    generation,
+                    expires_at,
+                });
+            }
+            End::Refreshed => {
+                self.enter_authenticated(is_awaited, |generation, expires_at| Event::Refreshed {
+                    generation,
+                    expires_at,
+                });
             }
             End::RefreshRefused => {
                 self.tell(Event::RefreshRefused);
@@ -148,13 +144,20 @@ impl Machine {
         }
     }
 
-    fn enter_authenticated(&mut self) -> Option<(Generation, Option<Timestamp>)> {
-        let token = self.state.token()?;
+    fn enter_authenticated(
+        &mut self,
+        is_awaited: bool,
+        event: impl FnOnce(Generation, Option<Timestamp>) -> Event,
+    ) {
+        let State::Authenticated(session) = &self.state else {
+            return;
+        };
+        let token = session.token();
         let expires_at = token.expires_at();
         self.refresh_due = pacing::refresh_due(&self.config, &mut self.jitter, token);
         self.generation = self.generation.next();
         self.round.succeed();
-        Some((self.generation, expires_at))
+        self.tell_when_saved(event(self.generation, expires_at), is_awaited);
     }
 
     pub(super) fn enter_rejected(&mut self) -> Option<Event> {
