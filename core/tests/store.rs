@@ -11,8 +11,7 @@ use store_common::{Memory, Op, Process, TOKENS};
 fn i14_tokens_are_saved_before_the_callers_are_woken() {
     let store = Memory::default();
     let mut process = Process::start(&store, START);
-    let permit = process.wait();
-    process.run();
+    let permit = process.demand();
     assert_eq!(process.log, [Op::Lock, Op::Load, Op::Save, Op::Password]);
     process.log.clear();
     process.answer(200, TOKENS);
@@ -25,8 +24,7 @@ fn a_second_process_takes_over_the_session_without_an_exchange() {
     let store = Memory::default();
     Process::logged_in(&store, START);
     let mut second = Process::start(&store, START.saturating_add(MINUTE));
-    let permit = second.wait();
-    second.run();
+    let permit = second.demand();
     assert_eq!(
         second.log,
         [Op::Lock, Op::Load, Op::Event("took over"), Op::Unlock]
@@ -45,17 +43,14 @@ fn i3_a_refresh_that_another_process_has_made_is_not_made_again() {
     let store = Memory::default();
     let mut first = Process::logged_in(&store, START);
     let mut second = Process::start(&store, START);
-    let _permit = second.wait();
-    second.run();
+    let _permit = second.demand();
     second.log.clear();
     let expired = START.saturating_add(HOUR);
     first.now = expired;
-    let _permit = first.wait();
-    first.run();
+    let _permit = first.demand();
     first.answer(200, TOKENS);
     second.now = expired;
-    let permit = second.wait();
-    second.run();
+    let permit = second.demand();
     assert_eq!(
         second.log,
         [Op::Lock, Op::Load, Op::Event("took over"), Op::Unlock]
@@ -69,8 +64,7 @@ fn i1_a_process_that_starts_with_an_expired_session_refreshes_it() {
     let store = Memory::default();
     Process::logged_in(&store, START);
     let mut second = Process::start(&store, START.saturating_add(2 * HOUR));
-    let _permit = second.wait();
-    second.run();
+    let _permit = second.demand();
     let log = [Op::Lock, Op::Load, Op::Event("took over"), Op::Refresh];
     assert_eq!(second.log, log);
 }
@@ -80,13 +74,11 @@ fn i3_a_refresh_token_that_was_refused_to_one_process_is_not_sent_by_another() {
     let store = Memory::default();
     let mut first = Process::logged_in(&store, START);
     let mut second = Process::start(&store, START);
-    let _permit = second.wait();
-    second.run();
+    let _permit = second.demand();
     second.log.clear();
     let expired = START.saturating_add(HOUR);
     (first.now, second.now) = (expired, expired);
-    let _permit = first.wait();
-    first.run();
+    let _permit = first.demand();
     first.log.clear();
     first.answer(401, "");
     assert_eq!(
@@ -102,8 +94,7 @@ fn i3_a_refresh_token_that_was_refused_to_one_process_is_not_sent_by_another() {
         ]
     );
     drop(first); // killed in the middle of its login
-    let _permit = second.wait();
-    second.run();
+    let _permit = second.demand();
     let log = [
         Op::Lock,
         Op::Load,
@@ -119,8 +110,7 @@ fn a_token_that_got_a_401_stays_condemned_when_it_is_loaded_again() {
     let store = Memory::default();
     let mut first = Process::logged_in(&store, START);
     let mut second = Process::start(&store, START);
-    let permit = second.wait();
-    second.run();
+    let permit = second.demand();
     let Clearance::Go(ticket) = second.ask_with(permit) else {
         panic!("it has taken over a token");
     };
@@ -148,8 +138,7 @@ fn a_lock_that_is_not_to_be_had_is_a_transient_failure() {
     let store = Memory::default();
     store.fail(Op::Lock, &StoreFailure::Locked, 3);
     let mut process = Process::start(&store, START);
-    let permit = process.wait();
-    process.run();
+    let permit = process.demand();
     process.pass(10 * SECOND);
     assert!(
         process
@@ -176,8 +165,7 @@ fn a_lock_that_is_not_to_be_had_is_a_transient_failure() {
             .contains("another process has kept the lock of the saved session")
     );
     process.pass(HOUR);
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     assert_eq!(process.log.last(), Some(&Op::Password));
 }
 
@@ -187,8 +175,7 @@ fn i1_nothing_is_sent_while_what_is_saved_can_not_be_read() {
     let failure = StoreFailure::new("permission denied");
     store.fail(Op::Load, &failure, 1);
     let mut process = Process::start(&store, START);
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     assert_eq!(
         process.log,
         [
@@ -206,8 +193,7 @@ fn i10_a_damaged_session_counts_as_none_and_is_overwritten() {
     Process::logged_in(&store, START);
     store.cut_off();
     let mut process = Process::start(&store, START);
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     let defect = InvalidSavedSession::Truncated;
     assert!(
         process
@@ -224,8 +210,7 @@ fn i8_another_users_session_counts_as_none_and_is_overwritten() {
     let store = Memory::default();
     Process::logged_in(&store, START);
     let mut other = Process::start_as(&store, START, "other", 2);
-    let _permit = other.wait();
-    other.run();
+    let _permit = other.demand();
     assert!(other.events.contains(&Event::SavedSessionForeign));
     assert_eq!(other.log.last(), Some(&Op::Password));
     other.answer(200, TOKENS);
@@ -293,8 +278,7 @@ fn i9_no_operation_prints_a_secret() {
     let store = Memory::default();
     let mut process = Process::logged_in(&store, START);
     process.now = START.saturating_add(HOUR);
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     process.answer(200, TOKENS);
     assert!(process.printed.contains("SavedSession {"));
     assert!(
@@ -309,8 +293,7 @@ fn i1_no_exchange_starts_when_whoever_held_the_lock_is_gone() {
     let store = Memory::default();
     store.fail(Op::Save, &StoreFailure::Abandoned, 1);
     let mut process = Process::start(&store, START);
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     let log = [
         Op::Lock,
         Op::Load,
@@ -340,14 +323,12 @@ fn i3_an_old_copy_that_was_put_back_is_not_taken_over() {
     let mut process = Process::logged_in(&store, START);
     let old = store.text();
     process.now = START.saturating_add(HOUR);
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     process.answer(200, TOKENS);
     store.replace(Some(old));
     process.now = START.saturating_add(2 * HOUR);
     process.log.clear();
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     assert_eq!(process.log, [Op::Lock, Op::Load, Op::Refresh]);
     assert!(process.sent().contains("s3cr3t-refresh-2"));
 }
@@ -362,8 +343,7 @@ fn another_set_of_the_same_revision_is_taken_over() {
     let revisions = [first.machine.generation(), second.machine.generation()];
     assert_eq!(revisions[0], revisions[1]);
     first.now = START.saturating_add(HOUR);
-    let permit = first.wait();
-    first.run();
+    let permit = first.demand();
     assert_eq!(
         first.log,
         [Op::Lock, Op::Load, Op::Event("took over"), Op::Unlock]

@@ -18,8 +18,7 @@ fn disk_full() -> StoreFailure {
 /// Has had its password refused, and could not save so.
 fn rejected_unsaved(store: &Memory) -> Process {
     let mut process = Process::start(store, START);
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     store.fail(Op::Save, &disk_full(), 1);
     process.answer(401, "");
     assert_eq!(process.machine.status(), Status::Rejected);
@@ -28,8 +27,7 @@ fn rejected_unsaved(store: &Memory) -> Process {
 
 fn logged_in_with(store: &Memory, now: Timestamp, number: u32) -> Process {
     let mut process = Process::start_as(store, now, "fleet", number);
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     process.answer(200, TOKENS);
     process
 }
@@ -66,8 +64,7 @@ fn i1_the_late_save_of_a_rejected_process_sends_no_other_one_to_the_password() {
     let second = START.saturating_add(SECOND);
     // What is saved has an access token that a 401 has ended.
     let mut new = Process::start_as(&store, second, "fleet", 2);
-    let permit = new.wait();
-    new.run();
+    let permit = new.demand();
     let Clearance::Go(ticket) = new.ask_with(permit) else {
         panic!("it took over a token that looks good");
     };
@@ -78,8 +75,7 @@ fn i1_the_late_save_of_a_rejected_process_sends_no_other_one_to_the_password() {
     old.pass(MINUTE);
     new.now = START.saturating_add(2 * HOUR);
     new.log.clear();
-    let _permit = new.wait();
-    new.run();
+    let _permit = new.demand();
     assert!(!new.log.contains(&Op::Password), "{:?}", new.log);
 }
 
@@ -93,8 +89,7 @@ fn i1_a_rejected_process_that_gets_the_right_password_takes_over_what_it_has_loa
     rejected.pass(MINUTE);
     rejected.set_credentials("fleet", 2);
     rejected.log.clear();
-    let _permit = rejected.wait();
-    rejected.run();
+    let _permit = rejected.demand();
     assert!(!rejected.log.contains(&Op::Password), "{:?}", rejected.log);
 }
 
@@ -104,8 +99,7 @@ fn i1_a_process_that_comes_back_to_a_user_takes_over_the_saved_session() {
     let mut process = Process::logged_in(&store, START);
     process.set_credentials("other", 2);
     process.set_credentials("fleet", 1);
-    let _permit = process.wait();
-    process.run();
+    let _permit = process.demand();
     assert!(!process.log.contains(&Op::Password), "{:?}", process.log);
 }
 
@@ -116,15 +110,13 @@ fn i2_taking_over_tokens_forgets_no_refusal_that_is_yet_to_be_saved() {
     logged_in_with(&store, START.saturating_add(SECOND), 2);
     process.now = START.saturating_add(2 * SECOND);
     process.set_credentials("fleet", 2);
-    let permit = process.wait();
-    process.run();
+    let permit = process.demand();
     assert!(matches!(process.ask_with(permit), Clearance::Go(_)));
     process.pass(10 * MINUTE);
     drop(process);
     // A job that still has the old password, once the session has ended.
     let mut job = Process::start(&store, START.saturating_add(2 * HOUR));
-    let _permit = job.wait();
-    job.run();
+    let _permit = job.demand();
     job.answer(401, ""); // the refresh
     assert!(!job.log.contains(&Op::Password), "{:?}", job.log);
 }
@@ -138,8 +130,7 @@ fn i2_a_change_of_the_user_forgets_no_refusal_that_is_yet_to_be_saved() {
     process.pass(10 * MINUTE);
     drop(process);
     let mut job = Process::start(&store, START.saturating_add(HOUR));
-    let _permit = job.wait();
-    job.run();
+    let _permit = job.demand();
     assert!(!job.log.contains(&Op::Password), "{:?}", job.log);
 }
 
@@ -148,8 +139,7 @@ fn i2_a_change_of_the_user_forgets_no_refusal_that_is_yet_to_be_saved() {
 fn with_a_clock_put_right(store: &Memory) -> (Process, Ticket) {
     let mut process = Process::logged_in(store, START);
     process.now = earlier(START, 2 * HOUR);
-    let permit = process.wait();
-    process.run();
+    let permit = process.demand();
     process.answer(200, TOKENS);
     assert!(store.text().contains("s3cr3t-refresh-2"));
     let Clearance::Go(ticket) = process.ask_with(permit) else {
@@ -162,8 +152,7 @@ fn with_a_clock_put_right(store: &Memory) -> (Process, Ticket) {
 /// Starts, takes the session over, makes no exchange, and saves it with its pacing mended.
 fn mend(store: &Memory, now: Timestamp) {
     let mut mender = Process::start(store, now);
-    let permit = mender.wait();
-    mender.run();
+    let permit = mender.demand();
     let log = [
         Op::Lock,
         Op::Load,
@@ -279,22 +268,19 @@ fn an_hour_without_a_password_resets_a_count_that_is_merged() {
     let store = Memory::default();
     // Logged in after a few failures: its count is 4.
     let mut old = Process::start(&store, START);
-    let _permit = old.wait();
-    old.run();
+    let _permit = old.demand();
     for _ in 0..2 {
         old.answer(503, "");
         old.pass(SECOND);
     }
     old.answer(503, "");
     old.pass(2 * MINUTE);
-    let _permit = old.wait();
-    old.run();
+    let _permit = old.demand();
     old.answer(200, TOKENS);
     // A day later another one's refresh is refused, and it logs in again: the first password in a day.
     let day = START.saturating_add(24 * HOUR);
     let mut other = Process::start(&store, day);
-    let _permit = other.wait();
-    other.run();
+    let _permit = other.demand();
     other.answer(401, "");
     other.answer(200, TOKENS);
     // And then the old one's is.

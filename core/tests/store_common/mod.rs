@@ -109,8 +109,7 @@ impl Process {
 
     pub(crate) fn logged_in(store: &Memory, now: Timestamp) -> Self {
         let mut process = Self::start(store, now);
-        let _permit = process.wait();
-        process.run();
+        let _permit = process.demand();
         process.answer(200, TOKENS);
         process.log.clear();
         process
@@ -130,6 +129,13 @@ impl Process {
             Clearance::Wait(permit) => permit,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Finds no token, and does all that follows up to the answer of an exchange.
+    pub(crate) fn demand(&mut self) -> Permit {
+        let permit = self.wait();
+        self.run();
+        permit
     }
 
     pub(crate) fn unauthorized(&mut self, ticket: Ticket) -> Permit {
