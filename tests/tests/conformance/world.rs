@@ -247,11 +247,15 @@ pub(crate) fn config() -> Config {
 pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    /// The options of a server with this gate.
+    /// The options of a server whose answers to exchanges pass this gate.
     pub(crate) fn options(&self) -> Options {
+        self.options_at(&[Endpoint::Password, Endpoint::Refresh])
+    }
+
+    pub(crate) fn options_at(&self, endpoints: &'static [Endpoint]) -> Options {
         let gate = self.clone();
         Server::options().log(move |entry| {
-            if matches!(entry.endpoint, Endpoint::Password | Endpoint::Refresh) {
+            if endpoints.contains(&entry.endpoint) {
                 gate.pass();
             }
         })
