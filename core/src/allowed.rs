@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::Uri;
+use http::uri::Scheme;
 
 use crate::Origin;
 use crate::origin::OriginId;
@@ -15,6 +16,8 @@ pub(crate) struct AllowedOrigins(Arc<[Allowed]>);
 #[derive(Clone, Debug)]
 struct Allowed {
     id: OriginId,
+    scheme: Scheme,
+    authority: Box<str>,
     /// As an [`Origin`] prints: `https://host`, with the port if it is not the scheme's own.
     text: Box<str>,
 }
@@ -29,17 +32,14 @@ impl AllowedOrigins {
     }
 
     pub(crate) fn of_uri(&self, uri: &Uri) -> Option<OriginId> {
-        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
-        self.find(|text| {
-            let rest = text.strip_prefix(scheme);
-            rest.and_then(|rest| rest.strip_prefix("://")) == Some(authority)
-        })
+        let (scheme, authority) = (uri.scheme()?, uri.authority()?.as_str());
+        self.find(|known| *known.authority == *authority && known.scheme == *scheme)
     }
 
     /// Whoever reads a URL, its authority ends at the first `/`.
     pub(crate) fn of_url(&self, url: &str) -> Option<OriginId> {
-        self.find(|text| {
-            let rest = url.strip_prefix(text);
+        self.find(|known| {
+            let rest = url.strip_prefix(&*known.text);
             rest.is_some_and(|rest| rest.starts_with('/'))
         })
     }
@@ -48,16 +48,26 @@ impl AllowedOrigins {
     pub(crate) fn add(&mut self, origin: &Origin<'_>) -> OriginId {
         let id = origin.id();
         if self.0.len() < Self::MOST && self.0.iter().all(|known| known.id != id) {
-            let text = origin.to_string().into();
-            let known = self.0.iter().cloned();
-            self.0 = known.chain([Allowed { id, text }]).collect();
+            let text = origin.to_string().into_boxed_str();
+            let (scheme, rest) = match origin.is_https() {
+                true => (Scheme::HTTPS, "https://".len()),
+                false => (Scheme::HTTP, "http://".len()),
+            };
+            let authority = text[rest..].into();
+            let added = Allowed {
+                id,
+                scheme,
+                authority,
+                text,
+            };
+            self.0 = self.0.iter().cloned().chain([added]).collect();
         }
         id
     }
 
-    fn find(&self, is_it: impl Fn(&str) -> bool) -> Option<OriginId> {
-        let mut known = self.0.iter();
-        known.find(|known| is_it(&known.text)).map(|known| known.id)
+    fn find(&self, is_it: impl Fn(&Allowed) -> bool) -> Option<OriginId> {
+        let found = self.0.iter().find(|known| is_it(known));
+        found.map(|known| known.id)
     }
 }
 

@@ -165,6 +165,7 @@ mod config;
 mod credentials;
 mod error;
 mod event;
+mod field_lines;
 mod fnv;
 mod fork;
 mod machine;
@@ -185,6 +186,7 @@ pub use error::{
     AuthorizeError, BodyDefect, Denied, ErrorCause, Failure, OAuthError, TransportFailure,
 };
 pub use event::{Event, Purpose};
+pub use field_lines::FieldLines;
 pub use machine::{
     Clearance, ExchangeId, Machine, Output, Pass, Permit, Status, StoreOp, StoreOpId, Ticket,
     Transmit, Verdict,

@@ -129,6 +129,10 @@ impl TargetGuard {
         self.strikes = 0;
         self.closed = None;
     }
+
+    fn is_calm(&self) -> bool {
+        self.ended.is_none() && self.strikes == 0 && self.closed.is_none()
+    }
 }
 
 impl TargetGuards {
@@ -140,6 +144,11 @@ impl TargetGuards {
         if let Some(guard) = self.0.get_mut(&origin) {
             guard.reset();
         }
+    }
+
+    /// Whether [`reset`](Self::reset) would change nothing, whatever the origin.
+    pub(crate) fn are_calm(&self) -> bool {
+        self.0.values().all(TargetGuard::is_calm)
     }
 
     /// Another user: what was answered to the last one says nothing.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use simacan_auth::{Pass, Ticket};
+use simacan_auth::Pass;
 use thread_local::ThreadLocal;
 
 /// They hold tokens. Each is dropped when its thread asks the machine again, or with the driver.
@@ -16,7 +16,7 @@ struct Slot(RefCell<Option<Pass>>);
 
 impl Passes {
     /// What this thread's pass says.
-    pub(crate) fn ask(&self, question: impl FnOnce(&Pass) -> Option<Ticket>) -> Option<Ticket> {
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&Pass) -> Option<T>) -> Option<T> {
         question(self.0.get()?.0.borrow().as_ref()?)
     }
 

@@ -5,8 +5,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode, Uri};
-use simacan_auth::{Credentials, Provider, Status, Ticket, Verdict};
+use http::request::Parts;
+use http::{Extensions, Method, Request, Response, StatusCode, Uri, Version};
+use simacan_auth::{Credentials, FieldLines, Provider, Status, Ticket, Verdict};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
@@ -44,18 +45,22 @@ impl Client {
     /// a newer one.
     pub fn send<B: Body>(&self, request: Request<B>) -> Result<Response<ureq::Body>, Error> {
         let (parts, mut body) = request.into_parts();
-        let (mut request, mut permit) = (Request::from_parts(parts, ()), None);
-        loop {
-            let again = request.clone(); // before there is a token on it
-            let ticket = self.driver.authorize(permit, &mut request)?;
-            let body = body.to_send().map_err(ureq::Error::from)?;
-            let response = self.run(request.map(|()| body))?;
-            match self.review(ticket, again.uri(), &response) {
-                Verdict::Deliver => return Ok(response),
-                Verdict::Retry(next) => (permit, request) = (Some(next), again),
-            }
-            drain(&self.draining, response.into_body());
-        }
+        let again = Again::of(&parts);
+        let mut request = Request::from_parts(parts, ());
+        let ticket = self.driver.authorize(None, &mut request)?;
+        let first = body.to_send().map_err(ureq::Error::from)?;
+        let response = self.run(request.map(|()| first))?;
+        let Verdict::Retry(permit) = self.review(ticket, &again.uri, &response) else {
+            return Ok(response);
+        };
+        drain(&self.draining, response.into_body());
+        let mut request = again.into_request();
+        let uri = request.uri().clone();
+        let ticket = self.driver.authorize(Some(permit), &mut request)?;
+        let second = body.to_send().map_err(ureq::Error::from)?;
+        let response = self.run(request.map(|()| second))?;
+        drop(self.review(ticket, &uri, &response));
+        Ok(response)
     }
 
     /// Sends a request whose body can be read once only, such as
@@ -139,6 +144,37 @@ impl Client {
             // A middleware made it up. It has no URI either, and ureq would panic.
             None => false,
         }
+    }
+}
+
+/// What a second try takes of a request.
+struct Again {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: FieldLines,
+    extensions: Extensions,
+}
+
+impl Again {
+    fn of(parts: &Parts) -> Self {
+        Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            version: parts.version,
+            headers: FieldLines::of(&parts.headers),
+            extensions: parts.extensions.clone(),
+        }
+    }
+
+    fn into_request(self) -> Request<()> {
+        let mut request = Request::new(());
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers.to_headers();
+        *request.extensions_mut() = self.extensions;
+        request
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 
 use super::state::State;
-use super::{Machine, Ticket};
+use super::{Machine, Ticket, Verdict};
 use crate::allowed::AllowedOrigins;
 use crate::origin::OriginId;
 use crate::token::Generation;
@@ -35,6 +35,8 @@ struct Terms {
     header: HeaderValue,
     machine: u64,
     generation: Generation,
+    /// No target's 401s have to be forgiven for another answer.
+    is_calm: bool,
 }
 
 impl Pass {
@@ -58,6 +60,15 @@ impl Pass {
         let ticket = self.ticket(now, self.0.allowed.of_url(url(request))?)?;
         self.put(headers(request));
         Some(ticket)
+    }
+
+    /// What [`Machine::review`] would say to an answer other than 401.
+    pub fn review(&self, ticket: &Ticket, status: StatusCode) -> Option<Verdict> {
+        let terms = &*self.0;
+        let is_void = terms.is_void.load(Ordering::Acquire);
+        let is_news = status == StatusCode::UNAUTHORIZED || !terms.is_calm || is_void;
+        let is_own = ticket.machine == terms.machine;
+        (is_own && !is_news).then_some(Verdict::Deliver)
     }
 
     fn put(&self, headers: &mut HeaderMap) {
@@ -129,6 +140,7 @@ impl Machine {
             header: token.header(),
             machine: self.id,
             generation: self.generation,
+            is_calm: self.targets.are_calm(),
         }));
         session.issue(Issued(Some(pass.clone())));
         Some(pass)
