@@ -31,12 +31,14 @@ impl AllowedOrigins {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    #[inline]
     pub(crate) fn of_uri(&self, uri: &Uri) -> Option<OriginId> {
         let (scheme, authority) = (uri.scheme()?, uri.authority()?.as_str());
         self.find(|known| *known.authority == *authority && known.scheme == *scheme)
     }
 
     /// Whoever reads a URL, its authority ends at the first `/`.
+    #[inline]
     pub(crate) fn of_url(&self, url: &str) -> Option<OriginId> {
         self.find(|known| {
             let rest = url.strip_prefix(&*known.text);
@@ -49,9 +51,10 @@ impl AllowedOrigins {
         let id = origin.id();
         if self.0.len() < Self::MOST && self.0.iter().all(|known| known.id != id) {
             let text = origin.to_string().into_boxed_str();
-            let (scheme, rest) = match origin.is_https() {
-                true => (Scheme::HTTPS, "https://".len()),
-                false => (Scheme::HTTP, "http://".len()),
+            let (scheme, rest) = if origin.is_https() {
+                (Scheme::HTTPS, "https://".len())
+            } else {
+                (Scheme::HTTP, "http://".len())
             };
             let authority = text[rest..].into();
             let added = Allowed {

@@ -165,7 +165,6 @@ mod config;
 mod credentials;
 mod error;
 mod event;
-mod field_lines;
 mod fnv;
 mod fork;
 mod machine;
@@ -174,6 +173,7 @@ mod pacing;
 mod provider;
 mod saved;
 mod session;
+mod short_copy;
 mod store;
 mod time;
 mod token;
@@ -186,7 +186,6 @@ pub use error::{
     AuthorizeError, BodyDefect, Denied, ErrorCause, Failure, OAuthError, TransportFailure,
 };
 pub use event::{Event, Purpose};
-pub use field_lines::FieldLines;
 pub use machine::{
     Clearance, ExchangeId, Machine, Output, Pass, Permit, Status, StoreOp, StoreOpId, Ticket,
     Transmit, Verdict,
@@ -198,6 +197,7 @@ pub use session::{
     Authenticated, Cause, Exchange, LoginOutcome, ReLogin, Refresh, RefreshOutcome, Refreshing,
     Rejected, Resumed, Session, State, Unauthenticated,
 };
+pub use short_copy::ShortCopy;
 pub use store::{LockedStore, SessionStore, StoreFailure};
 pub use time::Timestamp;
 pub use token::Generation;

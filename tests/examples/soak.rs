@@ -203,7 +203,7 @@ fn send_with_ureq(server: &Server, tally: &Tally) -> Result<(), Error> {
 async fn send_with_reqwest(server: &Server, tally: &Tally) -> Result<(), Error> {
     use simacan_auth_reqwest::{Client, Error};
     let client = Client::builder(provider(server)?, Credentials::new("u", "p"))
-        .http(|| reqwest::Client::builder().no_proxy())
+        .http(reqwest::ClientBuilder::no_proxy)
         .config(config())
         .build()?;
     let target = format!("{}/x", server.origin());

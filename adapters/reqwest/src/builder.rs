@@ -1,3 +1,4 @@
+use std::any::TypeId;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
@@ -16,7 +17,7 @@ use crate::exchange;
 pub struct Builder {
     provider: Provider,
     credentials: Credentials,
-    http: Box<dyn Fn() -> ClientBuilder + Send + Sync>,
+    http: Box<dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync>,
     target_client: Option<reqwest::Client>,
     store: Option<Box<dyn SessionStore>>,
     config: Config,
@@ -30,7 +31,7 @@ impl Builder {
         Self {
             provider,
             credentials,
-            http: Box::new(ClientBuilder::new),
+            http: Box::new(|http| http),
             target_client: None,
             store: None,
             config: Config::default(),
@@ -40,23 +41,25 @@ impl Builder {
         }
     }
 
-    /// The configuration of the HTTP clients: proxy, roots, time-outs, pool. Default: reqwest's.
+    /// The configuration of reqwest's clients: proxy, roots, time-outs, pool. Default: reqwest's.
     ///
-    /// A function, since it is called twice: for the client that sends the requests to target
-    /// APIs, whose redirect policy is then replaced by one that keeps to the provider's
-    /// origins; and for the one that makes the exchanges, which follows no redirect, keeps no
-    /// connection and never retries. Default headers go to the auth endpoint, too.
+    /// Called twice: for the client that sends the requests to target APIs, whose redirect policy is then
+    /// replaced by one that keeps to the provider's origins; and for the one that makes the exchanges, which
+    /// follows no redirect, keeps no connection and never retries. Default headers go to the auth endpoint, too.
     ///
     /// ```
     /// # use simacan_auth_reqwest::{Client, Credentials, Provider, reqwest};
     /// # use std::time::Duration;
     /// # let credentials = Credentials::new("u", "p");
     /// let client = Client::builder(Provider::simacan(), credentials)
-    ///     .http(|| reqwest::Client::builder().timeout(Duration::from_secs(20)))
+    ///     .http(|http| http.timeout(Duration::from_secs(20)))
     ///     .build()?;
     /// # Ok::<(), reqwest::Error>(())
     /// ```
-    pub fn http(mut self, http: impl Fn() -> ClientBuilder + Send + Sync + 'static) -> Self {
+    pub fn http(
+        mut self,
+        http: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static,
+    ) -> Self {
         self.http = Box::new(http);
         self
     }
@@ -134,12 +137,12 @@ impl Builder {
         }
         let client = match self.target_client {
             Some(client) => client,
-            None => (self.http)()
+            None => (self.http)(target_client())
                 .redirect(within(self.provider.clone()))
                 .build()?,
         };
         // It does what an exchange needs and nothing else (DESIGN 9).
-        let exchange_client = (self.http)()
+        let exchange_client = (self.http)(ClientBuilder::new())
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             // A stale pooled connection fails like a lost answer, and there is an exchange an hour.
@@ -160,6 +163,42 @@ impl Builder {
             ),
         })
     }
+}
+
+/// reqwest keeps a copy of each request, to send it again if a server says in HTTP/2 or HTTP/3 that it has
+/// not seen it. Where there is neither, it would be for nothing.
+fn target_client() -> ClientBuilder {
+    let http = ClientBuilder::new();
+    if has_http2_or_3() {
+        return http;
+    }
+    http.retry(retry::never().max_retries_per_request(0))
+}
+
+/// Whether reqwest has been built with one of them, by whatever crate asked for it.
+fn has_http2_or_3() -> bool {
+    struct Absent;
+
+    /// Named as what it has for each: where that is there, it comes first.
+    #[allow(dead_code)]
+    trait OrAbsent: Sized {
+        fn http2_prior_knowledge(self) -> Absent {
+            Absent
+        }
+
+        fn http3_prior_knowledge(self) -> Absent {
+            Absent
+        }
+    }
+
+    impl OrAbsent for ClientBuilder {}
+
+    fn is_there<T: 'static>(_: T) -> bool {
+        TypeId::of::<T>() != TypeId::of::<Absent>()
+    }
+
+    is_there(ClientBuilder::new().http2_prior_knowledge())
+        || is_there(ClientBuilder::new().http3_prior_knowledge())
 }
 
 /// Follows redirects within the origins that may see the token. reqwest's own stripping of headers is
@@ -195,5 +234,14 @@ impl fmt::Debug for Builder {
             .field("config", &self.config)
             .field("exchange_timeout", &self.exchange_timeout)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// With `--all-features`, too.
+    #[test]
+    fn reqwest_keeps_its_copy_where_http_2_may_ask_for_it() {
+        assert_eq!(super::has_http2_or_3(), cfg!(feature = "http2"));
     }
 }

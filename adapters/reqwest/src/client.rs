@@ -9,6 +9,7 @@ use reqwest::{IntoUrl, Request, RequestBuilder, Response, Url};
 use simacan_auth::{Credentials, Origin, Permit, Provider, Status, Ticket, Verdict};
 use tokio::time::timeout;
 
+use crate::again::{Again, ShortCopy};
 use crate::driver::Driver;
 use crate::{Builder, Error};
 
@@ -42,23 +43,34 @@ impl Client {
     /// `reqwest::Client` is sent with this one's all the same.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         let (_, request) = request.build_split();
-        self.execute(request?).await
+        let request = request?;
+        let mut copy = ShortCopy::new();
+        let again = Again::of_built(&request, &mut copy);
+        self.send_twice(request, again).await
     }
 
-    /// As [`send`](Self::send), for a request that has been built.
-    pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
-        let mut permit = None;
-        loop {
-            let again = replay(&request); // before there is a token on it
-            let ticket = self.authorize(permit, &mut request).await?;
-            let mut response = self.client.execute(request).await?;
-            let verdict = self.review(ticket, &again, &response);
-            let (Verdict::Retry(next), Ok(again)) = (verdict, again) else {
-                return Ok(response);
-            };
-            drain(&mut response).await;
-            (permit, request) = (Some(next), again);
-        }
+    /// As [`send`](Self::send), for a request that has been built. If it was made of an `http::Request`, its
+    /// extensions go with it both times.
+    pub async fn execute(&self, request: Request) -> Result<Response, Error> {
+        let again = Again::of(&request);
+        self.send_twice(request, again).await
+    }
+
+    async fn send_twice(&self, mut request: Request, again: Again<'_>) -> Result<Response, Error> {
+        let ticket = self.authorize(None, &mut request).await?;
+        let mut response = self.client.execute(request).await?;
+        let Verdict::Retry(permit) = self.review(ticket, &again, &response) else {
+            return Ok(response);
+        };
+        let Some(mut request) = again.into_request() else {
+            return Ok(response);
+        };
+        drain(&mut response).await;
+        let again = Again::Never(request.url().clone());
+        let ticket = self.authorize(Some(permit), &mut request).await?;
+        let response = self.client.execute(request).await?;
+        drop(self.review(ticket, &again, &response));
+        Ok(response)
     }
 
     /// What [`execute`](Self::execute) does with a token before it sends. Public for the benchmarks.
@@ -84,15 +96,9 @@ impl Client {
         ticket
     }
 
-    pub(crate) fn review(
-        &self,
-        ticket: Ticket,
-        sent: &Result<Request, Url>,
-        response: &Response,
-    ) -> Verdict {
-        let url = || sent.as_ref().map_or_else(|url| url, Request::url);
-        let is_elsewhere = || response.url().origin() != url().origin();
-        if response.status() == StatusCode::UNAUTHORIZED && is_elsewhere() {
+    pub(crate) fn review(&self, ticket: Ticket, again: &Again<'_>, response: &Response) -> Verdict {
+        let is_there = || Some(response.url().origin()) == again.url().map(|url| url.origin());
+        if response.status() == StatusCode::UNAUTHORIZED && !is_there() {
             return Verdict::Deliver; // from a second place: it says nothing about the token
         }
         self.driver.review(ticket, response.status())
@@ -156,12 +162,6 @@ impl Client {
     pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
         self.client.head(url)
     }
-}
-
-/// What is sent after a 401; where the request went, if its body can't be sent twice.
-pub(crate) fn replay(request: &Request) -> Result<Request, Url> {
-    let again = request.try_clone();
-    again.ok_or_else(|| request.url().clone())
 }
 
 /// Read to its end, the answer lets its connection go back to the pool.

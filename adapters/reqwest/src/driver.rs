@@ -77,6 +77,7 @@ impl Driver {
         self.woken.notify_waiters();
     }
 
+    #[inline]
     pub(crate) fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
         if let Some(verdict) = self.passes.ask(|pass| pass.review(&ticket, status)) {
             return verdict;

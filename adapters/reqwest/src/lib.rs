@@ -62,6 +62,7 @@
 //! The default feature `rustls` is reqwest's. Without it, choose among reqwest's own features in
 //! your `Cargo.toml`.
 
+mod again;
 mod builder;
 mod carrier;
 mod client;

@@ -3,7 +3,8 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
 use simacan_auth::Verdict;
 
-use crate::client::{drain, replay};
+use crate::again::Again;
+use crate::client::drain;
 use crate::{Client, Error};
 
 /// For a [`reqwest_middleware::ClientWithMiddleware`] that is in use already: each of its requests gets the
@@ -39,11 +40,11 @@ impl Middleware for Client {
     ) -> reqwest_middleware::Result<Response> {
         let mut permit = None;
         loop {
-            let again = replay(&request); // before there is a token on it
+            let again = Again::of(&request); // before there is a token on it
             let ticket = self.authorize(permit, &mut request).await?;
             let mut response = next.clone().run(request, extensions).await?;
             let verdict = self.review(ticket, &again, &response);
-            let (Verdict::Retry(next_permit), Ok(again)) = (verdict, again) else {
+            let (Verdict::Retry(next_permit), Some(again)) = (verdict, again.into_request()) else {
                 return Ok(response);
             };
             drain(&mut response).await;

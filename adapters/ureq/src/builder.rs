@@ -5,17 +5,20 @@ use std::time::{Duration, SystemTime};
 
 use simacan_auth::{Config, Credentials, Event, Machine, Provider, SessionStore, Timestamp};
 use ureq::Agent;
-use ureq::config::RedirectAuthHeaders;
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
 
 use crate::Client;
 use crate::driver::Driver;
 use crate::exchange;
+use crate::own::{self, AgentConfig, OwnHeaders};
 
 /// Builds a [`Client`].
 #[must_use]
 pub struct Builder {
     provider: Provider,
     credentials: Credentials,
+    http: Box<dyn FnOnce(AgentConfig) -> AgentConfig>,
     agent: Option<Agent>,
     store: Option<Box<dyn SessionStore>>,
     config: Config,
@@ -29,6 +32,7 @@ impl Builder {
         Self {
             provider,
             credentials,
+            http: Box::new(|config| config),
             agent: None,
             store: None,
             config: Config::default(),
@@ -38,7 +42,31 @@ impl Builder {
         }
     }
 
-    /// The agent that sends the requests to target APIs. Default: ureq's.
+    /// The configuration of ureq for the requests to target APIs: proxy, roots, time-outs, pool. Default:
+    /// ureq's, and `simacan-auth-ureq` with its version as the `User-Agent`.
+    ///
+    /// The exchanges take over its proxy, TLS configuration and address family. Whatever it says, redirects are
+    /// followed without the token, their history is not saved, and no status is an error. Middleware belongs to
+    /// an [`agent`](Self::agent).
+    ///
+    /// ```
+    /// # use simacan_auth_ureq::{Client, Credentials, Provider};
+    /// # use std::time::Duration;
+    /// # let credentials = Credentials::new("u", "p");
+    /// let client = Client::builder(Provider::simacan(), credentials)
+    ///     .http(|config| config.timeout_global(Some(Duration::from_secs(20))))
+    ///     .build();
+    /// ```
+    pub fn http(
+        mut self,
+        http: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> + 'static,
+    ) -> Self {
+        self.http = Box::new(http);
+        self
+    }
+
+    /// An agent that exists already, for the requests to target APIs, in place of one that is configured by
+    /// [`http`](Self::http). Each request has to be told what it needs, which takes ureq a tenth more work.
     ///
     /// The exchanges take over its proxy, TLS configuration and address family. A connector or resolver of
     /// your own ([`Agent::with_parts`]) serves the target requests only, and so does its middleware, which
@@ -107,12 +135,13 @@ impl Builder {
         if self.config.seed == 0 {
             self.config.seed = RandomState::new().hash_one(0);
         }
-        let is_own_agent = self.agent.is_none();
-        let agent = self.agent.unwrap_or_else(own_agent);
+        let is_own = self.agent.is_none();
+        let agent = self.agent.unwrap_or_else(|| own::agent(self.http));
+        let own = is_own.then(|| OwnHeaders::of(&agent));
         let exchange = exchange::over(&agent, self.exchange_timeout);
         Client {
             agent,
-            is_own_agent,
+            own,
             draining: Arc::default(),
             driver: Driver::new(
                 Machine::new(self.provider, self.credentials, self.config),
@@ -124,14 +153,6 @@ impl Builder {
             ),
         }
     }
-}
-
-/// ureq's, but for what a request that carries a token would have to be told each time.
-fn own_agent() -> Agent {
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .redirect_auth_headers(RedirectAuthHeaders::Never);
-    config.build().into()
 }
 
 impl fmt::Debug for Builder {

@@ -5,13 +5,14 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::request::Parts;
-use http::{Extensions, Method, Request, Response, StatusCode, Uri, Version};
-use simacan_auth::{Credentials, FieldLines, Provider, Status, Ticket, Verdict};
+use http::{Request, Response, StatusCode, Uri};
+use simacan_auth::{Credentials, Provider, Status, Ticket, Verdict};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
+use crate::again::{Again, ShortCopy};
 use crate::driver::Driver;
+use crate::own::OwnHeaders;
 use crate::{Body, Builder, Error};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
@@ -20,8 +21,8 @@ use crate::{Body, Builder, Error};
 #[derive(Clone)]
 pub struct Client {
     pub(crate) agent: Agent,
-    /// Then it has the configuration that it needs, and no middleware.
-    pub(crate) is_own_agent: bool,
+    /// Of an agent that this client has made: it has the configuration that it needs, and no middleware.
+    pub(crate) own: Option<OwnHeaders>,
     pub(crate) driver: Arc<Driver>,
     /// A thread [`drain`]s an answer: there is one at a time.
     pub(crate) draining: Arc<AtomicBool>,
@@ -44,23 +45,29 @@ impl Client {
     /// Waits for a token where there is none. After a 401 the request is sent once more with
     /// a newer one.
     pub fn send<B: Body>(&self, request: Request<B>) -> Result<Response<ureq::Body>, Error> {
-        let (parts, mut body) = request.into_parts();
-        let again = Again::of(&parts);
-        let mut request = Request::from_parts(parts, ());
-        let ticket = self.driver.authorize(None, &mut request)?;
-        let first = body.to_send().map_err(ureq::Error::from)?;
-        let response = self.run(request.map(|()| first))?;
-        let Verdict::Retry(permit) = self.review(ticket, &again.uri, &response) else {
-            return Ok(response);
-        };
-        drain(&self.draining, response.into_body());
-        let mut request = again.into_request();
-        let uri = request.uri().clone();
-        let ticket = self.driver.authorize(Some(permit), &mut request)?;
-        let second = body.to_send().map_err(ureq::Error::from)?;
-        let response = self.run(request.map(|()| second))?;
-        drop(self.review(ticket, &uri, &response));
-        Ok(response)
+        let (mut parts, mut body) = request.into_parts();
+        let mut permit = None;
+        loop {
+            let mut copy = ShortCopy::new();
+            let again = Again::of(&parts, &mut copy); // before there is a token on it
+            if let Some(own) = &self.own {
+                own.put(&mut parts.headers);
+            }
+            let body = body.to_send().map_err(ureq::Error::from)?;
+            let mut request = Request::from_parts(parts, body);
+            let ticket = self.driver.authorize(permit, &mut request)?;
+            let response = self.run(request)?;
+            if response.status() != StatusCode::UNAUTHORIZED {
+                drop(self.driver.review(ticket, response.status()));
+                return Ok(response);
+            }
+            parts = again.into_parts();
+            match self.review(ticket, &parts.uri, &response) {
+                Verdict::Deliver => return Ok(response),
+                Verdict::Retry(next) => permit = Some(next),
+            }
+            drain(&self.draining, response.into_body());
+        }
     }
 
     /// Sends a request whose body can be read once only, such as
@@ -111,10 +118,10 @@ impl Client {
 
     /// Runs a request that carries the token: no redirect takes it elsewhere (I8), and its status is
     /// an answer.
-    fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, Error> {
+    fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, ureq::Error> {
         // One with extensions may have a configuration of its own.
-        if self.is_own_agent && request.extensions().is_empty() {
-            return Ok(self.agent.run(request)?);
+        if self.own.is_some() && request.extensions().is_empty() {
+            return self.agent.run(request);
         }
         let request = self
             .agent
@@ -123,7 +130,7 @@ impl Client {
             .redirect_auth_headers(RedirectAuthHeaders::Never)
             .save_redirect_history(true)
             .build();
-        Ok(self.agent.run(request)?)
+        self.agent.run(request)
     }
 
     fn review(&self, ticket: Ticket, uri: &Uri, response: &Response<ureq::Body>) -> Verdict {
@@ -137,44 +144,13 @@ impl Client {
     fn is_redirected(&self, uri: &Uri, response: &Response<ureq::Body>) -> bool {
         match response.get_redirect_history() {
             Some(history) => history.len() > 1,
-            // Our own agent saves none: that costs 3 % of all that ureq does. A request that is led back to where
+            // Our own agent saves none. A request that is led back to where
             // it began passes for one that was not led anywhere. So its 401 starts a refresh in vain, which the
             // machine bounds (I15); the other way round, a 401 would never be cured.
-            None if self.is_own_agent => response.get_uri() != uri,
+            None if self.own.is_some() => response.get_uri() != uri,
             // A middleware made it up. It has no URI either, and ureq would panic.
             None => false,
         }
-    }
-}
-
-/// What a second try takes of a request.
-struct Again {
-    method: Method,
-    uri: Uri,
-    version: Version,
-    headers: FieldLines,
-    extensions: Extensions,
-}
-
-impl Again {
-    fn of(parts: &Parts) -> Self {
-        Self {
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            version: parts.version,
-            headers: FieldLines::of(&parts.headers),
-            extensions: parts.extensions.clone(),
-        }
-    }
-
-    fn into_request(self) -> Request<()> {
-        let mut request = Request::new(());
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
-        *request.version_mut() = self.version;
-        *request.headers_mut() = self.headers.to_headers();
-        *request.extensions_mut() = self.extensions;
-        request
     }
 }
 

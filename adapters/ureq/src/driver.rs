@@ -87,6 +87,7 @@ impl Driver {
         ticket.generation() == self.lock().generation()
     }
 
+    #[inline]
     pub(crate) fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
         if let Some(verdict) = self.passes.ask(|pass| pass.review(&ticket, status)) {
             return verdict;

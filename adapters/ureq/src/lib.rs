@@ -61,6 +61,7 @@
 //! The features `rustls` (the default), `rustls-no-provider` and `native-tls` are ureq's. Choose here, not
 //! in ureq alone: the exchanges take over the `TlsConfig` of the agent that you give.
 
+mod again;
 mod aside;
 mod body;
 mod builder;
@@ -73,6 +74,7 @@ mod exchange;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 mod middleware;
+mod own;
 mod passes;
 mod trace;
 mod watch;

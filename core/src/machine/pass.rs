@@ -63,6 +63,7 @@ impl Pass {
     }
 
     /// What [`Machine::review`] would say to an answer other than 401.
+    #[inline]
     pub fn review(&self, ticket: &Ticket, status: StatusCode) -> Option<Verdict> {
         let terms = &*self.0;
         let is_void = terms.is_void.load(Ordering::Acquire);
@@ -71,10 +72,12 @@ impl Pass {
         (is_own && !is_news).then_some(Verdict::Deliver)
     }
 
+    #[inline]
     fn put(&self, headers: &mut HeaderMap) {
         headers.insert(header::AUTHORIZATION, self.0.header.clone());
     }
 
+    #[inline]
     fn ticket(&self, now: SystemTime, origin: OriginId) -> Option<Ticket> {
         let terms = &*self.0;
         let is_void = terms.is_void.load(Ordering::Acquire);

@@ -52,7 +52,7 @@ fn through_reqwest() {
     let (_server, provider) = platform();
     let credentials = Credentials::new("u", "p");
     let client = simacan_auth_reqwest::Client::builder(provider, credentials);
-    let client = client.http(|| reqwest::Client::builder().no_proxy());
+    let client = client.http(reqwest::ClientBuilder::no_proxy);
     let client = client.build().expect("it is well formed");
     let request = client
         .post(TARGET)

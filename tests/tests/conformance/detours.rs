@@ -114,14 +114,22 @@ fn i8_no_setting_of_an_agent_takes_the_token_out() {
             .max_redirects(20);
         Ureq(Ureq::builder(plan).agent(agent.build().into()).build())
     });
+    two_hops(|plan| {
+        let builder = Ureq::builder(plan).http(|http| {
+            http.proxy(None)
+                .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+                .max_redirects(20)
+        });
+        Ureq(builder.build())
+    });
 }
 
 #[test]
 fn i8_no_redirect_policy_of_the_users_own_takes_the_token_out() {
     two_hops(|plan| {
-        let builder = reqwest_builder(plan).http(|| {
-            let builder = ::reqwest::Client::builder().tls_certs_only([]).no_proxy();
-            builder
+        let builder = reqwest_builder(plan).http(|http| {
+            http.tls_certs_only([])
+                .no_proxy()
                 .redirect(::reqwest::redirect::Policy::limited(20))
                 .referer(true)
         });

@@ -89,9 +89,9 @@ fn assert_none_found() {
 #[test]
 fn i9_no_exchange_of_reqwest_is_in_the_log_even_if_connections_are_verbose() {
     let world = World::new();
-    let builder = reqwest_builder(world.plan()).http(|| {
-        let builder = ::reqwest::Client::builder().tls_certs_only([]).no_proxy();
-        builder.connection_verbose(true)
+    let builder = reqwest_builder(world.plan()).http(|http| {
+        let http = http.tls_certs_only([]).no_proxy();
+        http.connection_verbose(true)
     });
     let client = builder.build().expect("a client");
     let runtime = CurrentThread::runtime();

@@ -132,13 +132,12 @@ impl Ureq {
         let roots = root.into_iter().collect::<Vec<_>>();
         let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots)));
         let proxy = plan.proxy;
-        let agent = ureq::Agent::config_builder()
-            .proxy(proxy.map(|proxy| ureq::Proxy::new(&proxy).expect("a proxy")))
-            .timeout_global(Some(PATIENCE))
-            .tls_config(tls.build())
-            .build();
+        let proxy = proxy.map(|proxy| ureq::Proxy::new(&proxy).expect("a proxy"));
         let builder = simacan_auth_ureq::Client::builder(plan.provider, plan.credentials)
-            .agent(agent.into())
+            .http(move |http| {
+                let http = http.proxy(proxy).timeout_global(Some(PATIENCE));
+                http.tls_config(tls.build())
+            })
             .config(plan.config)
             .exchange_timeout(plan.exchange_timeout)
             .clock(plan.clock)
@@ -231,11 +230,11 @@ pub(crate) fn reqwest_client(plan: Plan) -> simacan_auth_reqwest::Client {
 
 pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
     let builder = simacan_auth_reqwest::Client::builder(plan.provider, plan.credentials)
-        .http(move || {
+        .http(move |http| {
             let root = plan.root.as_deref();
             let root = root.map(|root| reqwest::Certificate::from_der(root).expect("DER"));
             // No others: to load the system's takes longer than most cases do.
-            let builder = reqwest::Client::builder().tls_certs_only(root);
+            let builder = http.tls_certs_only(root);
             let builder = builder.no_proxy().timeout(PATIENCE);
             match plan.proxy.as_deref().map(reqwest::Proxy::all) {
                 Some(proxy) => builder.proxy(proxy.expect("a proxy")),

@@ -110,9 +110,9 @@ impl Pusher {
                 Self::Ureq(builder.build())
             }
             Adapter::Reqwest => {
-                let http = move || {
+                let http = move |http: reqwest::ClientBuilder| {
                     // No roots: to load the system's takes longer than a push.
-                    let builder = reqwest::Client::builder().tls_certs_only([]);
+                    let builder = http.tls_certs_only([]);
                     let builder = builder.no_proxy().timeout(PATIENCE);
                     match &plan.proxy {
                         Some(proxy) => builder.proxy(reqwest::Proxy::http(proxy).expect("a proxy")),
