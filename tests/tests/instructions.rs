@@ -1,6 +1,7 @@
 //! How many instructions a request costs more through an adapter than through the bare client: counted by
-//! valgrind, on loopback, in a process that has the client alone. Over TLS and to a name, as in production;
-//! and in the clear to an address, where a request costs the client least.
+//! valgrind, on loopback, in a process that has the client alone. In the clear to an address, where a request
+//! costs the client least; and over TLS to a name, as in production. There reqwest's count is shown only: how
+//! often its tasks are woken for an answer is a matter of time, and some percent.
 //!
 //! ```text
 //! cargo test --release -p simacan-auth-tests --test instructions
@@ -27,8 +28,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 const COUNTED: &str = "counted";
 const FEW: u32 = 200;
 const MANY: u32 = 1200;
-/// In percent of the bare client: over TLS and in the clear.
-const MOST: [(&str, [f64; 2]); 2] = [("ureq", [1.0, 2.0]), ("reqwest", [1.0, 3.0])];
+/// In percent of the bare client.
+const MOST: f64 = 1.0;
 
 const BODY: &str = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
 
@@ -53,21 +54,24 @@ fn main() {
     let file = env::temp_dir().join(format!("simacan-auth-root-{}.der", std::process::id()));
     fs::write(&file, root.der()).expect("there is room for a certificate");
     let root_file = file.to_str().expect("a plain name");
-    let servers = [secured(&root), in_the_clear()];
+    let (clear, secured) = (in_the_clear(), secured(&root));
     let mut too_many = false;
-    for (client, most) in MOST {
-        for ((_server, origin), most) in servers.iter().zip(most) {
-            let bare = a_request(&format!("bare-{client}"), origin, root_file);
-            let with = a_request(client, origin, root_file);
-            let more = (with - bare) / bare * 100.0;
-            println!(
-                "{client} to {origin}: {bare:.0} bare, {with:.0} through the adapter: {more:+.2} %"
-            );
-            too_many |= more > most;
-        }
+    for (client, (_server, origin), is_steady) in [
+        ("ureq", &clear, true),
+        ("ureq", &secured, true),
+        ("reqwest", &clear, true),
+        ("reqwest", &secured, false),
+    ] {
+        let bare = a_request(&format!("bare-{client}"), origin, root_file);
+        let with = a_request(client, origin, root_file);
+        let more = (with - bare) / bare * 100.0;
+        println!(
+            "{client} to {origin}: {bare:.0} bare, {with:.0} through the adapter: {more:+.2} %"
+        );
+        too_many |= is_steady && more > MOST;
     }
     let _ = fs::remove_file(file);
-    assert!(!too_many, "more than {MOST:?} % is too much");
+    assert!(!too_many, "more than {MOST} % is too much");
 }
 
 type Root = CertifiedIssuer<'static, KeyPair>;

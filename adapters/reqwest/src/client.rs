@@ -43,22 +43,34 @@ impl Client {
     /// `reqwest::Client` is sent with this one's all the same.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         let (_, request) = request.build_split();
-        let request = request?;
+        let mut request = request?;
         let mut copy = ShortCopy::new();
-        let again = Again::of_built(&request, &mut copy);
-        self.send_twice(request, again).await
+        let again = Again::of_built(&request, &mut copy); // before there is a token on it
+        let ticket = self.authorize(None, &mut request).await?;
+        let response = self.client.execute(request).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            return self.send_again(ticket, again, response).await;
+        }
+        drop(self.driver.review(ticket, response.status()));
+        Ok(response)
     }
 
     /// As [`send`](Self::send), for a request that has been built. If it was made of an `http::Request`, its
     /// extensions go with it both times.
-    pub async fn execute(&self, request: Request) -> Result<Response, Error> {
+    pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
         let again = Again::of(&request);
-        self.send_twice(request, again).await
+        let ticket = self.authorize(None, &mut request).await?;
+        let response = self.client.execute(request).await?;
+        self.send_again(ticket, again, response).await
     }
 
-    async fn send_twice(&self, mut request: Request, again: Again<'_>) -> Result<Response, Error> {
-        let ticket = self.authorize(None, &mut request).await?;
-        let mut response = self.client.execute(request).await?;
+    /// After a 401 that a newer token may cure.
+    async fn send_again(
+        &self,
+        ticket: Ticket,
+        again: Again<'_>,
+        mut response: Response,
+    ) -> Result<Response, Error> {
         let Verdict::Retry(permit) = self.review(ticket, &again, &response) else {
             return Ok(response);
         };
