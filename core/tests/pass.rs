@@ -40,6 +40,49 @@ fn driver_with_pass() -> (Driver, Pass) {
 }
 
 #[test]
+fn a_pass_lets_an_answer_through_as_long_as_the_machine_has_nothing_to_learn_from_it() {
+    let (mut driver, pass) = driver_with_pass();
+    let ticket = |pass: &Pass, now: Timestamp| {
+        let ticket = pass.authorize(now.into(), &mut request(API));
+        ticket.expect("there is a token")
+    };
+    let (first, second, of_200) = (
+        ticket(&pass, driver.now),
+        ticket(&pass, driver.now),
+        ticket(&pass, driver.now),
+    );
+    for status in [StatusCode::OK, StatusCode::FORBIDDEN] {
+        assert!(matches!(
+            pass.review(&first, status),
+            Some(Verdict::Deliver)
+        ));
+    }
+    assert!(pass.review(&first, StatusCode::UNAUTHORIZED).is_none());
+    let (_, others) = driver_with_pass();
+    assert!(others.review(&first, StatusCode::OK).is_none());
+
+    let permit = driver.retry_after_401(first);
+    assert!(pass.review(&second, StatusCode::OK).is_none()); // void
+    let _permit = driver.wait_with(permit);
+    driver.reply(&TOKENS);
+    // This target has started a refresh, which is forgotten with its next answer other than 401: so the machine
+    // has to hear of it.
+    let pass = driver.machine.pass().expect("there is a token");
+    assert!(pass.review(&second, StatusCode::OK).is_none());
+    let verdict = driver.machine.review(driver.now, of_200, StatusCode::OK);
+    assert!(matches!(verdict, Verdict::Deliver));
+    driver.now = driver.now.saturating_add(HOUR);
+    let permit = driver.machine.permit();
+    let _permit = driver.wait_with(permit);
+    driver.reply(&TOKENS);
+    let pass = driver.machine.pass().expect("there is a token");
+    assert!(matches!(
+        pass.review(&second, StatusCode::OK),
+        Some(Verdict::Deliver)
+    ));
+}
+
+#[test]
 fn a_pass_puts_the_current_token_on_a_request_and_its_ticket_is_as_good_as_any() {
     let (mut driver, pass) = driver_with_pass();
     assert_eq!(token(&pass, driver.now, API), Some(Driver::bearer_of(1)));

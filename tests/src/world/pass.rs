@@ -4,8 +4,8 @@ use std::hash::{DefaultHasher, Hasher};
 use std::time::SystemTime;
 
 use http::header::AUTHORIZATION;
-use http::{Request, Uri};
-use simacan_auth::{Clearance, Machine, Output, Pass, Ticket, Timestamp};
+use http::{Request, StatusCode, Uri};
+use simacan_auth::{Clearance, Machine, Output, Pass, Ticket, Timestamp, Verdict};
 
 use super::violation::Violation;
 
@@ -20,9 +20,19 @@ pub(crate) fn check_pass(
     let mut request = Request::new(());
     *request.uri_mut() = target.clone();
     let ticket = pass.and_then(|pass| pass.authorize(SystemTime::from(now), &mut request));
-    let Some(ticket) = ticket else {
+    let (Some(pass), Some(ticket)) = (pass, ticket) else {
         return Ok(());
     };
+    if pass.review(&ticket, StatusCode::UNAUTHORIZED).is_some() {
+        return Violation::found(14, "a pass keeps a 401 from the machine");
+    }
+    if pass.review(&ticket, StatusCode::OK).is_some() {
+        let mut asked = machine.fork();
+        let verdict = asked.review(now, ticket.fork(), StatusCode::OK);
+        if !matches!(verdict, Verdict::Deliver) || digest(&asked) != digest(machine) {
+            return Violation::found(15, "a pass keeps from the machine that a target is content");
+        }
+    }
     let token = request.headers_mut().remove(AUTHORIZATION);
     let mut asked = machine.fork();
     let permit = asked.permit();

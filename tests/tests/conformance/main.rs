@@ -75,5 +75,6 @@ mod tls;
 mod tls_server;
 mod tracing;
 mod trips;
+mod twice;
 mod wire;
 mod world;

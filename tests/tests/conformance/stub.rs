@@ -154,6 +154,16 @@ impl Connection {
         Ok(Some(head))
     }
 
+    /// The body of the next request. `None`: no more come.
+    pub(crate) fn read_request_with_body(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let Some(head) = self.read_head()? else {
+            return Ok(None);
+        };
+        let mut body = vec![0; content_length(&head)];
+        self.stream.read_exact(&mut body)?;
+        Ok(Some(body))
+    }
+
     /// The body, of the length that its head has.
     pub(crate) fn read_body(&mut self, head: &str) -> io::Result<()> {
         let length = content_length(head) as u64;

@@ -1,0 +1,177 @@
+//! The second try is the first but for its token, whether a request is short or long.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, COOKIE, USER_AGENT};
+use http::{Method, Request, StatusCode};
+
+use crate::stub::{Stub, answer};
+use crate::subject::{MultiThread, Plan, Reqwest, Subject, Ureq};
+use crate::world::{World, assert_status};
+
+conformance! {
+    each_request_is_sent_again_as_it_was,
+}
+
+/// Answers 401 to each first request and 200 to each second, and writes down what it was sent.
+struct Target {
+    stub: Stub,
+    bodies: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Target {
+    fn start() -> Self {
+        let bodies = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+        let stub = Stub::start({
+            let bodies = bodies.clone();
+            move |connection| {
+                while let Some(body) = connection.read_request_with_body()? {
+                    let mut bodies = bodies.lock().expect("no panic");
+                    bodies.push(body);
+                    let status = match bodies.len() % 2 {
+                        1 => "401 Unauthorized",
+                        _ => "200 OK",
+                    };
+                    drop(bodies);
+                    connection.write(answer(status, "", "").as_bytes())?;
+                }
+                Ok(())
+            }
+        });
+        Self { stub, bodies }
+    }
+
+    fn plan(&self, world: &World) -> Plan {
+        world.plan_at(world.provider_with(&[&self.stub.origin()]))
+    }
+
+    /// That so many requests were sent twice each, and their heads.
+    #[track_caller]
+    fn assert_pairs(&self, pairs: usize) -> Vec<String> {
+        let heads = self.stub.heads();
+        let bodies = self.bodies.lock().expect("no panic").clone();
+        assert_eq!((heads.len(), bodies.len()), (2 * pairs, 2 * pairs));
+        for (heads, bodies) in heads.chunks(2).zip(bodies.chunks(2)) {
+            let (first, second) = (Head::of(&heads[0]), Head::of(&heads[1]));
+            assert_ne!(first.token, second.token);
+            assert_eq!(first.rest, second.rest);
+            assert_eq!(bodies[0], bodies[1]);
+        }
+        heads
+    }
+}
+
+struct Head {
+    token: String,
+    /// In no order: a client may put headers of its own before or after.
+    rest: Vec<String>,
+}
+
+impl Head {
+    #[track_caller]
+    fn of(head: &str) -> Self {
+        let is_token = |line: &String| line.to_ascii_lowercase().starts_with("authorization:");
+        let lines = head.lines().map(str::to_owned);
+        let (mut tokens, mut rest): (Vec<String>, _) = lines.partition(is_token);
+        rest.sort();
+        assert_eq!(tokens.len(), 1, "{head}");
+        let token = tokens.remove(0);
+        Self { token, rest }
+    }
+}
+
+/// Short, with headers that are long, and with a long body.
+const LENGTHS: [(usize, usize); 4] = [(10, 20), (300, 20), (10, 5000), (600, 5000)];
+
+fn each_request_is_sent_again_as_it_was<S: Subject>() {
+    let (world, target) = (World::new(), Target::start());
+    let subject = S::build(target.plan(&world));
+    for (header, body) in LENGTHS {
+        let uri = format!("{}/x/%7Ey?a=b%20c&d", target.stub.origin());
+        let request = Request::builder()
+            .method(Method::PATCH)
+            .uri(uri)
+            .header("x-long", "h".repeat(header))
+            .header("x-twice", "one")
+            .header("x-twice", "two: 2;\t")
+            .header(COOKIE, "a=b; c=d")
+            .body(Bytes::from(vec![0xfe; body]));
+        let outcome = subject.send(request.expect("it is well formed"));
+        assert_status(&outcome, StatusCode::OK);
+    }
+    target.assert_pairs(LENGTHS.len());
+}
+
+/// Which are shorter on their way through.
+#[test]
+fn what_a_builder_of_reqwest_has_built_is_sent_again_as_it_was() {
+    let (world, target) = (World::new(), Target::start());
+    let subject = Reqwest::<MultiThread>::build(target.plan(&world));
+    let url = format!("{}/x/%7Ey?a=b%20c&d#not-sent", target.stub.origin());
+    for (header, body) in LENGTHS {
+        let request = subject.client.request(Method::PATCH, &*url);
+        let request = request
+            .header("x-long", "h".repeat(header))
+            .header("x-twice", "one")
+            .header("x-twice", "two")
+            .timeout(Duration::from_secs(20))
+            .body(vec![0xfe; body]);
+        let response = subject.runtime.block_on(subject.client.send(request));
+        assert_eq!(response.expect("an answer").status(), StatusCode::OK);
+    }
+    let none = subject.client.get(&*url);
+    let response = subject.runtime.block_on(subject.client.send(none));
+    assert_eq!(response.expect("an answer").status(), StatusCode::OK);
+    target.assert_pairs(LENGTHS.len() + 1);
+}
+
+/// Both times a request has what it brings itself, else what the agent is configured to send, else what is
+/// sent by default.
+#[test]
+fn ureq_sends_the_headers_that_it_is_configured_to_send() {
+    let own = concat!("simacan-auth-ureq/", env!("CARGO_PKG_VERSION"));
+    for (configured, brought, accept, user_agent) in [
+        (None, None, Some("*/*"), Some(own)),
+        (
+            Some("configured"),
+            None,
+            Some("configured"),
+            Some("configured"),
+        ),
+        (
+            Some("configured"),
+            Some("brought"),
+            Some("brought"),
+            Some("brought"),
+        ),
+        (Some(""), None, None, None),
+        (Some(""), Some("brought"), Some("brought"), Some("brought")),
+    ] {
+        let (world, target) = (World::new(), Target::start());
+        let builder = Ureq::builder(target.plan(&world)).http(move |http| {
+            let http = http.proxy(None);
+            match configured {
+                Some(value) => http.accept(value).user_agent(value),
+                None => http,
+            }
+        });
+        let mut request = Request::get(format!("{}/x", target.stub.origin()));
+        if let Some(value) = brought {
+            request = request.header(ACCEPT, value).header(USER_AGENT, value);
+        }
+        let request = request.body(()).expect("it is well formed");
+        let response = builder.build().send(request).expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK);
+        for head in target.assert_pairs(1) {
+            let of = |name: &str| {
+                let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+                let line = lines.find(|(it, _)| it.eq_ignore_ascii_case(name));
+                line.map(|(_, value)| value.to_owned())
+            };
+            assert_eq!(of("accept").as_deref(), accept, "{head}");
+            assert_eq!(of("user-agent").as_deref(), user_agent, "{head}");
+        }
+    }
+}
