@@ -7,7 +7,9 @@
 mod common;
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::num::NonZero;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use http::header::AUTHORIZATION;
@@ -26,6 +28,7 @@ fn main() {
         return;
     }
     years();
+    thousand();
     flat();
 }
 
@@ -49,8 +52,26 @@ fn years() {
         rate(transitions),
         rate(calls),
     );
-    let year = f64::from(52 * WEEK) * 1000.0 * hour / 1e9;
-    println!("a year of hourly tokens for a thousand sessions: {year:.1} s");
+}
+
+/// A thousand machines, a year each: on one core, and on all that there are. None knows of another.
+fn thousand() {
+    let all = thread::available_parallelism().map_or(1, NonZero::get);
+    for cores in [1, all] {
+        let start = Instant::now();
+        thread::scope(|scope| {
+            for core in 0..cores {
+                let lives = (core..1000).step_by(cores);
+                scope.spawn(move || {
+                    for mut life in lives.map(|_| Life::new()) {
+                        (0..52 * WEEK).for_each(|_| life.hour(&mut Counts::default()));
+                    }
+                });
+            }
+        });
+        let seconds = start.elapsed().as_secs_f64();
+        println!("a year of hourly tokens for a thousand sessions, cores: {cores}: {seconds:.1} s");
+    }
 }
 
 /// What an hour costs among so many machines, where there is one at the floor: each in its turn, and in an order
