@@ -40,7 +40,9 @@ impl Client {
     /// a newer one, if its body can be sent twice.
     ///
     /// The request is made with [`post`](Self::post) and the like. One that was made with another
-    /// `reqwest::Client` is sent with this one's all the same.
+    /// `reqwest::Client` is sent with this one's all the same. What it has been given by
+    /// [`RequestBuilder::from_parts`] may have extensions: they go with the first try only, where
+    /// [`execute`](Self::execute) keeps them.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         let (_, request) = request.build_split();
         let mut request = request?;

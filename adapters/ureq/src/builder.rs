@@ -18,7 +18,7 @@ use crate::own::{self, AgentConfig, OwnHeaders};
 pub struct Builder {
     provider: Provider,
     credentials: Credentials,
-    http: Box<dyn FnOnce(AgentConfig) -> AgentConfig>,
+    http: Box<dyn FnOnce(AgentConfig) -> AgentConfig + Send + Sync>,
     agent: Option<Agent>,
     store: Option<Box<dyn SessionStore>>,
     config: Config,
@@ -47,7 +47,7 @@ impl Builder {
     ///
     /// The exchanges take over its proxy, TLS configuration and address family. Whatever it says, redirects are
     /// followed without the token, their history is not saved, and no status is an error. Middleware belongs to
-    /// an [`agent`](Self::agent).
+    /// an [`agent`](Self::agent); with one of those, this is not used at all.
     ///
     /// ```
     /// # use simacan_auth_ureq::{Client, Credentials, Provider};
@@ -59,7 +59,10 @@ impl Builder {
     /// ```
     pub fn http(
         mut self,
-        http: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> + 'static,
+        http: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         self.http = Box::new(http);
         self

@@ -50,7 +50,10 @@ impl Client {
         loop {
             let mut copy = ShortCopy::new();
             let again = Again::of(&parts, &mut copy); // before there is a token on it
-            if let Some(own) = &self.own {
+            // One with extensions may have a configuration of its own.
+            if let Some(own) = &self.own
+                && parts.extensions.is_empty()
+            {
                 own.put(&mut parts.headers);
             }
             let body = body.to_send().map_err(ureq::Error::from)?;
@@ -119,7 +122,6 @@ impl Client {
     /// Runs a request that carries the token: no redirect takes it elsewhere (I8), and its status is
     /// an answer.
     fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, ureq::Error> {
-        // One with extensions may have a configuration of its own.
         if self.own.is_some() && request.extensions().is_empty() {
             return self.agent.run(request);
         }
@@ -147,7 +149,9 @@ impl Client {
             // Our own agent saves none. A request that is led back to where
             // it began passes for one that was not led anywhere. So its 401 starts a refresh in vain, which the
             // machine bounds (I15); the other way round, a 401 would never be cured.
-            None if self.own.is_some() => response.get_uri() != uri,
+            None if self.own.is_some() && !response.extensions().is_empty() => {
+                response.get_uri() != uri
+            }
             // A middleware made it up. It has no URI either, and ureq would panic.
             None => false,
         }

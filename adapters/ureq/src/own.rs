@@ -9,10 +9,12 @@ use ureq::typestate::AgentScope;
 /// ureq's configuration, being built.
 pub(crate) type AgentConfig = ConfigBuilder<AgentScope>;
 
+const USER_AGENT: &str = concat!("simacan-auth-ureq/", env!("CARGO_PKG_VERSION"));
+
 /// As `configure` says, but for what a request that carries a token would have to be told each time: no
 /// redirect takes the token elsewhere (I8), and its status is an answer.
 pub(crate) fn agent(configure: impl FnOnce(AgentConfig) -> AgentConfig) -> Agent {
-    let config = configure(Agent::config_builder())
+    let config = configure(Agent::config_builder().user_agent(USER_AGENT))
         .http_status_as_error(false)
         .redirect_auth_headers(RedirectAuthHeaders::Never)
         // It costs 3 % of all that ureq does.
@@ -30,11 +32,10 @@ pub(crate) struct OwnHeaders {
 
 impl OwnHeaders {
     pub(crate) fn of(agent: &Agent) -> Self {
-        let own = concat!("simacan-auth-ureq/", env!("CARGO_PKG_VERSION"));
         let config = agent.config();
         Self {
-            accept: value(config.accept(), "*/*"),
-            user_agent: value(config.user_agent(), own),
+            accept: value(config.accept(), Some("*/*")),
+            user_agent: value(config.user_agent(), None),
         }
     }
 
@@ -53,11 +54,11 @@ impl OwnHeaders {
     }
 }
 
-fn value(configured: &AutoHeaderValue, default: &'static str) -> Option<HeaderValue> {
+/// `None` is left to ureq, and so is what can't be sent.
+fn value(configured: &AutoHeaderValue, default: Option<&'static str>) -> Option<HeaderValue> {
     match configured {
         AutoHeaderValue::None => None,
-        AutoHeaderValue::Default => Some(HeaderValue::from_static(default)),
-        // Left to ureq if it is none that can be sent.
+        AutoHeaderValue::Default => default.map(HeaderValue::from_static),
         AutoHeaderValue::Provided(value) => HeaderValue::from_str(value).ok(),
     }
 }

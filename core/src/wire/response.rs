@@ -237,18 +237,20 @@ fn lifetime(member: Option<&RawValue>) -> Result<Option<Duration>, BodyDefect> {
     if text == "null" {
         return Ok(None);
     }
-    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-    let seconds: f64 = text
-        .parse()
-        .ok()
-        .filter(|_| is_number) // `parse` knows `inf` and `NaN`, too
-        .ok_or(BodyDefect::WrongType(NAME))?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "saturates"
     )]
-    let seconds = seconds as u64;
+    let truncated = |seconds: f64| seconds as u64;
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    // Most are integers, which take less to read.
+    let seconds: u64 = text
+        .parse()
+        .or_else(|_| text.parse().map(truncated))
+        .ok()
+        .filter(|_| is_number) // `parse` knows a `+`, `inf` and `NaN`, too
+        .ok_or(BodyDefect::WrongType(NAME))?;
     Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
 }
 

@@ -175,3 +175,55 @@ fn ureq_sends_the_headers_that_it_is_configured_to_send() {
         }
     }
 }
+
+/// A request that has been configured by itself has the last word.
+#[test]
+fn ureq_sends_the_headers_that_a_request_is_configured_to_send() {
+    let (world, target) = (World::new(), Target::start());
+    let client = Ureq::builder(target.plan(&world)).build();
+    let request = Request::get(format!("{}/x", target.stub.origin())).body(());
+    let agent = ::ureq::Agent::new_with_defaults();
+    let request = agent.configure_request(request.expect("it is well formed"));
+    let request = request.proxy(None).user_agent("mine").build();
+    let response = client.send(request).expect("an answer");
+    assert_eq!(response.status(), StatusCode::OK);
+    for head in target.assert_pairs(1) {
+        assert!(head.contains("user-agent: mine"), "{head}");
+    }
+}
+
+#[test]
+fn ureq_says_who_it_is_when_it_sends_once_too() {
+    let (world, target) = (World::new(), Target::start());
+    let client = Ureq::builder(target.plan(&world)).build();
+    let request = Request::get(format!("{}/x", target.stub.origin())).body(());
+    let response = client.send_once(request.expect("it is well formed"));
+    assert_eq!(
+        response.expect("an answer").status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let head = &target.stub.heads()[0];
+    assert!(head.contains("user-agent: simacan-auth-ureq/"), "{head}");
+}
+
+/// It has no URI, and ureq panics if it is asked for it.
+#[test]
+fn a_401_that_a_configured_middleware_has_made_up_is_delivered() {
+    type Next<'a> = ::ureq::middleware::MiddlewareNext<'a>;
+    let (world, target) = (World::new(), Target::start());
+    let builder = Ureq::builder(target.plan(&world)).http(|http| {
+        http.proxy(None)
+            .middleware(|_: Request<::ureq::SendBody<'_>>, _: Next<'_>| {
+                let response = http::Response::builder().status(StatusCode::UNAUTHORIZED);
+                Ok(response
+                    .body(::ureq::Body::builder().data(""))
+                    .expect("it is well formed"))
+            })
+    });
+    let request = Request::get(format!("{}/x", target.stub.origin())).body(());
+    let response = builder.build().send(request.expect("it is well formed"));
+    assert_eq!(
+        response.expect("an answer").status(),
+        StatusCode::UNAUTHORIZED
+    );
+}
