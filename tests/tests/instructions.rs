@@ -17,12 +17,16 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::{ServerConnection, StreamOwned};
 use simacan_auth::{Credentials, Provider};
 use simacan_auth_emulator::{Detail, Emulator, Server, Settings};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+#[path = "conformance/certificates.rs"]
+mod certificates;
+
+use certificates::{Authority, authority, server_config};
 
 /// The first argument of a process that is counted.
 const COUNTED: &str = "counted";
@@ -50,7 +54,7 @@ fn main() {
         println!("skipped: valgrind is not on this machine");
         return;
     }
-    let root = root();
+    let root = authority("root");
     let file = env::temp_dir().join(format!("simacan-auth-root-{}.der", std::process::id()));
     fs::write(&file, root.der()).expect("there is room for a certificate");
     let root_file = file.to_str().expect("a plain name");
@@ -74,15 +78,6 @@ fn main() {
     assert!(!too_many, "more than {MOST} % is too much");
 }
 
-type Root = CertifiedIssuer<'static, KeyPair>;
-
-fn root() -> Root {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key");
-    CertifiedIssuer::self_signed(params, key).expect("a root")
-}
-
 fn emulator() -> Emulator {
     let settings = Settings::new().with_user("u", "p");
     Emulator::new(settings.with_ledger(Detail::Counters))
@@ -94,18 +89,11 @@ fn in_the_clear() -> (Server, String) {
     (server, origin)
 }
 
-fn secured(root: &Root) -> (Server, String) {
+fn secured(root: &Authority) -> (Server, String) {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
     let certificate = params.signed_by(&key, root).expect("a certificate");
-    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| {
-            let builder = builder.with_no_client_auth();
-            builder.with_single_cert(vec![certificate.der().clone()], key)
-        });
-    let config = Arc::new(config.expect("a configuration"));
+    let config = server_config(&certificate, &key);
     let options = Server::options().tls(move |socket| {
         let connection = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
         Ok(StreamOwned::new(connection, socket))

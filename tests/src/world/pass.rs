@@ -17,10 +17,10 @@ pub(crate) fn check_pass(
     now: Timestamp,
     target: &Uri,
 ) -> Result<(), Violation> {
-    let mut request = Request::new(());
-    *request.uri_mut() = target.clone();
-    let ticket = pass.and_then(|pass| pass.authorize(SystemTime::from(now), &mut request));
-    let (Some(pass), Some(ticket)) = (pass, ticket) else {
+    let Some(pass) = pass else {
+        return Ok(());
+    };
+    let Some((mut request, ticket)) = authorized(pass, now, target) else {
         return Ok(());
     };
     if pass.review(&ticket, StatusCode::UNAUTHORIZED).is_some() {
@@ -63,16 +63,19 @@ pub(crate) fn check_silence(
     now: Timestamp,
     target: &Uri,
 ) -> Result<(), Violation> {
-    let mut request = Request::new(());
-    *request.uri_mut() = target.clone();
-    let is_good = |pass: &Pass| {
-        pass.authorize(SystemTime::from(now), &mut request)
-            .is_some()
-    };
+    let is_good = |pass: &Pass| authorized(pass, now, target).is_some();
     if pass.is_some_and(is_good) && !matches!(machine.fork().poll(now), Output::Wait(_)) {
         return Violation::found(14, "a pass keeps the machine from what it wants to say");
     }
     Ok(())
+}
+
+/// What a pass lets through.
+fn authorized(pass: &Pass, now: Timestamp, target: &Uri) -> Option<(Request<()>, Ticket)> {
+    let mut request = Request::new(());
+    *request.uri_mut() = target.clone();
+    let ticket = pass.authorize(SystemTime::from(now), &mut request)?;
+    Some((request, ticket))
 }
 
 fn digest(machine: &Machine) -> u64 {

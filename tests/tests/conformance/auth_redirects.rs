@@ -5,10 +5,11 @@ use http::{HeaderValue, Response, StatusCode};
 use simacan_auth::{Denied, Failure};
 use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 
+use crate::certificates::authority;
 use crate::redirects::STATUSES;
 use crate::stub::{Stub, answer};
 use crate::subject::{Outcome, Subject};
-use crate::tls_server::{Flaw, HOSTS, Secured, authority};
+use crate::tls_server::{Flaw, HOSTS, Secured};
 use crate::world::{COOLED_DOWN, World, assert_accepted, denied, post};
 
 conformance! {

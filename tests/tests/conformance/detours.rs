@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
 use simacan_auth_emulator::{Endpoint, Fault};
 
+use crate::certificates::authority;
 use crate::redirects::STATUSES;
 use crate::stub::{Stub, answer};
 use crate::subject::{MultiThread, Plan, Reqwest, Subject, Ureq, reqwest_builder};
-use crate::tls_server::{Flaw, HOSTS, Secured, authority};
+use crate::tls_server::{Flaw, HOSTS, Secured};
 use crate::world::{World, assert_status};
 
 conformance! {

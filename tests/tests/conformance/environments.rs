@@ -9,10 +9,11 @@ use http::{HeaderValue, Request, StatusCode};
 use simacan_auth::{Credentials, Provider};
 use simacan_auth_emulator::{Endpoint, Fault, Presented, Settings, What};
 
+use crate::certificates::{Authority, authority};
 use crate::redirects::STATUSES;
 use crate::stub::Stub;
 use crate::subject::{Plan, Subject, Trouble};
-use crate::tls_server::{Authority, Flaw, authority, certified_for, serve};
+use crate::tls_server::{Flaw, certified_for, serve};
 use crate::world::{USERNAME, World, assert_accepted, post};
 
 conformance! {

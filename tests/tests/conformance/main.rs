@@ -44,6 +44,7 @@ mod agents;
 mod auth_redirects;
 mod bodies;
 mod cancellation;
+mod certificates;
 mod connections;
 mod crowd;
 mod detours;

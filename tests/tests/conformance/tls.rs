@@ -7,9 +7,10 @@ use std::time::Duration;
 use rustls::{ServerConfig, ServerConnection};
 use simacan_auth::{Denied, Failure, Provider};
 
+use crate::certificates::authority;
 use crate::stub::{Connection, Stub};
 use crate::subject::{Plan, Subject, Trouble};
-use crate::tls_server::{Flaw, HOSTS, Secured, authority, certified};
+use crate::tls_server::{Flaw, HOSTS, Secured, certified};
 use crate::world::{COOLED_DOWN, HOUR, PATIENCE, World, assert_accepted, denied, post, within};
 
 conformance! {

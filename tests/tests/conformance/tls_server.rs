@@ -5,14 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::Request;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
-};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use simacan_auth::Provider;
 use simacan_auth_emulator::{Server, Settings};
 
+use crate::certificates::{self, Authority, server_config};
 use crate::subject::{Plan, Subject};
 use crate::world::{World, post};
 
@@ -27,16 +25,6 @@ pub(crate) enum Flaw {
 
 /// Names and addresses are looked for in different places of a certificate.
 pub(crate) const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
-
-pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
-
-pub(crate) fn authority(name: &str) -> Authority {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key");
-    CertifiedIssuer::self_signed(params, key).expect("a root")
-}
 
 /// What a server shows. A new one has no memory of earlier sessions: a client that resumed one would
 /// look at no certificate.
@@ -60,15 +48,10 @@ pub(crate) fn certified_for(
     }
     let key = KeyPair::generate().expect("a key");
     let certificate = match flaw {
-        Flaw::UnknownRoot => params.signed_by(&key, &self::authority("another root")),
+        Flaw::UnknownRoot => params.signed_by(&key, &certificates::authority("another root")),
         _ => params.signed_by(&key, authority),
     };
-    let chain = vec![certificate.expect("a certificate").der().clone()];
-    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
-    Arc::new(config.expect("a configuration"))
+    server_config(&certificate.expect("a certificate"), &key)
 }
 
 /// The emulator over TLS.
