@@ -51,12 +51,12 @@ impl AllowedOrigins {
         let id = origin.id();
         if self.0.len() < Self::MOST && self.0.iter().all(|known| known.id != id) {
             let text = origin.to_string().into_boxed_str();
-            let (scheme, rest) = if origin.is_https() {
-                (Scheme::HTTPS, "https://".len())
+            let scheme = if origin.is_https() {
+                Scheme::HTTPS
             } else {
-                (Scheme::HTTP, "http://".len())
+                Scheme::HTTP
             };
-            let authority = text[rest..].into();
+            let authority = text[scheme.as_str().len() + "://".len()..].into();
             let added = Allowed {
                 id,
                 scheme,

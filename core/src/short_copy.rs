@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// A copy of a request's target, headers and body, in place, if they have no more than `N` bytes: for a second
 /// try after a 401. Whoever sends a request has to keep a copy of it, and seldom needs it.
 ///
-/// For drivers; both adapters use it. A clone of an [`HeaderMap`] allocates for the map and for each value, and what it holds until the answer
-/// is there is in the way of what the client allocates meanwhile.
+/// For drivers; both adapters use it. A clone of a [`HeaderMap`] allocates for the map and for each value, and
+/// what it holds until the answer is there is in the way of what the client allocates meanwhile.
 ///
 /// ```
 /// use http::HeaderMap;

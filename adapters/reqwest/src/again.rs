@@ -57,9 +57,9 @@ impl<'a> Again<'a> {
     }
 
     pub(crate) fn into_request(self) -> Option<Request> {
-        let (mut request, version, timeout, body, rest) = match self {
-            Self::Never(_) => return None,
-            Self::Whole(request) => return Some(request),
+        match self {
+            Self::Never(_) => None,
+            Self::Whole(request) => Some(request),
             Self::Short {
                 method,
                 version,
@@ -67,15 +67,13 @@ impl<'a> Again<'a> {
                 has_body,
                 rest,
             } => {
-                let body = has_body.then(|| Body::from(rest.body().to_vec()));
-                let url = Url::parse(rest.target()).ok()?;
-                (Request::new(method, url), version, timeout, body, rest)
+                let mut request = Request::new(method, Url::parse(rest.target()).ok()?);
+                *request.version_mut() = version;
+                *request.timeout_mut() = timeout;
+                *request.headers_mut() = rest.headers();
+                *request.body_mut() = has_body.then(|| Body::from(rest.body().to_vec()));
+                Some(request)
             }
-        };
-        *request.version_mut() = version;
-        *request.timeout_mut() = timeout;
-        *request.headers_mut() = rest.headers();
-        *request.body_mut() = body;
-        Some(request)
+        }
     }
 }

@@ -60,7 +60,7 @@ impl Client {
     /// As [`send`](Self::send), for a request that has been built. If it was made of an `http::Request`, its
     /// extensions go with it both times.
     pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
-        let again = Again::of(&request);
+        let again = Again::of(&request); // before there is a token on it
         let ticket = self.authorize(None, &mut request).await?;
         let response = self.client.execute(request).await?;
         self.send_again(ticket, again, response).await

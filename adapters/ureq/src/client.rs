@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode, Uri};
+use http::{Extensions, Request, Response, StatusCode, Uri};
 use simacan_auth::{Credentials, Provider, Status, Ticket, Verdict};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
@@ -21,7 +21,7 @@ use crate::{Body, Builder, Error};
 #[derive(Clone)]
 pub struct Client {
     pub(crate) agent: Agent,
-    /// Of an agent that this client has made: it has the configuration that it needs, and no middleware.
+    /// Of an agent that this client has made, with the configuration that it needs.
     pub(crate) own: Option<OwnHeaders>,
     pub(crate) driver: Arc<Driver>,
     /// A thread [`drain`]s an answer: there is one at a time.
@@ -50,10 +50,7 @@ impl Client {
         loop {
             let mut copy = ShortCopy::new();
             let again = Again::of(&parts, &mut copy); // before there is a token on it
-            // One with extensions may have a configuration of its own.
-            if let Some(own) = &self.own
-                && parts.extensions.is_empty()
-            {
+            if let Some(own) = self.own_for(&parts.extensions) {
                 own.put(&mut parts.headers);
             }
             let body = body.to_send().map_err(ureq::Error::from)?;
@@ -119,10 +116,15 @@ impl Client {
         Driver::keep_alive(Arc::downgrade(&self.driver))
     }
 
+    /// If the agent's own configuration is that of the request: one with extensions may have another.
+    fn own_for(&self, extensions: &Extensions) -> Option<&OwnHeaders> {
+        self.own.as_ref().filter(|_| extensions.is_empty())
+    }
+
     /// Runs a request that carries the token: no redirect takes it elsewhere (I8), and its status is
     /// an answer.
     fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, ureq::Error> {
-        if self.own.is_some() && request.extensions().is_empty() {
+        if self.own_for(request.extensions()).is_some() {
             return self.agent.run(request);
         }
         let request = self
@@ -146,9 +148,9 @@ impl Client {
     fn is_redirected(&self, uri: &Uri, response: &Response<ureq::Body>) -> bool {
         match response.get_redirect_history() {
             Some(history) => history.len() > 1,
-            // Our own agent saves none. A request that is led back to where
-            // it began passes for one that was not led anywhere. So its 401 starts a refresh in vain, which the
-            // machine bounds (I15); the other way round, a 401 would never be cured.
+            // Our own agent saves none. A request that is led back to where it began passes for one that was
+            // not led anywhere. So its 401 starts a refresh in vain, which the machine bounds (I15); the other
+            // way round, a 401 would never be cured.
             None if self.own.is_some() && !response.extensions().is_empty() => {
                 response.get_uri() != uri
             }
