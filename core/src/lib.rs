@@ -134,7 +134,7 @@
 //! token end each other's sessions unless they agree. Tell the machine that it has a store, with
 //! [`with_store`](Machine::with_store), and it sees to both: [`Output::Store`] asks its driver to lock, load,
 //! save and unlock a [`SavedSession`], and each end is reported like that of an exchange
-//! ([`handle_locked`](Machine::handle_locked) and its siblings).
+//! ([`handle_end`](Machine::handle_end)).
 //!
 //! Before each exchange the machine looks whether another process has made it already. After one it
 //! saves what it has got, and only then are its callers woken. Before a password leaves it saves that one
@@ -187,8 +187,8 @@ pub use error::{
 };
 pub use event::{Event, Purpose};
 pub use machine::{
-    Clearance, ExchangeId, Machine, Output, Pass, Permit, Status, StoreOp, StoreOpId, Ticket,
-    Transmit, Verdict,
+    Clearance, JobEnd, JobId, Machine, Output, Pass, Permit, Status, StoreOp, Ticket, Transmit,
+    Verdict,
 };
 pub use origin::{ForeignOrigin, Origin};
 pub use provider::{ClientAuth, InvalidProvider, Provider, ProviderBuilder};
@@ -198,10 +198,11 @@ pub use session::{
     Rejected, Resumed, Session, State, Unauthenticated,
 };
 pub use short_copy::ShortCopy;
-pub use store::{LockedStore, SessionStore, StoreFailure};
+pub use store::{LockRequest, LockedStore, SessionStore, StoreFailure};
 pub use time::Timestamp;
 pub use token::Generation;
 pub use wire::{RequestBody, ResponseBody};
+pub use zeroize::Zeroizing;
 
 /// Stands in place of a secret in every `Debug`.
 struct Redacted;

@@ -2,6 +2,7 @@
 
 mod callers;
 mod inputs;
+mod job;
 mod outputs;
 mod pass;
 mod permit;
@@ -22,11 +23,12 @@ use crate::pacing::{Jitter, LoginGuard, TargetGuards};
 use crate::time::Deadline;
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
 
-pub use outputs::{ExchangeId, Output, Transmit};
+pub use job::{JobEnd, JobId};
+pub use outputs::{Output, Transmit};
 pub use pass::Pass;
 pub use permit::{Clearance, Permit, Ticket, Verdict};
 pub use state::Status;
-pub use store::{StoreOp, StoreOpId};
+pub use store::StoreOp;
 
 pub(crate) use pass::Issued;
 
@@ -42,15 +44,15 @@ use store::Store;
 /// - **callers**, once for each request to a target API: [`permit`](Self::permit), then
 ///   [`authorize`](Self::authorize), then [`review`](Self::review) with the status of the answer.
 ///   To put a token on a request without a lock there is [`pass`](Self::pass).
-/// - **inputs**, once for each [`Transmit`]: [`handle_response`](Self::handle_response) or
-///   [`handle_failure`](Self::handle_failure); and [`handle_credentials`](Self::handle_credentials)
-///   at any time. With a store also once for each [`StoreOp`]:
-///   [`handle_locked`](Self::handle_locked), [`handle_loaded`](Self::handle_loaded),
-///   [`handle_saved`](Self::handle_saved) or [`handle_store_failure`](Self::handle_store_failure).
+/// - **inputs**, once for each [`Transmit`] and each [`StoreOp`]: [`handle_end`](Self::handle_end), or
+///   [`abandon`](Self::abandon) where the end is not known; for an exchange also
+///   [`handle_response`](Self::handle_response) and [`handle_failure`](Self::handle_failure). At any time
+///   [`handle_credentials`](Self::handle_credentials) and [`close`](Self::close).
 /// - **output**: [`poll`](Self::poll), after each call of the families above and when the
-///   time comes that it has named, until it says [`Output::Wait`].
+///   time comes that it has named, until it says [`Output::Wait`]. [`wants`](Self::wants) tells whether it
+///   would say anything else.
 /// - **getters**: [`status`](Self::status), [`in_flight`](Self::in_flight),
-///   [`at_store`](Self::at_store), [`provider`](Self::provider), [`generation`](Self::generation).
+///   [`provider`](Self::provider), [`generation`](Self::generation).
 ///
 /// Every method takes the time as an argument and is total: no input, however late, foreign
 /// or malformed, panics or does more than its documentation says.
@@ -75,6 +77,8 @@ pub struct Machine {
     /// Every one whose refusal was received; none is sent again (I2).
     refused: Vec<Credentials>,
     exchanges: u64,
+    /// Nobody is left to ask.
+    is_closed: bool,
     /// `None`: the session ends with the process.
     store: Option<Box<Store>>,
     events: VecDeque<Event>,
@@ -97,6 +101,7 @@ impl Machine {
             jitter: Jitter::new(config.seed),
             refused: Vec::new(),
             exchanges: 0,
+            is_closed: false,
             store: None,
             // There is seldom more than one.
             events: VecDeque::with_capacity(1),
@@ -107,11 +112,6 @@ impl Machine {
     /// The state of the session.
     pub fn status(&self) -> Status {
         self.state.status()
-    }
-
-    /// The exchange whose end is yet to be reported, if there is one.
-    pub fn in_flight(&self) -> Option<ExchangeId> {
-        self.state.in_flight()
     }
 
     /// Where it logs in, and which origins may see the token. `None` after
@@ -175,7 +175,7 @@ impl Fork for Machine {
         self.round.fingerprint(hasher);
         (self.generation, self.first_generation, self.refresh_due).hash(&mut hasher);
         (&self.logins, &self.targets, &self.jitter).hash(&mut hasher);
-        (self.exchanges, self.events.len()).hash(&mut hasher);
+        (self.exchanges, self.is_closed, self.events.len()).hash(&mut hasher);
         if let Some(store) = &self.store {
             store.fingerprint(hasher);
         }

@@ -1,69 +1,119 @@
-//! Where sessions are saved: a file, a database row, a secret manager (DESIGN 11).
+//! Where sessions are saved: a file, a database row, a secret manager.
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::error::ErrorCause;
-use crate::{InvalidSavedSession, SavedSession};
+use crate::{InvalidSavedSession, Timestamp};
 
-/// A place for one saved session, which several processes may share. The adapters drive it; each call
-/// may block.
+/// A place for the bytes of one saved session, which several processes may share.
 ///
 /// Processes that share a refresh token end each other's sessions unless one waits for the other: the
 /// token is good once. So there is a lock, held while one of them loads, makes an exchange and
 /// saves. Where there is one process, a `Mutex` is a lock.
 ///
+/// The driver calls it from a thread of its own, never from the threads or tasks of the program's callers:
+/// each method may block. A client that needs an async runtime brings its own.
+///
 /// ```
-/// use simacan_auth::{LockedStore, SavedSession, SessionStore, StoreFailure};
+/// use simacan_auth::{LockRequest, LockedStore, SessionStore, StoreFailure, Zeroizing};
 /// use std::sync::{Arc, Mutex};
-/// use std::time::Duration;
 ///
 /// /// Stands for a client of a database or a secret manager.
 /// #[derive(Clone, Default)]
 /// struct Secrets(Arc<Mutex<Option<Vec<u8>>>>);
 ///
 /// impl SessionStore for Secrets {
-///     fn lock(&self, _patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
+///     fn lock(&self, _request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
 ///         Ok(Box::new(self.clone())) // a database has locks for it: pg_advisory_lock, GET_LOCK
 ///     }
 /// }
 ///
 /// impl LockedStore for Secrets {
-///     fn load(&mut self) -> Result<Option<SavedSession>, StoreFailure> {
-///         let secret = self.0.lock().map_err(|_| StoreFailure::Abandoned)?;
-///         Ok(secret.as_deref().map(SavedSession::from_json).transpose()?)
+///     fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+///         let saved = self.0.lock().map_err(|_| StoreFailure::Abandoned)?;
+///         Ok(saved.clone().map(Zeroizing::new))
 ///     }
 ///
-///     fn save(&mut self, session: &SavedSession) -> Result<(), StoreFailure> {
-///         *self.0.lock().map_err(|_| StoreFailure::Abandoned)? = Some(session.to_json().to_vec());
+///     fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure> {
+///         *self.0.lock().map_err(|_| StoreFailure::Abandoned)? = Some(session.to_vec());
+///         Ok(())
+///     }
+///
+///     fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {
 ///         Ok(())
 ///     }
 /// }
 /// ```
 pub trait SessionStore: Send + Sync {
     /// Takes the lock, or gives up with [`StoreFailure::Locked`] when another has held it for as
-    /// long as `patience`.
-    fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure>;
+    /// long as the request's `patience`.
+    fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure>;
 }
 
 impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
-    fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
-        (**self).lock(patience)
+    fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
+        (**self).lock(request)
     }
 }
 
-/// A [`SessionStore`] whose lock is held until this is dropped. The system has to give the lock
-/// free when the process dies.
+impl<S: SessionStore + ?Sized> SessionStore for Box<S> {
+    fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
+        (**self).lock(request)
+    }
+}
+
+/// For how long the lock of a [`SessionStore`] is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "tests of stores make it")]
+pub struct LockRequest {
+    /// How long to wait while another has it.
+    pub patience: Duration,
+    /// How long it is held at most between two calls of [`renew`](LockedStore::renew): for locks that are
+    /// leases. Those that end with their process or connection need no such time.
+    pub hold: Duration,
+}
+
+/// A [`SessionStore`] whose lock is held.
+///
+/// [`unlock`](Self::unlock) gives it free; so does dropping it, and the death of the process, by whatever
+/// the system or the server has for that.
 pub trait LockedStore: Send {
     /// What was saved last, or `None` if nothing was.
-    fn load(&mut self) -> Result<Option<SavedSession>, StoreFailure>;
+    fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure>;
 
     /// Puts `session` in its place: all of it or nothing, and durably, before this returns. The lock stays:
     /// there may be two saves under it, so a transaction is no lock.
-    fn save(&mut self, session: &SavedSession) -> Result<(), StoreFailure>;
+    ///
+    /// Nothing is saved if the lock is known to be lost ([`StoreFailure::Superseded`]).
+    fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure>;
+
+    /// The lock is wanted for [`LockRequest::hold`] from now. Called before an exchange and before a save.
+    ///
+    /// Only leases have something to do here.
+    fn renew(&mut self) -> Result<(), StoreFailure> {
+        Ok(())
+    }
+
+    /// Notes that no password is to leave before then, where even a store that can't be written to can
+    /// note it: a program whose disk is full must not send one at each of its starts.
+    ///
+    /// By default it can't.
+    fn mark(&mut self, _until: Timestamp) -> Result<(), StoreFailure> {
+        Err(StoreFailure::new("this store has no place for a mark"))
+    }
+
+    /// What [`mark`](Self::mark) noted last, if that is not over.
+    fn marked(&mut self) -> Result<Option<Timestamp>, StoreFailure> {
+        Ok(None)
+    }
+
+    /// Gives the lock free.
+    fn unlock(self: Box<Self>) -> Result<(), StoreFailure>;
 }
 
 /// Why did a store not do what it was asked to?
@@ -75,10 +125,19 @@ pub enum StoreFailure {
         "another process has kept the lock of the saved session all the time: look for one that hangs"
     )]
     Locked,
+    /// The store's server is away: it may be there again in a minute.
+    #[error("the store of the saved session can't be reached: {0}")]
+    Unreachable(#[source] ErrorCause),
+    /// Somebody else has saved since: the lock was lost. Nothing was saved.
+    #[error("another process has saved the session since: the lock was lost")]
+    Superseded,
+    /// Not allowed, which only a person can mend.
+    #[error("the store of the saved session does not allow it: {0}")]
+    Denied(#[source] ErrorCause),
     /// There is something, but no session that can be read.
     #[error("the saved session is damaged: {0}")]
     Damaged(#[from] InvalidSavedSession),
-    /// Whoever was asked is gone or stuck: a panic, a runtime that was shut down, a dead disk.
+    /// Whoever was asked is gone or stuck: a panic, a dead disk.
     #[error("the saved session's store did not answer")]
     Abandoned,
     /// The store's own error.
@@ -90,5 +149,15 @@ impl StoreFailure {
     /// Takes the store's own error, whose text must hold no secret.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Other(ErrorCause::new(error))
+    }
+
+    /// As [`new`](Self::new), for [`Unreachable`](Self::Unreachable).
+    pub fn unreachable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unreachable(ErrorCause::new(error))
+    }
+
+    /// As [`new`](Self::new), for [`Denied`](Self::Denied).
+    pub fn denied(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Denied(ErrorCause::new(error))
     }
 }

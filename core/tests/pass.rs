@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use common::{API, Driver, HOUR, MINUTE, OTHER_API, Reply, SECOND, bearer, earlier, request};
 use http::{HeaderMap, StatusCode};
 use simacan_auth::{
-    Config, Credentials, Event, Machine, Output, Pass, Provider, StoreFailure, StoreOp, Timestamp,
-    Verdict,
+    Config, Credentials, Event, JobEnd, Machine, Output, Pass, Provider, StoreFailure, StoreOp,
+    Timestamp, Verdict,
 };
 
 const TOKENS: Reply = Reply::Tokens("3600");
@@ -307,11 +307,13 @@ fn there_is_no_pass_while_something_is_unsaved() {
             match machine.poll(now) {
                 Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
                 Output::Transmit(login) => machine.handle_response(now, login.exchange, tokens()),
-                Output::Store(StoreOp::Lock(op)) => machine.handle_locked(now, op),
-                Output::Store(StoreOp::Load(op)) => machine.handle_loaded(now, op, None),
+                Output::Store(StoreOp::Lock(op)) => machine.handle_end(now, op, JobEnd::Locked),
+                Output::Store(StoreOp::Load(op)) => {
+                    machine.handle_end(now, op, JobEnd::Loaded(None))
+                }
                 Output::Store(StoreOp::Save(op, _)) => match saves.next() {
-                    Some(true) => machine.handle_saved(now, op),
-                    _ => machine.handle_store_failure(now, op, StoreFailure::Abandoned),
+                    Some(true) => machine.handle_end(now, op, JobEnd::Saved),
+                    _ => machine.handle_end(now, op, JobEnd::StoreFailed(StoreFailure::Abandoned)),
                 },
                 Output::Wait(_) => break,
             }

@@ -9,7 +9,7 @@ use common::{API, Driver, HOUR, MARK, Reply, SECOND, START, assert_clean, creden
 use http::Response;
 use simacan_auth::{
     Authenticated, AuthorizeError, BodyDefect, Clearance, ClientAuth, Config, Credentials, Denied,
-    Event, Exchange, ExchangeId, Failure, ForeignOrigin, Generation, InvalidProvider, LoginOutcome,
+    Event, Exchange, Failure, ForeignOrigin, Generation, InvalidProvider, JobId, LoginOutcome,
     Machine, OAuthError, Output, Permit, Provider, ProviderBuilder, ReLogin, Refresh,
     RefreshOutcome, Refreshing, Rejected, RequestBody, ResponseBody, Session, Status, Ticket,
     Timestamp, Transmit, TransportFailure, Unauthenticated, Verdict,
@@ -248,7 +248,7 @@ fn the_public_types_are_send_and_sync() {
         Verdict,
         Output,
         Transmit,
-        ExchangeId,
+        JobId,
         Event,
         Status,
         Session<Unauthenticated>,

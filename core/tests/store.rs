@@ -4,7 +4,9 @@ mod common;
 mod store_common;
 
 use common::{HOUR, MINUTE, SECOND, START};
-use simacan_auth::{Clearance, Denied, Event, Failure, InvalidSavedSession, Status, StoreFailure};
+use simacan_auth::{
+    Clearance, Denied, Event, Failure, InvalidSavedSession, JobEnd, Status, StoreFailure,
+};
 use store_common::{Memory, Op, Process, TOKENS};
 
 #[test]
@@ -227,30 +229,30 @@ fn i10_reports_of_another_operation_change_nothing() {
     let before = process.fingerprint();
     let now = process.now;
     for op in [lock, foreign] {
-        process.machine.handle_saved(now, op);
-        process.machine.handle_loaded(now, op, None);
-        process.machine.handle_locked(now, foreign);
+        process.machine.handle_end(now, op, JobEnd::Saved);
+        process.machine.handle_end(now, op, JobEnd::Loaded(None));
+        process.machine.handle_end(now, foreign, JobEnd::Locked);
         process
             .machine
-            .handle_store_failure(now, foreign, StoreFailure::Locked);
+            .handle_end(now, foreign, JobEnd::StoreFailed(StoreFailure::Locked));
         assert_eq!(process.fingerprint(), before);
     }
-    process.machine.handle_locked(now, lock);
+    process.machine.handle_end(now, lock, JobEnd::Locked);
     let locked = process.fingerprint();
     assert_ne!(locked, before);
-    process.machine.handle_locked(now, lock);
+    process.machine.handle_end(now, lock, JobEnd::Locked);
     process
         .machine
-        .handle_store_failure(now, lock, StoreFailure::Locked);
+        .handle_end(now, lock, JobEnd::StoreFailed(StoreFailure::Locked));
     assert_eq!(process.fingerprint(), locked);
     let load = process.poll_op();
-    process.machine.handle_saved(now, load);
-    process.machine.handle_locked(now, load);
-    process.machine.handle_loaded(now, load, None);
+    process.machine.handle_end(now, load, JobEnd::Saved);
+    process.machine.handle_end(now, load, JobEnd::Locked);
+    process.machine.handle_end(now, load, JobEnd::Loaded(None));
     let save = process.poll_op();
-    process.machine.handle_loaded(now, save, None);
-    process.machine.handle_locked(now, save);
-    assert_eq!(process.machine.at_store(), Some(save));
+    process.machine.handle_end(now, save, JobEnd::Loaded(None));
+    process.machine.handle_end(now, save, JobEnd::Locked);
+    assert_eq!(process.machine.in_flight(), Some(save));
 }
 
 #[test]
@@ -260,12 +262,14 @@ fn credentials_that_change_before_the_exchange_end_the_visit() {
         let mut process = Process::start(&store, START);
         let _permit = process.wait();
         let lock = process.poll_op();
-        process.machine.handle_locked(START, lock);
+        process.machine.handle_end(START, lock, JobEnd::Locked);
         let load = process.poll_op();
-        process.machine.handle_loaded(START, load, None);
+        process
+            .machine
+            .handle_end(START, load, JobEnd::Loaded(None));
         let announce = process.poll_op();
         process.set_credentials(username, number);
-        process.machine.handle_saved(START, announce);
+        process.machine.handle_end(START, announce, JobEnd::Saved);
         process.run();
         assert_eq!(process.log[0], Op::Event("new credentials"));
         assert_eq!(process.log[1], Op::Unlock);

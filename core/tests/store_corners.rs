@@ -6,8 +6,8 @@ mod store_common;
 use common::{HOUR, MINUTE, SECOND, START, credentials, earlier};
 use http::Response;
 use simacan_auth::{
-    Clearance, Config, Machine, Output, Provider, SavedSession, Status, StoreFailure, StoreOp,
-    Ticket, Timestamp,
+    Clearance, Config, JobEnd, Machine, Output, Provider, SavedSession, Status, StoreFailure,
+    StoreOp, Ticket, Timestamp,
 };
 use store_common::{Memory, Op, Process, TOKENS};
 
@@ -218,11 +218,11 @@ fn i10_no_revision_is_too_high() {
     let Output::Store(StoreOp::Lock(lock)) = machine.poll(START) else {
         panic!("a lock");
     };
-    machine.handle_locked(START, lock);
+    machine.handle_end(START, lock, JobEnd::Locked);
     let Output::Store(StoreOp::Load(load)) = machine.poll(START) else {
         panic!("a load");
     };
-    machine.handle_loaded(START, load, Some(saved));
+    machine.handle_end(START, load, JobEnd::Loaded(Some(saved)));
     let Output::Store(StoreOp::Save(_, announced)) = machine.poll(START) else {
         panic!("the announcement of a password");
     };
@@ -315,11 +315,11 @@ fn what_is_to_be_mended_is_in_the_fingerprint() {
         let mut process = Process::start(&store, START);
         let _permit = process.wait();
         let lock = process.poll_op();
-        process.machine.handle_locked(START, lock);
+        process.machine.handle_end(START, lock, JobEnd::Locked);
         let load = process.poll_op();
         process
             .machine
-            .handle_loaded(START, load, Some(saved(last)));
+            .handle_end(START, load, JobEnd::Loaded(Some(saved(last))));
         loop {
             match process.machine.poll(START) {
                 Output::Event(_) => {}
@@ -351,11 +351,11 @@ fn a_change_of_the_user_between_the_answer_and_the_save_saves_nothing() {
     for _ in 0..20 {
         match machine.poll(START) {
             Output::Event(_) => {}
-            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(START, op),
-            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(START, op, None),
+            Output::Store(StoreOp::Lock(op)) => machine.handle_end(START, op, JobEnd::Locked),
+            Output::Store(StoreOp::Load(op)) => machine.handle_end(START, op, JobEnd::Loaded(None)),
             Output::Store(StoreOp::Save(op, saved)) => {
                 assert_eq!(saved.username(), "fleet");
-                machine.handle_saved(START, op);
+                machine.handle_end(START, op, JobEnd::Saved);
             }
             Output::Store(StoreOp::Unlock) => is_over = true,
             Output::Transmit(transmit) => {

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use common::{API, START, credentials, request};
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, ExchangeId, Machine, Output, Permit, Provider, SavedSession, Status,
-    StoreFailure, StoreOp, StoreOpId, Ticket, Timestamp, TransportFailure, Verdict,
+    Clearance, Config, JobEnd, JobId, Machine, Output, Permit, Provider, SavedSession, Status,
+    StoreFailure, StoreOp, Ticket, Timestamp, TransportFailure, Verdict,
 };
 
 struct Random(u64);
@@ -24,9 +24,9 @@ impl Random {
 }
 
 enum Pending {
-    Lock(StoreOpId),
-    Load(StoreOpId),
-    Save(StoreOpId, Vec<u8>),
+    Lock(JobId),
+    Load(JobId),
+    Save(JobId, Vec<u8>),
 }
 
 struct Walk {
@@ -35,8 +35,8 @@ struct Walk {
     now: Timestamp,
     is_locked: bool,
     op: Option<Pending>,
-    last_op: Option<StoreOpId>,
-    flight: Option<(ExchangeId, String)>,
+    last_op: Option<JobId>,
+    flight: Option<(JobId, String)>,
     saved: Option<Vec<u8>>,
     waiting: Vec<Permit>,
     tickets: Vec<Ticket>,
@@ -190,23 +190,25 @@ impl Walk {
             if let (Pending::Save(_, json), 1) = (&op, how) {
                 self.saved = Some(json.clone()); // it was, all the same
             }
-            return self.machine.handle_store_failure(self.now, id, failure);
+            return self
+                .machine
+                .handle_end(self.now, id, JobEnd::StoreFailed(failure));
         }
         if is_lock {
             self.is_locked = true;
         }
         match op {
-            Pending::Lock(id) => self.machine.handle_locked(self.now, id),
+            Pending::Lock(id) => self.machine.handle_end(self.now, id, JobEnd::Locked),
             Pending::Load(id) => {
                 let saved = self.saved.as_deref();
                 self.loaded = saved.map(|json| String::from_utf8(json.to_vec()).unwrap());
                 let saved = saved.map(SavedSession::from_json);
                 self.machine
-                    .handle_loaded(self.now, id, saved.map(Result::unwrap));
+                    .handle_end(self.now, id, JobEnd::Loaded(saved.map(Result::unwrap)));
             }
             Pending::Save(id, json) => {
                 self.saved = Some(json);
-                self.machine.handle_saved(self.now, id);
+                self.machine.handle_end(self.now, id, JobEnd::Saved);
             }
         }
     }
@@ -342,11 +344,12 @@ impl Walk {
             14 => self.other_saves(),
             _ => {
                 if let Some(id) = self.last_op {
-                    self.machine.handle_locked(self.now, id);
-                    self.machine.handle_saved(self.now, id);
-                    self.machine.handle_loaded(self.now, id, None);
+                    self.machine.handle_end(self.now, id, JobEnd::Locked);
+                    self.machine.handle_end(self.now, id, JobEnd::Saved);
+                    self.machine.handle_end(self.now, id, JobEnd::Loaded(None));
                     let failure = StoreFailure::Abandoned;
-                    self.machine.handle_store_failure(self.now, id, failure);
+                    self.machine
+                        .handle_end(self.now, id, JobEnd::StoreFailed(failure));
                 }
             }
         }
@@ -355,7 +358,7 @@ impl Walk {
         }
         self.was_rejected |= self.machine.status() == Status::Rejected;
         assert_eq!(self.machine.in_flight().is_some(), self.flight.is_some());
-        assert_eq!(self.machine.at_store().is_some(), self.op.is_some());
+        assert_eq!(self.machine.in_flight().is_some(), self.op.is_some());
     }
 
     /// All goes well from here.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, Credentials, Event, Machine, Output, Permit, Provider, StoreFailure,
-    StoreOp, StoreOpId, Timestamp, Verdict,
+    Clearance, Config, Credentials, Event, JobEnd, JobId, Machine, Output, Permit, Provider,
+    StoreFailure, StoreOp, Timestamp, Verdict,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -29,18 +29,18 @@ fn wait(machine: &mut Machine) -> Permit {
 }
 
 /// The same, up to the save of what was answered; and the events since.
-fn answered(response: Response<&str>) -> (Machine, Permit, StoreOpId, Vec<Event>) {
+fn answered(response: Response<&str>) -> (Machine, Permit, JobId, Vec<Event>) {
     let mut machine = machine().with_store();
     let permit = wait(&mut machine);
     let (mut response, mut events) = (Some(response), Vec::new());
     loop {
         match machine.poll(NOW) {
-            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(NOW, op),
-            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(NOW, op, None),
+            Output::Store(StoreOp::Lock(op)) => machine.handle_end(NOW, op, JobEnd::Locked),
+            Output::Store(StoreOp::Load(op)) => machine.handle_end(NOW, op, JobEnd::Loaded(None)),
             Output::Store(StoreOp::Save(op, _)) if response.is_none() => {
                 return (machine, permit, op, events);
             }
-            Output::Store(StoreOp::Save(op, _)) => machine.handle_saved(NOW, op), // it is announced
+            Output::Store(StoreOp::Save(op, _)) => machine.handle_end(NOW, op, JobEnd::Saved), // it is announced
             Output::Transmit(transmit) => {
                 let response = response.take().expect("one exchange");
                 machine.handle_response(NOW, transmit.exchange, response);
@@ -53,9 +53,9 @@ fn answered(response: Response<&str>) -> (Machine, Permit, StoreOpId, Vec<Event>
 }
 
 /// A session whose token is still good when it is refreshed, up to the save of the new one; and the time.
-fn refreshed_early() -> (Machine, StoreOpId, Timestamp) {
+fn refreshed_early() -> (Machine, JobId, Timestamp) {
     let (mut machine, _, save, _) = answered(Response::new(TOKENS));
-    machine.handle_saved(NOW, save);
+    machine.handle_end(NOW, save, JobEnd::Saved);
     let due = NOW.saturating_add(Duration::from_secs(3590));
     let permit = machine.permit();
     assert!(matches!(
@@ -64,8 +64,8 @@ fn refreshed_early() -> (Machine, StoreOpId, Timestamp) {
     ));
     loop {
         match machine.poll(due) {
-            Output::Store(StoreOp::Lock(op)) => machine.handle_locked(due, op),
-            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(due, op, None),
+            Output::Store(StoreOp::Lock(op)) => machine.handle_end(due, op, JobEnd::Locked),
+            Output::Store(StoreOp::Load(op)) => machine.handle_end(due, op, JobEnd::Loaded(None)),
             Output::Store(StoreOp::Save(op, _)) => return (machine, op, due),
             Output::Transmit(transmit) => {
                 machine.handle_response(due, transmit.exchange, Response::new(TOKENS));
@@ -99,7 +99,7 @@ fn i2_a_refusal_is_told_once_it_is_saved() {
     let Clearance::Wait(permit) = clearance else {
         panic!("{clearance:?}");
     };
-    machine.handle_saved(NOW, save);
+    machine.handle_end(NOW, save, JobEnd::Saved);
     assert!(matches!(
         machine.poll(NOW),
         Output::Event(Event::Rejected { .. })
@@ -115,7 +115,7 @@ fn i14_first_tokens_are_handed_out_once_they_are_saved() {
     let Clearance::Wait(permit) = clearance else {
         panic!("{clearance:?}");
     };
-    machine.handle_saved(NOW, save);
+    machine.handle_end(NOW, save, JobEnd::Saved);
     assert!(matches!(
         machine.poll(NOW),
         Output::Event(Event::LoggedIn { .. })
@@ -126,14 +126,18 @@ fn i14_first_tokens_are_handed_out_once_they_are_saved() {
 #[test]
 fn a_save_that_fails_keeps_nobody_waiting() {
     let (mut machine, permit, save, _) = answered(Response::new(TOKENS));
-    machine.handle_store_failure(NOW, save, StoreFailure::new("disk full"));
+    machine.handle_end(
+        NOW,
+        save,
+        JobEnd::StoreFailed(StoreFailure::new("disk full")),
+    );
     assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
 }
 
 #[test]
 fn i14_while_tokens_are_saved_those_who_had_one_go_on_with_the_new_one() {
     let (mut machine, saving, due) = refreshed_early();
-    assert_eq!(machine.at_store(), Some(saving));
+    assert_eq!(machine.in_flight(), Some(saving));
     let permit = machine.permit();
     assert!(matches!(
         ask_at(&mut machine, due, permit),
@@ -156,13 +160,13 @@ fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
         let is_replaced = matches!(told[1], Output::Event(Event::CredentialsReplaced { .. }));
         assert!(is_replaced, "{told:?}");
         assert!(matches!(ask(&mut machine, permit), Clearance::Wait(_)));
-        machine.handle_saved(NOW, save);
+        machine.handle_end(NOW, save, JobEnd::Saved);
         let mut output = machine.poll(NOW);
         while let Output::Store(op) = output {
             match op {
-                StoreOp::Lock(op) => machine.handle_locked(NOW, op),
-                StoreOp::Load(op) => machine.handle_loaded(NOW, op, None),
-                StoreOp::Save(op, _) => machine.handle_saved(NOW, op),
+                StoreOp::Lock(op) => machine.handle_end(NOW, op, JobEnd::Locked),
+                StoreOp::Load(op) => machine.handle_end(NOW, op, JobEnd::Loaded(None)),
+                StoreOp::Save(op, _) => machine.handle_end(NOW, op, JobEnd::Saved),
                 StoreOp::Unlock => {}
             }
             output = machine.poll(NOW);
@@ -188,7 +192,7 @@ fn i6_a_machine_that_gets_its_store_during_an_exchange_keeps_nobody_waiting() {
             other => panic!("{other:?}"),
         }
     };
-    machine.handle_store_failure(NOW, lock, StoreFailure::Locked);
+    machine.handle_end(NOW, lock, JobEnd::StoreFailed(StoreFailure::Locked));
     assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
 }
 
@@ -203,7 +207,7 @@ fn a_401_for_a_token_that_is_being_saved_is_told_after_the_token() {
     };
     let verdict = machine.review(due, ticket, StatusCode::UNAUTHORIZED);
     assert!(matches!(verdict, Verdict::Retry(_)), "{verdict:?}");
-    machine.handle_saved(due, save);
+    machine.handle_end(due, save, JobEnd::Saved);
     while let Output::Event(event) = machine.poll(due) {
         events.push(event);
     }
@@ -232,11 +236,13 @@ fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
         };
         loop {
             match machine.poll(now) {
-                Output::Store(StoreOp::Lock(op)) => machine.handle_locked(now, op),
-                Output::Store(StoreOp::Load(op)) => machine.handle_loaded(now, op, None),
+                Output::Store(StoreOp::Lock(op)) => machine.handle_end(now, op, JobEnd::Locked),
+                Output::Store(StoreOp::Load(op)) => {
+                    machine.handle_end(now, op, JobEnd::Loaded(None))
+                }
                 Output::Store(StoreOp::Save(op, _)) => {
                     now = now.saturating_add(Duration::from_secs(2)); // a slow disk
-                    machine.handle_saved(now, op);
+                    machine.handle_end(now, op, JobEnd::Saved);
                 }
                 Output::Transmit(transmit) => {
                     exchanges += 1;
@@ -260,12 +266,12 @@ fn i14_a_new_password_between_an_answer_and_its_save_keeps_nobody_waiting() {
         match machine.poll(NOW) {
             Output::Store(StoreOp::Lock(op)) => {
                 visits += 1;
-                machine.handle_locked(NOW, op);
+                machine.handle_end(NOW, op, JobEnd::Locked);
             }
-            Output::Store(StoreOp::Load(op)) => machine.handle_loaded(NOW, op, None),
+            Output::Store(StoreOp::Load(op)) => machine.handle_end(NOW, op, JobEnd::Loaded(None)),
             Output::Store(StoreOp::Save(op, _)) => {
                 saves += 1;
-                machine.handle_saved(NOW, op);
+                machine.handle_end(NOW, op, JobEnd::Saved);
             }
             Output::Transmit(transmit) => {
                 machine.handle_response(NOW, transmit.exchange, Response::new(TOKENS));

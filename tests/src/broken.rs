@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 
 use http::{Request, Response, StatusCode, Uri};
 use simacan_auth::{
-    Clearance, Denied, Event, ExchangeId, Machine, Permit, Status, Ticket, Timestamp,
-    TransportFailure, Verdict,
+    Clearance, Denied, Event, JobId, Machine, Permit, Status, Ticket, Timestamp, TransportFailure,
+    Verdict,
 };
 
 use crate::world::{Out, Subject, World};
@@ -85,7 +85,7 @@ impl Broken {
         }
     }
 
-    fn reported(&self, id: ExchangeId) -> ExchangeId {
+    fn reported(&self, id: JobId) -> JobId {
         let in_flight = self.machine.in_flight();
         in_flight
             .filter(|_| self.defect == Defect::BelievesAnyReport)
@@ -193,7 +193,7 @@ impl Subject for Broken {
         }
     }
 
-    fn handle_response(&mut self, now: Timestamp, id: ExchangeId, mut response: Response<Vec<u8>>) {
+    fn handle_response(&mut self, now: Timestamp, id: JobId, mut response: Response<Vec<u8>>) {
         let id = self.reported(id);
         if self.defect == Defect::EndsAtOutage && response.status().is_server_error() {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
@@ -207,7 +207,7 @@ impl Subject for Broken {
         self.machine.handle_response(now, id, response);
     }
 
-    fn handle_failure(&mut self, now: Timestamp, id: ExchangeId, failure: TransportFailure) {
+    fn handle_failure(&mut self, now: Timestamp, id: JobId, failure: TransportFailure) {
         let id = self.reported(id);
         if self.defect == Defect::LogsInTooSoon && self.machine.status() == Status::Refreshing {
             let mut refused = Response::new(Vec::new());

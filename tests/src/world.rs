@@ -22,7 +22,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::{Request, StatusCode, Uri};
-use simacan_auth::{Config, Credentials, Event, ExchangeId, Machine, Provider, Status, Timestamp};
+use simacan_auth::{Config, Credentials, Event, JobId, Machine, Provider, Status, Timestamp};
 use simacan_auth_emulator::{Emulator, Place, Times};
 
 pub use liveness::Settled;
@@ -59,7 +59,7 @@ pub struct World<S = Machine> {
     strays: Vec<Arc<Request<Vec<u8>>>>,
     /// How many exchanges have begun, and the one that ended last.
     begun: usize,
-    ended: Option<ExchangeId>,
+    ended: Option<JobId>,
     /// What the machine waits for, as it said last.
     wait: Option<u64>,
     ghost: Ghost,

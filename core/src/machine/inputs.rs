@@ -4,7 +4,7 @@
 use http::Response;
 
 use super::state::{Next, Phase, State, Superseded};
-use super::{ExchangeId, Machine};
+use super::{JobId, Machine};
 use crate::error::{Failure, TransportFailure};
 use crate::event::Event;
 use crate::session::{LoginOutcome, RefreshOutcome, Session, State as SessionState};
@@ -31,10 +31,10 @@ impl Machine {
     pub fn handle_response<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
-        exchange: ExchangeId,
+        exchange: JobId,
         response: Response<B>,
     ) {
-        if self.in_flight() != Some(exchange) {
+        if self.state.in_flight() != Some(exchange) {
             return;
         }
         // Parsed before the session moves: nothing fallible happens during a move.
@@ -47,13 +47,8 @@ impl Machine {
     }
 
     /// No answer came, or not to its end: refused, reset, timed out, abandoned.
-    pub fn handle_failure(
-        &mut self,
-        now: Timestamp,
-        exchange: ExchangeId,
-        failure: TransportFailure,
-    ) {
-        if self.in_flight() == Some(exchange) {
+    pub fn handle_failure(&mut self, now: Timestamp, exchange: JobId, failure: TransportFailure) {
+        if self.state.in_flight() == Some(exchange) {
             self.end_exchange(now, Answer::Undecided(Failure::Transport(failure)));
         }
     }
@@ -82,7 +77,7 @@ impl Machine {
         self.tell(Event::CredentialsReplaced { username });
     }
 
-    fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
+    pub(super) fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
         let is_awaited = !self.state.has_usable_token(now);
         let end = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::InFlight(_, exchange)) => {
@@ -237,7 +232,7 @@ impl Machine {
 }
 
 /// A login is on its way with credentials that have been replaced.
-fn supersede(id: ExchangeId, mut next: Next, new: Credentials) -> State {
+fn supersede(id: JobId, mut next: Next, new: Credentials) -> State {
     let sent = Some(next.replace_credentials(new));
     State::Superseded(id, Superseded { next, sent })
 }

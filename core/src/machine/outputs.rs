@@ -2,6 +2,7 @@
 
 use http::Request;
 
+use super::job::{JobId, JobKind};
 use super::round::Demand;
 use super::state::{Phase, State};
 use super::{Machine, StoreOp};
@@ -26,7 +27,8 @@ pub enum Output {
 
 /// A request to the auth endpoint.
 ///
-/// Report its end exactly once, with [`Machine::handle_response`] or [`Machine::handle_failure`];
+/// Report its end exactly once, with [`Machine::handle_response`] or [`Machine::handle_failure`], or as any
+/// [`JobEnd`](crate::JobEnd);
 /// until then no other exchange starts (I4). Don't follow redirects, and give up after some
 /// time: half a minute is ample.
 #[derive(Debug)]
@@ -34,16 +36,9 @@ pub enum Output {
 #[expect(clippy::exhaustive_structs, reason = "a driver takes it apart")]
 pub struct Transmit {
     /// What to report the end with.
-    pub exchange: ExchangeId,
+    pub exchange: JobId,
     /// What to send.
     pub request: Request<RequestBody>,
-}
-
-/// Names an exchange of one machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ExchangeId {
-    pub(super) machine: u64,
-    pub(super) number: u64,
 }
 
 impl Machine {
@@ -55,8 +50,8 @@ impl Machine {
         if let Some(output) = self.poll_store(now) {
             return output;
         }
-        if self.config.keep_alive {
-            self.keep_alive(now);
+        if self.refreshes_itself(now) && self.join_round(now, Demand::Early).is_ok() {
+            self.leave_authenticated(now);
         }
         if self.round.is_open() && self.state.is_due() {
             return match self.until_attempt(now) {
@@ -83,9 +78,10 @@ impl Machine {
 
     /// Starts the exchange that is due, if one is. A password has been counted before.
     pub(super) fn begin(&mut self, now: Timestamp) -> Output {
-        let exchange = ExchangeId {
+        let exchange = JobId {
             machine: self.id,
             number: self.exchanges + 1,
+            kind: JobKind::Exchange,
         };
         let begun = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::Due(session)) => {
@@ -117,18 +113,42 @@ impl Machine {
         Output::Transmit(Transmit { exchange, request })
     }
 
+    /// Whether [`poll`](Self::poll) would say anything but [`Output::Wait`]: for a driver that wants to
+    /// know whether there is anything to do, before it gets somebody to do it.
+    pub fn wants(&mut self, now: Timestamp) -> bool {
+        if !self.events.is_empty() || self.store_wants(now) {
+            return true;
+        }
+        if self.store.as_ref().is_some_and(|store| store.is_visited()) {
+            return false;
+        }
+        if self.round.is_open() {
+            let rest = self.until_attempt(now);
+            return self.state.is_due() && (rest.is_none() || self.is_out_of_patience(rest));
+        }
+        let is_due = self.refreshes_itself(now) && !self.is_closed;
+        is_due && self.earliest_round(now, Demand::Early).is_none()
+    }
+
+    /// Nobody will ask any more: no exchange is begun from now on. What is in flight is to be ended and
+    /// saved as ever, so poll until there is nothing to do.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+        self.round.close();
+        self.close_store();
+    }
+
     /// Demand without a caller. In flight there is nothing due; if it were taken for due, the open round
     /// would be joined, which changes nothing.
-    fn keep_alive(&mut self, now: Timestamp) {
-        match &self.state {
-            State::Authenticated(session)
-                if session.has_refresh_token() && self.refresh_due.passed(now) => {}
-            State::Refreshing(_) | State::ReLogin(_) if self.state.is_due() => {}
-            _ => return,
-        }
-        if self.join_round(now, Demand::Early).is_ok() {
-            self.leave_authenticated(now);
-        }
+    fn refreshes_itself(&self, now: Timestamp) -> bool {
+        self.config.keep_alive
+            && match &self.state {
+                State::Authenticated(session) => {
+                    session.has_refresh_token() && self.refresh_due.passed(now)
+                }
+                State::Refreshing(_) | State::ReLogin(_) => self.state.is_due(),
+                _ => false,
+            }
     }
 
     /// When keeping alive has something to do, if nobody asks before. What is due by now has been done,
@@ -136,7 +156,7 @@ impl Machine {
     /// end; a time would only wake the driver for nothing.
     fn keep_alive_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let at = match &self.state {
-            _ if !self.config.keep_alive => None,
+            _ if !self.config.keep_alive || self.is_closed => None,
             State::Authenticated(session) if session.has_refresh_token() => {
                 self.refresh_due.moment()
             }

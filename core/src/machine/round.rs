@@ -136,6 +136,9 @@ impl Machine {
     /// Joins the open round or opens one; or says until when nobody is to wait.
     pub(super) fn join_round(&mut self, now: Timestamp, demand: Demand) -> Result<u64, Timestamp> {
         if !self.round.open {
+            if self.is_closed {
+                return Err(now);
+            }
             if let Some(until) = self.earliest_round(now, demand) {
                 return Err(until);
             }

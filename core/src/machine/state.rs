@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::mem;
 
-use super::ExchangeId;
+use super::JobId;
 use crate::fork::Fork;
 use crate::session::{
     Authenticated, Exchange, ReLogin, Refreshing, Rejected, Session, State as SessionState,
@@ -41,7 +41,7 @@ pub(super) enum State {
     ReLogin(Phase<ReLogin>),
     /// New credentials have come while an exchange is in flight: its answer is awaited and then
     /// discarded, since it is about the old ones.
-    Superseded(ExchangeId, Superseded),
+    Superseded(JobId, Superseded),
     Rejected(Rejected),
     /// Stands in place of the session while it moves. Only a panic lets it be seen: no password
     /// leaves then. Nothing in a move is known to panic, so no test sees what is done about it.
@@ -52,7 +52,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) enum Phase<S: SessionState> {
     Due(Session<S>),
-    InFlight(ExchangeId, Exchange<S>),
+    InFlight(JobId, Exchange<S>),
 }
 
 /// What goes on once the discarded exchange has ended.
@@ -91,7 +91,7 @@ impl<S: SessionState> Phase<S> {
         }
     }
 
-    fn in_flight(&self) -> Option<ExchangeId> {
+    fn in_flight(&self) -> Option<JobId> {
         match self {
             Self::Due(_) => None,
             Self::InFlight(id, _) => Some(*id),
@@ -173,7 +173,7 @@ impl State {
         }
     }
 
-    pub(super) fn in_flight(&self) -> Option<ExchangeId> {
+    pub(super) fn in_flight(&self) -> Option<JobId> {
         match self {
             Self::Unauthenticated(phase) => phase.in_flight(),
             Self::Refreshing(phase) => phase.in_flight(),

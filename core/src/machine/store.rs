@@ -13,6 +13,7 @@ mod save;
 
 use std::hash::{Hash, Hasher};
 
+use super::job::{JobId, JobKind};
 use super::{Machine, Output};
 use crate::error::Failure;
 use crate::event::Event;
@@ -24,36 +25,21 @@ use crate::{SavedSession, StoreFailure, Timestamp};
 /// Something for the driver to do with its [`SessionStore`](crate::SessionStore). It may block, so do it
 /// with no lock on the machine.
 ///
-/// Report its end exactly once: by the method that each names, or by
-/// [`Machine::handle_store_failure`].
+/// Report its end exactly once, with [`Machine::handle_end`]: as each names it, or as
+/// [`JobEnd::StoreFailed`](crate::JobEnd::StoreFailed).
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 #[derive(Debug)]
 #[must_use = "do it and report how it ended, or nobody gets a token any more"]
 pub enum StoreOp {
-    /// Take the store's lock, then [`Machine::handle_locked`]. Give up after some time: half a
-    /// minute is ample.
-    Lock(StoreOpId),
-    /// Load what is there, then [`Machine::handle_loaded`].
-    Load(StoreOpId),
-    /// Save this, then [`Machine::handle_saved`].
-    Save(StoreOpId, SavedSession),
+    /// Take the store's lock: [`JobEnd::Locked`](crate::JobEnd::Locked). Give up after some time: half
+    /// a minute is ample.
+    Lock(JobId),
+    /// Load what is there: [`JobEnd::Loaded`](crate::JobEnd::Loaded).
+    Load(JobId),
+    /// Save this: [`JobEnd::Saved`](crate::JobEnd::Saved).
+    Save(JobId, SavedSession),
     /// Give the lock free, if it is held. There is nothing to report.
     Unlock,
-}
-
-/// Names one [`StoreOp`] of one machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct StoreOpId {
-    machine: u64,
-    number: u64,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
-    Lock,
-    Load,
-    Save,
 }
 
 /// What a machine knows of its store.
@@ -94,7 +80,7 @@ struct Held {
 struct Visit {
     step: Step,
     /// The operation whose end is yet to be reported.
-    awaited: Option<StoreOpId>,
+    awaited: Option<JobId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,21 +103,19 @@ impl Machine {
         self
     }
 
-    /// The operation on the store whose end is yet to be reported, if there is one.
-    pub fn at_store(&self) -> Option<StoreOpId> {
+    /// The job of the store whose end is yet to be reported, if there is one.
+    pub(super) fn at_store(&self) -> Option<JobId> {
         self.visit().and_then(|visit| visit.awaited)
     }
 
-    /// The lock is held.
-    pub fn handle_locked(&mut self, _: Timestamp, op: StoreOpId) {
-        if op.kind == Kind::Lock && self.end_op(op).is_some() {
+    pub(super) fn store_locked(&mut self, op: JobId) {
+        if self.end_op(op).is_some() {
             self.step(Step::Load);
         }
     }
 
-    /// This was saved last; `None` if nothing was.
-    pub fn handle_loaded(&mut self, now: Timestamp, op: StoreOpId, saved: Option<SavedSession>) {
-        if op.kind == Kind::Load && self.end_op(op).is_some() {
+    pub(super) fn store_loaded(&mut self, now: Timestamp, op: JobId, saved: Option<SavedSession>) {
+        if self.end_op(op).is_some() {
             if let Some(saved) = saved {
                 self.compare(now, saved);
             }
@@ -139,11 +123,7 @@ impl Machine {
         }
     }
 
-    /// It is saved, durably.
-    pub fn handle_saved(&mut self, now: Timestamp, op: StoreOpId) {
-        if op.kind != Kind::Save {
-            return;
-        }
+    pub(super) fn store_saved(&mut self, now: Timestamp, op: JobId) {
         let (Some(step), Some(store)) = (self.end_op(op), &mut self.store) else {
             return;
         };
@@ -155,17 +135,17 @@ impl Machine {
         self.leave_save(now, step);
     }
 
-    /// The store could not do what it was asked to.
-    pub fn handle_store_failure(&mut self, now: Timestamp, op: StoreOpId, failure: StoreFailure) {
+    pub(super) fn store_failed(&mut self, now: Timestamp, op: JobId, failure: StoreFailure) {
         let Some(step) = self.end_op(op) else {
             return;
         };
         match op.kind {
-            Kind::Lock => {
+            JobKind::Exchange => {}
+            JobKind::Lock => {
                 self.end_visit();
                 self.miss(now, failure);
             }
-            Kind::Load => match failure {
+            JobKind::Load => match failure {
                 StoreFailure::Damaged(defect) => {
                     self.tell(Event::SavedSessionDamaged { defect });
                     self.go_on(now);
@@ -176,7 +156,7 @@ impl Machine {
                     self.miss(now, failure);
                 }
             },
-            Kind::Save => {
+            JobKind::Save => {
                 if let (Some(store), Step::Announce | Step::Unlock) = (&mut self.store, step) {
                     store.pacing_unsaved = true;
                 }
@@ -208,8 +188,8 @@ impl Machine {
         }
         let op = match step {
             Step::Exchange => return Some(self.begin(now)),
-            Step::Lock => StoreOp::Lock(self.begin_op(Kind::Lock)?),
-            Step::Load => StoreOp::Load(self.begin_op(Kind::Load)?),
+            Step::Lock => StoreOp::Lock(self.begin_op(JobKind::Lock)?),
+            Step::Load => StoreOp::Load(self.begin_op(JobKind::Load)?),
             Step::Announce | Step::Save => {
                 let store = self.store.as_mut()?;
                 store.tried = store.tried.saturating_add(1);
@@ -217,7 +197,7 @@ impl Machine {
                     self.leave_save(now, Step::Save);
                     return self.poll_store(now);
                 };
-                StoreOp::Save(self.begin_op(Kind::Save)?, saved)
+                StoreOp::Save(self.begin_op(JobKind::Save)?, saved)
             }
             Step::Unlock => {
                 self.end_visit();
@@ -225,6 +205,33 @@ impl Machine {
             }
         };
         Some(Output::Store(op))
+    }
+
+    /// Whether [`poll_store`](Self::poll_store) would say anything but to wait.
+    pub(super) fn store_wants(&mut self, now: Timestamp) -> bool {
+        let (is_due, is_open) = (self.state.is_due(), self.round.is_open());
+        let Some(store) = &mut self.store else {
+            return false;
+        };
+        match store.visit {
+            None => store.is_save_due(now) && !is_open,
+            Some(visit) if visit.step == Step::Exchange => is_due,
+            Some(visit) => visit.awaited.is_none(),
+        }
+    }
+
+    /// No exchange is begun any more. A save that has failed is tried once more, at once.
+    pub(super) fn close_store(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.retry = None;
+            if let Some(visit) = &mut store.visit
+                && visit.awaited.is_none()
+                && self.state.in_flight().is_none()
+                && !matches!(visit.step, Step::Save)
+            {
+                visit.step = Step::Unlock;
+            }
+        }
     }
 
     /// An exchange is due: not before the store was asked.
@@ -253,11 +260,11 @@ impl Machine {
         }
     }
 
-    fn begin_op(&mut self, kind: Kind) -> Option<StoreOpId> {
+    fn begin_op(&mut self, kind: JobKind) -> Option<JobId> {
         let machine = self.id;
         let store = self.store.as_mut()?;
         store.ops += 1;
-        let op = StoreOpId {
+        let op = JobId {
             machine,
             number: store.ops,
             kind,
@@ -267,7 +274,7 @@ impl Machine {
     }
 
     /// The step that has ended, if it is this one that is awaited.
-    fn end_op(&mut self, op: StoreOpId) -> Option<Step> {
+    fn end_op(&mut self, op: JobId) -> Option<Step> {
         let visit = self.store.as_mut()?.visit.as_mut()?;
         visit.awaited.take_if(|awaited| *awaited == op)?;
         Some(visit.step)

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::Request;
 use simacan_auth::{
-    Config, Credentials, Event, ExchangeId, Machine, Output, Provider, Timestamp, Transmit,
+    Config, Credentials, Event, JobId, Machine, Output, Provider, Timestamp, Transmit,
     TransportFailure,
 };
 
@@ -55,7 +55,7 @@ pub(crate) fn assert_clean(text: &str) {
 }
 
 pub(crate) struct Flight {
-    pub(crate) exchange: ExchangeId,
+    pub(crate) exchange: JobId,
     pub(crate) sent: Sent,
 }
 

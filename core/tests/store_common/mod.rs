@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use http::Response;
 use simacan_auth::{
-    Clearance, Config, Event, InvalidSavedSession, Machine, Output, Permit, Provider, SavedSession,
-    StoreFailure, StoreOp, StoreOpId, Ticket, Timestamp, Transmit, Verdict,
+    Clearance, Config, Event, InvalidSavedSession, JobEnd, JobId, Machine, Output, Permit,
+    Provider, SavedSession, StoreFailure, StoreOp, Ticket, Timestamp, Transmit, Verdict,
 };
 
 use crate::common::{API, credentials, request};
@@ -154,7 +154,7 @@ impl Process {
     }
 
     /// The operation that it wants, which is left to the test.
-    pub(crate) fn poll_op(&mut self) -> StoreOpId {
+    pub(crate) fn poll_op(&mut self) -> JobId {
         match self.machine.poll(self.now) {
             Output::Store(StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _)) => id,
             other => panic!("{other:?}"),
@@ -204,23 +204,25 @@ impl Process {
         };
         self.log.push(kind);
         if let Some(failure) = self.store.failure(kind) {
-            return self.machine.handle_store_failure(self.now, id, failure);
+            return self
+                .machine
+                .handle_end(self.now, id, JobEnd::StoreFailed(failure));
         }
         match op {
-            StoreOp::Lock(id) => self.machine.handle_locked(self.now, id),
+            StoreOp::Lock(id) => self.machine.handle_end(self.now, id, JobEnd::Locked),
             StoreOp::Load(id) => {
                 let json = self.store.0.borrow().json.clone();
                 match json.as_deref().map(SavedSession::from_json).transpose() {
-                    Ok(saved) => self.machine.handle_loaded(self.now, id, saved),
+                    Ok(saved) => self.machine.handle_end(self.now, id, JobEnd::Loaded(saved)),
                     Err(defect) => {
                         self.machine
-                            .handle_store_failure(self.now, id, defect.into());
+                            .handle_end(self.now, id, JobEnd::StoreFailed(defect.into()));
                     }
                 }
             }
             StoreOp::Save(id, session) => {
                 self.store.0.borrow_mut().json = Some(session.to_json().to_vec());
-                self.machine.handle_saved(self.now, id);
+                self.machine.handle_end(self.now, id, JobEnd::Saved);
             }
             StoreOp::Unlock => {}
         }

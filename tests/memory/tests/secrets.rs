@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Cause, Clearance, ClientAuth, Config, Credentials, ExchangeId, LoginOutcome, Machine, Output,
+    Cause, Clearance, ClientAuth, Config, Credentials, JobId, LoginOutcome, Machine, Output,
     Provider, Refresh, RefreshOutcome, ResponseBody, Resumed, SavedSession, Session, SessionStore,
     Timestamp, Verdict,
 };
@@ -238,7 +238,7 @@ fn saved() {
 }
 
 /// Sends what is due, and has it in flight.
-fn send(machine: &mut Machine) -> ExchangeId {
+fn send(machine: &mut Machine) -> JobId {
     loop {
         match machine.poll(NOW) {
             Output::Event(_) => {}

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, Credentials, Denied, ExchangeId, Machine, Output, Permit, Provider,
-    StoreFailure, StoreOpId, Ticket, Timestamp, Verdict,
+    Clearance, Config, Credentials, Denied, JobEnd, JobId, Machine, Output, Permit, Provider,
+    StoreFailure, Ticket, Timestamp, Verdict,
 };
 
 use super::{Fleet, TARGET, USER};
@@ -77,16 +77,16 @@ pub(super) enum Caller {
 
 #[derive(Clone, Debug)]
 pub(super) struct Wire {
-    pub(super) exchange: ExchangeId,
+    pub(super) exchange: JobId,
     pub(super) request: Arc<Request<Vec<u8>>>,
     pub(super) answer: Option<Arc<Response<Vec<u8>>>>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Op {
-    Lock(StoreOpId),
-    Load(StoreOpId),
-    Save(StoreOpId, Arc<[u8]>),
+    Lock(JobId),
+    Load(JobId),
+    Save(JobId, Arc<[u8]>),
 }
 
 impl Process {
@@ -109,7 +109,7 @@ impl Process {
         }
     }
 
-    pub(super) fn send(&mut self, exchange: ExchangeId, request: Request<Vec<u8>>) {
+    pub(super) fn send(&mut self, exchange: JobId, request: Request<Vec<u8>>) {
         self.wire = Some(Wire {
             exchange,
             request: Arc::new(request),
@@ -142,8 +142,8 @@ impl Process {
         let mut clearance = machine.authorize(now, permit, &mut request);
         if let Clearance::Wait(permit) = clearance {
             while !matches!(machine.poll(now), Output::Wait(_)) {}
-            if let Some(save) = machine.at_store() {
-                machine.handle_store_failure(now, save, StoreFailure::Abandoned);
+            if let Some(save) = machine.in_flight() {
+                machine.handle_end(now, save, JobEnd::StoreFailed(StoreFailure::Abandoned));
             }
             clearance = machine.authorize(now, permit, &mut request);
         }

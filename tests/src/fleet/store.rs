@@ -1,6 +1,6 @@
 //! What the store does, and the defects that it may have.
 
-use simacan_auth::{SavedSession, StoreFailure, StoreOpId};
+use simacan_auth::{JobEnd, JobId, SavedSession, StoreFailure};
 
 use super::ghost::Ghost;
 use super::process::Op;
@@ -16,7 +16,7 @@ impl Fleet {
             && let Some(Op::Lock(id)) = process.op.take_if(|op| matches!(op, Op::Lock(_)))
         {
             self.holder = Some(p);
-            process.machine.handle_locked(now, id);
+            process.machine.handle_end(now, id, JobEnd::Locked);
         }
     }
 
@@ -35,8 +35,12 @@ impl Fleet {
                 _ => saved,
             };
             match saved {
-                Ok(saved) => process.machine.handle_loaded(now, id, saved),
-                Err(defect) => process.machine.handle_store_failure(now, id, defect.into()),
+                Ok(saved) => process.machine.handle_end(now, id, JobEnd::Loaded(saved)),
+                Err(defect) => {
+                    process
+                        .machine
+                        .handle_end(now, id, JobEnd::StoreFailed(defect.into()))
+                }
             }
         }
     }
@@ -56,10 +60,12 @@ impl Fleet {
             self.saved = Some(json);
         }
         if reported {
-            process.machine.handle_saved(now, id);
+            process.machine.handle_end(now, id, JobEnd::Saved);
         } else {
             let failure = StoreFailure::Abandoned;
-            process.machine.handle_store_failure(now, id, failure);
+            process
+                .machine
+                .handle_end(now, id, JobEnd::StoreFailed(failure));
         }
         Ok(())
     }
@@ -69,14 +75,16 @@ impl Fleet {
         if let Some(process) = &mut self.processes[p]
             && let Some(op) = process.op.take()
         {
-            let id: StoreOpId = match op {
+            let id: JobId = match op {
                 Op::Lock(id) | Op::Load(id) => id,
                 Op::Save(id, _) => {
                     self.ghost.note_unsaved(process);
                     id
                 }
             };
-            process.machine.handle_store_failure(now, id, failure);
+            process
+                .machine
+                .handle_end(now, id, JobEnd::StoreFailed(failure));
         }
     }
 }

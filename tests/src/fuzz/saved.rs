@@ -1,6 +1,7 @@
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, Credentials, Machine, Output, Provider, SavedSession, StoreOp, Timestamp,
+    Clearance, Config, Credentials, JobEnd, Machine, Output, Provider, SavedSession, StoreOp,
+    Timestamp,
 };
 
 /// As what a store has: it is read or told to be damaged, no panic (I10); what is read is written the
@@ -32,14 +33,14 @@ pub fn saved_session(json: &[u8]) {
                     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                     machine.handle_response(now, transmit.exchange, response);
                 }
-                Output::Store(StoreOp::Lock(op)) => machine.handle_locked(now, op),
+                Output::Store(StoreOp::Lock(op)) => machine.handle_end(now, op, JobEnd::Locked),
                 Output::Store(StoreOp::Load(op)) => match SavedSession::from_json(&stored) {
-                    Ok(saved) => machine.handle_loaded(now, op, Some(saved)),
-                    Err(defect) => machine.handle_store_failure(now, op, defect.into()),
+                    Ok(saved) => machine.handle_end(now, op, JobEnd::Loaded(Some(saved))),
+                    Err(defect) => machine.handle_end(now, op, JobEnd::StoreFailed(defect.into())),
                 },
                 Output::Store(StoreOp::Save(op, session)) => {
                     stored = session.to_json().to_vec();
-                    machine.handle_saved(now, op);
+                    machine.handle_end(now, op, JobEnd::Saved);
                 }
                 Output::Store(StoreOp::Unlock) => {}
                 Output::Wait(until) => {

@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode, Uri};
-use simacan_auth::{Clearance, ExchangeId, Machine, Output, Timestamp, TransportFailure};
+use simacan_auth::{Clearance, JobId, Machine, Output, Timestamp, TransportFailure};
 
 use super::violation::Violation;
 use super::{START, Subject, World};
 
 /// Exchanges of another machine, from its first. Longer histories than these have a number that is not
 /// in flight.
-static FOREIGN: LazyLock<Vec<ExchangeId>> = LazyLock::new(|| {
+static FOREIGN: LazyLock<Vec<JobId>> = LazyLock::new(|| {
     let mut machine = World::<Machine>::alice();
     let mut now = Timestamp::from_millis(START);
     let mut exchanges = Vec::new();
@@ -67,7 +67,7 @@ impl<S: Subject> World<S> {
     }
 
     /// Whatever could be said of another exchange than the one in flight changes nothing.
-    fn report(&mut self, exchange: ExchangeId) -> Result<(), Violation> {
+    fn report(&mut self, exchange: JobId) -> Result<(), Violation> {
         const TOKENS: &[u8] = br#"{"access_token":"x","token_type":"bearer","refresh_token":"x"}"#;
         let now = Timestamp::from_millis(self.now);
         let before = self.subject_digest();

@@ -5,8 +5,7 @@ use std::hash::Hasher;
 
 use http::{Request, Response, StatusCode};
 use simacan_auth::{
-    Clearance, Event, ExchangeId, Machine, Output, Permit, Ticket, Timestamp, TransportFailure,
-    Verdict,
+    Clearance, Event, JobId, Machine, Output, Permit, Ticket, Timestamp, TransportFailure, Verdict,
 };
 
 /// A [`Machine`], or something around one. The methods do what those of the same name do.
@@ -34,11 +33,11 @@ pub trait Subject: fmt::Debug + Sized + Send + Sync + 'static {
         self.machine_mut().review(now, ticket, status)
     }
 
-    fn handle_response(&mut self, now: Timestamp, id: ExchangeId, response: Response<Vec<u8>>) {
+    fn handle_response(&mut self, now: Timestamp, id: JobId, response: Response<Vec<u8>>) {
         self.machine_mut().handle_response(now, id, response);
     }
 
-    fn handle_failure(&mut self, now: Timestamp, id: ExchangeId, failure: TransportFailure) {
+    fn handle_failure(&mut self, now: Timestamp, id: JobId, failure: TransportFailure) {
         self.machine_mut().handle_failure(now, id, failure);
     }
 
@@ -66,7 +65,7 @@ impl Subject for Machine {
 #[expect(missing_docs, reason = "they are the machine's")]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub enum Out {
-    Transmit(ExchangeId, Request<Vec<u8>>),
+    Transmit(JobId, Request<Vec<u8>>),
     Event(Event),
     Wait(Option<Timestamp>),
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
-use simacan_auth::{ExchangeId, Timestamp, TransportFailure};
+use simacan_auth::{JobId, Timestamp, TransportFailure};
 
 use super::ghost::{Carried, Held, NEVER, Standing};
 use super::step::{AtServer, Body};
@@ -14,7 +14,7 @@ use super::{Subject, World};
 /// The exchange that the driver carries.
 #[derive(Clone, Debug)]
 pub(super) struct Wire {
-    pub(super) exchange: ExchangeId,
+    pub(super) exchange: JobId,
     carried: Carried,
     request: Arc<Request<Vec<u8>>>,
     emitted: u64,
@@ -33,7 +33,7 @@ struct Answer {
 
 impl Wire {
     pub(super) fn new(
-        exchange: ExchangeId,
+        exchange: JobId,
         carried: Carried,
         request: Request<Vec<u8>>,
         emitted: u64,

@@ -102,7 +102,7 @@ impl Machine {
 
     pub(super) fn leave_save(&mut self, now: Timestamp, step: Step) {
         self.step(match step {
-            Step::Announce => Step::Exchange,
+            Step::Announce if !self.is_closed => Step::Exchange,
             _ => Step::Unlock,
         });
         if self.holds_token()
@@ -141,6 +141,10 @@ impl Machine {
 }
 
 impl Store {
+    pub(in crate::machine) fn is_visited(&self) -> bool {
+        self.visit.is_some()
+    }
+
     pub(in crate::machine) fn is_unsaved(&self) -> bool {
         self.tokens_unsaved || self.pacing_unsaved
     }

@@ -1,0 +1,81 @@
+//! What a driver does for the machine: one job at a time, whose end is reported once (I4).
+
+use http::Response;
+
+use super::Machine;
+use crate::error::{Failure, TransportFailure};
+use crate::wire::{Answer, ResponseBody};
+use crate::{SavedSession, StoreFailure, Timestamp};
+
+/// Names a job of one machine: an exchange, or something that its store is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JobId {
+    pub(super) machine: u64,
+    pub(super) number: u64,
+    pub(super) kind: JobKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum JobKind {
+    Exchange,
+    Lock,
+    Load,
+    Save,
+}
+
+/// How a job has ended, for [`Machine::handle_end`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver makes them")]
+pub enum JobEnd {
+    /// The answer to an exchange, read to its end.
+    Answered(Response<ResponseBody>),
+    /// No answer came, or not to its end: refused, reset, timed out.
+    Unanswered(TransportFailure),
+    /// The store's lock is held.
+    Locked,
+    /// This was saved last; `None` if nothing was.
+    Loaded(Option<SavedSession>),
+    /// It is saved, durably.
+    Saved,
+    /// The store could not do what it was asked to. Of an exchange: it was not made, since the store's lock
+    /// is lost.
+    StoreFailed(StoreFailure),
+}
+
+impl Machine {
+    /// The job whose end is yet to be reported, if there is one.
+    pub fn in_flight(&self) -> Option<JobId> {
+        self.state.in_flight().or_else(|| self.at_store())
+    }
+
+    /// A job has ended so. One that is not in flight, or an end that is not one of its kind, changes nothing.
+    pub fn handle_end(&mut self, now: Timestamp, job: JobId, end: JobEnd) {
+        match (job.kind, end) {
+            (JobKind::Exchange, JobEnd::Answered(response)) => {
+                self.handle_response(now, job, response);
+            }
+            (JobKind::Exchange, JobEnd::Unanswered(failure)) => {
+                self.handle_failure(now, job, failure);
+            }
+            (JobKind::Exchange, JobEnd::StoreFailed(failure)) => {
+                if self.state.in_flight() == Some(job) {
+                    self.end_exchange(now, Answer::Undecided(Failure::Store(failure)));
+                }
+            }
+            (JobKind::Lock, JobEnd::Locked) => self.store_locked(job),
+            (JobKind::Load, JobEnd::Loaded(saved)) => self.store_loaded(now, job, saved),
+            (JobKind::Save, JobEnd::Saved) => self.store_saved(now, job),
+            (_, JobEnd::StoreFailed(failure)) => self.store_failed(now, job, failure),
+            _ => {}
+        }
+    }
+
+    /// Whoever did this job is gone or stuck: a panic, a thread that hangs. What becomes of it is unknown.
+    pub fn abandon(&mut self, now: Timestamp, job: JobId) {
+        let end = match job.kind {
+            JobKind::Exchange => JobEnd::Unanswered(TransportFailure::abandoned()),
+            _ => JobEnd::StoreFailed(StoreFailure::Abandoned),
+        };
+        self.handle_end(now, job, end);
+    }
+}
