@@ -82,6 +82,11 @@ pub enum Event {
         /// Not before then is it tried again for its own sake.
         retry_at: Timestamp,
     },
+    /// The store's lock was not given free as it should be. It may have to run out.
+    UnlockFailed {
+        /// Why.
+        failure: StoreFailure,
+    },
     /// What is in the store can't be read, so it counts as nothing and will be overwritten.
     SavedSessionDamaged {
         /// What is wrong with it.
@@ -188,6 +193,9 @@ impl fmt::Display for Event {
                     f,
                     "the session was not saved: {failure}; next try after {retry_at}"
                 )
+            }
+            Self::UnlockFailed { failure } => {
+                write!(f, "the lock of the saved session was not given free: {failure}")
             }
             Self::SavedSessionDamaged { defect } => {
                 write!(f, "the saved session is damaged and not used: {defect}")

@@ -1,25 +1,22 @@
 use std::fmt;
-use std::future::Future;
 use std::mem;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use reqwest::{IntoUrl, Request, RequestBuilder, Response, Url};
-use simacan_auth::{Credentials, Origin, Permit, Provider, Status, Ticket, Verdict};
-use tokio::time::timeout;
+use simacan_auth_driver::Driver;
 
-use crate::again::{Again, ShortCopy};
-use crate::driver::Driver;
+use crate::simacan_auth::{Credentials, Origin, Permit, Provider, Status, Ticket, Verdict};
 use crate::{Builder, Error};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
 ///
-/// Clones are cheap and share one session.
+/// Clones are cheap and share one session. The drop of the last one waits, if there is a store, until what
+/// is under way is saved: an async program calls [`settle`](Self::settle) before.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) client: reqwest::Client,
-    pub(crate) driver: Arc<Driver>,
+    pub(crate) driver: Driver,
 }
 
 impl Client {
@@ -31,68 +28,54 @@ impl Client {
     /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
     /// password is wrong. There is no need to; the first request does the same.
     pub async fn log_in(&self) -> Result<Status, Error> {
-        self.driver.log_in().await
+        let status = self.driver.log_in().await;
+        status.map_err(simacan_auth_driver::Error::cast)
     }
 
     /// Sends a request to a target API and gives its answer, whatever the status.
     ///
     /// Waits for a token where there is none. After a 401 the request is sent once more with
-    /// a newer one, if its body can be sent twice.
+    /// a newer one, if its body can be sent twice. A time-out of the request's own covers all of that.
     ///
     /// The request is made with [`post`](Self::post) and the like. One that was made with another
-    /// `reqwest::Client` is sent with this one's all the same. What it has been given by
-    /// [`RequestBuilder::from_parts`] may have extensions: they go with the first try only, where
-    /// [`execute`](Self::execute) keeps them.
+    /// `reqwest::Client` is sent with this one's all the same.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         let (_, request) = request.build_split();
-        let mut request = request?;
-        let mut copy = ShortCopy::new();
-        let again = Again::of_built(&request, &mut copy); // before there is a token on it
-        let ticket = self.authorize(None, &mut request).await?;
-        let response = self.client.execute(request).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            return self.send_again(ticket, again, response).await;
-        }
-        drop(self.driver.review(ticket, response.status()));
+        self.execute(request.map_err(Error::Request)?).await
+    }
+
+    /// As [`send`](Self::send), for a request that has been built.
+    pub async fn execute(&self, request: Request) -> Result<Response, Error> {
+        let (url, deadline) = (request.url().clone(), deadline(&request));
+        let again = request.try_clone(); // before there is a token on it
+        let (ticket, response) = self.send_with(None, request, deadline).await?;
+        let (Verdict::Retry(permit), Some(again)) = (self.review(ticket, &url, &response), again)
+        else {
+            return Ok(response);
+        };
+        drop(response); // its connection may be the only one that the server has
+        let (ticket, response) = self.send_with(Some(permit), again, deadline).await?;
+        drop(self.review(ticket, &url, &response));
         Ok(response)
     }
 
-    /// As [`send`](Self::send), for a request that has been built. If it was made of an `http::Request`, its
-    /// extensions go with it both times.
-    pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
-        let again = Again::of(&request); // before there is a token on it
-        let ticket = self.authorize(None, &mut request).await?;
-        let response = self.client.execute(request).await?;
-        self.send_again(ticket, again, response).await
-    }
-
-    /// After a 401 that a newer token may cure.
-    async fn send_again(
+    async fn send_with(
         &self,
-        ticket: Ticket,
-        again: Again<'_>,
-        mut response: Response,
-    ) -> Result<Response, Error> {
-        let Verdict::Retry(permit) = self.review(ticket, &again, &response) else {
-            return Ok(response);
-        };
-        let Some(mut request) = again.into_request() else {
-            return Ok(response);
-        };
-        drain(&mut response).await;
-        let again = Again::Never(request.url().clone());
-        let ticket = self.authorize(Some(permit), &mut request).await?;
-        let response = self.client.execute(request).await?;
-        drop(self.review(ticket, &again, &response));
-        Ok(response)
+        permit: Option<Permit>,
+        mut request: Request,
+        deadline: Option<Instant>,
+    ) -> Result<(Ticket, Response), Error> {
+        let ticket = self.authorize(permit, &mut request, deadline).await?;
+        let response = self.client.execute(request).await;
+        Ok((ticket, response.map_err(Error::Request)?))
     }
 
-    /// What [`execute`](Self::execute) does with a token before it sends. Public for the benchmarks.
-    #[doc(hidden)]
-    pub async fn authorize(
+    /// With the wait for the token, the request has to keep to this time.
+    pub(crate) async fn authorize(
         &self,
         permit: Option<Permit>,
         request: &mut Request,
+        deadline: Option<Instant>,
     ) -> Result<Ticket, Error> {
         if permit.is_none()
             && let Some(ticket) = self.driver.authorize_now(|pass, now| {
@@ -101,17 +84,21 @@ impl Client {
         {
             return Ok(ticket);
         }
+        let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
         // The URL is borrowed from the same request as the headers.
         let mut headers = mem::take(request.headers_mut());
         let origin = origin(request.url());
-        let ticket = self.driver.authorize_headers(permit, origin, &mut headers);
+        let ticket = self
+            .driver
+            .authorize_headers(permit, left(), origin, &mut headers);
         let ticket = ticket.await;
         *request.headers_mut() = headers;
-        ticket
+        *request.timeout_mut() = left();
+        ticket.map_err(simacan_auth_driver::Error::cast)
     }
 
-    pub(crate) fn review(&self, ticket: Ticket, again: &Again<'_>, response: &Response) -> Verdict {
-        let is_there = || Some(response.url().origin()) == again.url().map(|url| url.origin());
+    pub(crate) fn review(&self, ticket: Ticket, sent_to: &Url, response: &Response) -> Verdict {
+        let is_there = || response.url().origin() == sent_to.origin();
         if response.status() == StatusCode::UNAUTHORIZED && !is_there() {
             return Verdict::Deliver; // from a second place: it says nothing about the token
         }
@@ -128,18 +115,15 @@ impl Client {
         self.driver.status()
     }
 
-    /// Refreshes whenever it is time, until all clones of this client are gone. For a task of
-    /// yours, with [`Builder::keep_alive`].
-    ///
-    /// ```no_run
-    /// # use simacan_auth_reqwest::{Client, Credentials, Provider};
-    /// # let credentials = Credentials::new("u", "p");
-    /// let client = Client::builder(Provider::simacan(), credentials).keep_alive().build()?;
-    /// tokio::spawn(client.keep_alive());
-    /// # Ok::<(), simacan_auth_reqwest::reqwest::Error>(())
-    /// ```
-    pub fn keep_alive(&self) -> impl Future<Output = ()> + Send + 'static {
-        Driver::keep_alive(Arc::downgrade(&self.driver))
+    /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether
+    /// that is so within `timeout`.
+    pub async fn settle(&self, timeout: Duration) -> bool {
+        self.driver.settle(timeout).await
+    }
+
+    /// What keeps the session. With the feature `tower` it has a layer for what sends `http` requests.
+    pub fn driver(&self) -> &Driver {
+        &self.driver
     }
 
     /// Starts a request; [`send`](Self::send) sends it.
@@ -178,19 +162,10 @@ impl Client {
     }
 }
 
-/// Read to its end, the answer lets its connection go back to the pool.
-pub(crate) async fn drain(response: &mut Response) {
-    const PATIENCE: Duration = Duration::from_secs(1);
-    let read = async {
-        let mut left: usize = 64 << 10;
-        while let Ok(Some(chunk)) = response.chunk().await {
-            left = left.saturating_sub(chunk.len());
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    let _ = timeout(PATIENCE, read).await;
+/// When a request with a time-out of its own has to be answered.
+pub(crate) fn deadline(request: &Request) -> Option<Instant> {
+    let timeout = *request.timeout()?;
+    Instant::now().checked_add(timeout)
 }
 
 /// `Url` has one reading of every text, the one that the request is sent by.

@@ -1,5 +1,5 @@
-//! Sends requests with [reqwest] and keeps them logged in: the async driver of
-//! [`simacan_auth`], on tokio with its timers.
+//! Sends requests with [reqwest] and keeps them logged in: the async adapter of
+//! [`simacan_auth`].
 //!
 //! A [`Client`] takes a username, a password and the requests to send. It logs in at the first,
 //! refreshes before tokens expire and when a target API answers 401, sends such a request once
@@ -40,9 +40,11 @@
 //! - **A session can outlive the program**: give a store to [`Builder::store`]. Processes that have the same
 //!   one share one session.
 //! - **A client that you have already** can take this one: with the feature `middleware` as a
-//!   `reqwest_middleware::Middleware`, with `tower` as a layer for what sends `http` requests, such as
-//!   hyper and tonic. Their redirects are their own.
-//! - **Dropping a future cancels a request and nothing else.** The exchange belongs to a task of its own.
+//!   `reqwest_middleware::Middleware`, with `tower` its [`driver`](Client::driver) gives a layer for what sends `http`
+//!   requests, such as hyper and tonic. Their redirects are their own.
+//! - **The exchanges are made in a thread of the driver's**, for as long as there is something to do. A request
+//!   waits for it only if there is no token, and no longer than [`Builder::token_timeout`]. Dropping its future
+//!   cancels the request and nothing else.
 //! - **A session outlives its runtimes**, and can be used in several. reqwest's pool can't: a connection
 //!   stops when the runtime that made it does. Where runtimes come and go, turn the pool off.
 //!
@@ -55,41 +57,29 @@
 //! # Tracing
 //!
 //! With the feature `tracing`, each [`Event`] is a `tracing` event and each exchange with the auth endpoint a
-//! span named `exchange`. Neither holds a secret.
+//! span named `exchange`, a root. Neither holds a secret.
 //!
 //! # TLS
 //!
 //! The default feature `rustls` is reqwest's. Without it, choose among reqwest's own features in
 //! your `Cargo.toml`.
 
-mod again;
 mod builder;
-mod carrier;
 mod client;
-mod drained;
-mod driver;
-mod error;
 mod exchange;
-#[cfg(all(test, shuttle))]
-mod interleavings;
 #[cfg(feature = "middleware")]
 mod middleware;
-mod passes;
-mod runtime;
-#[cfg(feature = "tower")]
-mod tower;
-mod trace;
-mod watch;
 
 pub use builder::Builder;
 pub use client::Client;
-pub use error::Error;
 pub use reqwest;
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
-pub use simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockedStore,
-    Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
+pub use simacan_auth_driver::simacan_auth::{
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
+    LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
-#[cfg(feature = "tower")]
-pub use tower::{Authorize, AuthorizeLayer};
+pub use simacan_auth_driver::{self, Driver};
+
+/// Why a request got no answer.
+pub type Error = simacan_auth_driver::Error<reqwest::Error>;

@@ -1,10 +1,9 @@
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
-use simacan_auth::Verdict;
 
-use crate::again::Again;
-use crate::client::drain;
+use crate::client::deadline;
+use crate::simacan_auth::Verdict;
 use crate::{Client, Error};
 
 /// For a [`reqwest_middleware::ClientWithMiddleware`] that is in use already: each of its requests gets the
@@ -38,26 +37,24 @@ impl Middleware for Client {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
+        let (url, deadline) = (request.url().clone(), deadline(&request));
         let mut permit = None;
         loop {
-            let again = Again::of(&request); // before there is a token on it
-            let ticket = self.authorize(permit, &mut request).await?;
-            let mut response = next.clone().run(request, extensions).await?;
-            let verdict = self.review(ticket, &again, &response);
-            let (Verdict::Retry(next_permit), Some(again)) = (verdict, again.into_request()) else {
-                return Ok(response);
-            };
-            drain(&mut response).await;
-            (permit, request) = (Some(next_permit), again);
+            let again = request.try_clone(); // before there is a token on it
+            let ticket = self.authorize(permit, &mut request, deadline).await;
+            let ticket = ticket.map_err(in_chain)?;
+            let response = next.clone().run(request, extensions).await?;
+            match (self.review(ticket, &url, &response), again) {
+                (Verdict::Retry(next), Some(again)) => (permit, request) = (Some(next), again),
+                _ => return Ok(response),
+            }
         }
     }
 }
 
-impl From<Error> for reqwest_middleware::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Request(error) => Self::Reqwest(error),
-            error => Self::middleware(error),
-        }
+fn in_chain(error: Error) -> reqwest_middleware::Error {
+    match error {
+        Error::Request(error) => reqwest_middleware::Error::Reqwest(error),
+        error => reqwest_middleware::Error::middleware(error),
     }
 }

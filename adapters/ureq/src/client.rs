@@ -1,31 +1,24 @@
 use std::fmt;
-use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::Duration;
 
-use http::{Extensions, Request, Response, StatusCode, Uri};
-use simacan_auth::{Credentials, Provider, Status, Ticket, Verdict};
+use http::{Request, Response, StatusCode};
+use simacan_auth_driver::{Driver, block_on};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
-use crate::again::{Again, ShortCopy};
-use crate::driver::Driver;
-use crate::own::OwnHeaders;
+use crate::simacan_auth::{Credentials, Permit, Provider, Status, Ticket, Verdict};
 use crate::{Body, Builder, Error};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
 ///
-/// Clones share one session.
+/// Clones share one session. The drop of the last one waits, if there is a store, until what is under way is
+/// saved.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) agent: Agent,
-    /// Of an agent that this client has made, with the configuration that it needs.
-    pub(crate) own: Option<OwnHeaders>,
-    pub(crate) driver: Arc<Driver>,
-    /// A thread [`drain`]s an answer: there is one at a time.
-    pub(crate) draining: Arc<AtomicBool>,
+    /// Whether the agent was made here, with the configuration that a request with a token needs.
+    pub(crate) is_own: bool,
+    pub(crate) driver: Driver,
 }
 
 impl Client {
@@ -37,7 +30,7 @@ impl Client {
     /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
     /// password is wrong. There is no need to; the first request does the same.
     pub fn log_in(&self) -> Result<Status, Error> {
-        self.driver.log_in()
+        block_on(self.driver.log_in()).map_err(simacan_auth_driver::Error::cast)
     }
 
     /// Sends a request to a target API and gives its answer, whatever the status.
@@ -45,28 +38,18 @@ impl Client {
     /// Waits for a token where there is none. After a 401 the request is sent once more with
     /// a newer one.
     pub fn send<B: Body>(&self, request: Request<B>) -> Result<Response<ureq::Body>, Error> {
-        let (mut parts, mut body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
         let mut permit = None;
         loop {
-            let mut copy = ShortCopy::new();
-            let again = Again::of(&parts, &mut copy); // before there is a token on it
-            if let Some(own) = self.own_for(&parts.extensions) {
-                own.put(&mut parts.headers);
-            }
-            let body = body.to_send().map_err(ureq::Error::from)?;
-            let mut request = Request::from_parts(parts, body);
-            let ticket = self.driver.authorize(permit, &mut request)?;
-            let response = self.run(request)?;
-            if response.status() != StatusCode::UNAUTHORIZED {
-                drop(self.driver.review(ticket, response.status()));
-                return Ok(response);
-            }
-            parts = again.into_parts();
-            match self.review(ticket, &parts.uri, &response) {
+            let body = body
+                .to_send()
+                .map_err(|error| Error::Request(error.into()))?;
+            let request = Request::from_parts(parts.clone(), body);
+            let (ticket, response) = self.send_with(permit, request)?;
+            match self.review(ticket, &response) {
                 Verdict::Deliver => return Ok(response),
                 Verdict::Retry(next) => permit = Some(next),
             }
-            drain(&self.draining, response.into_body());
         }
     }
 
@@ -77,19 +60,51 @@ impl Client {
     /// brings a new one.
     pub fn send_once<B: AsSendBody>(
         &self,
-        mut request: Request<B>,
+        request: Request<B>,
     ) -> Result<Response<ureq::Body>, Error> {
-        let ticket = self.driver.authorize(None, &mut request)?;
-        let uri = request.uri().clone();
-        let response = self.run(request)?;
-        drop(self.review(ticket, &uri, &response));
+        let (ticket, response) = self.send_with(None, request)?;
+        drop(self.review(ticket, &response));
         Ok(response)
     }
 
-    /// What [`send`](Self::send) does before it sends, for the benchmarks.
-    #[doc(hidden)]
-    pub fn authorize<B>(&self, request: &mut Request<B>) -> Result<Ticket, Error> {
-        self.driver.authorize(None, request)
+    fn send_with(
+        &self,
+        permit: Option<Permit>,
+        mut request: Request<impl AsSendBody>,
+    ) -> Result<(Ticket, Response<ureq::Body>), Error> {
+        let ticket = self.authorize(permit, &mut request)?;
+        // No redirect takes the token elsewhere (RFC 9700, section 4.12), and its status is an answer.
+        if !self.is_own || !request.extensions().is_empty() {
+            request = self
+                .agent
+                .configure_request(request)
+                .http_status_as_error(false)
+                .redirect_auth_headers(RedirectAuthHeaders::Never)
+                .save_redirect_history(true)
+                .build();
+        }
+        Ok((ticket, self.agent.run(request).map_err(Error::Request)?))
+    }
+
+    pub(crate) fn authorize<B>(
+        &self,
+        permit: Option<Permit>,
+        request: &mut Request<B>,
+    ) -> Result<Ticket, Error> {
+        let ticket = block_on(self.driver.authorize(permit, request));
+        ticket.map_err(simacan_auth_driver::Error::cast)
+    }
+
+    fn review(&self, ticket: Ticket, response: &Response<ureq::Body>) -> Verdict {
+        // From a second place, which did not get the token.
+        let is_redirected = || {
+            let history = response.get_redirect_history();
+            history.is_some_and(|history| history.len() > 1)
+        };
+        if response.status() == StatusCode::UNAUTHORIZED && is_redirected() {
+            return Verdict::Deliver;
+        }
+        self.driver.review(ticket, response.status())
     }
 
     /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).
@@ -102,90 +117,15 @@ impl Client {
         self.driver.status()
     }
 
-    /// Refreshes whenever it is time, until all clones of this client are gone. For a thread of
-    /// yours, with [`Builder::keep_alive`].
-    ///
-    /// ```no_run
-    /// # use simacan_auth_ureq::{Client, Credentials, Provider};
-    /// # let credentials = Credentials::new("u", "p");
-    /// let client = Client::builder(Provider::simacan(), credentials).keep_alive().build();
-    /// let keep_alive = client.keep_alive();
-    /// std::thread::spawn(keep_alive);
-    /// ```
-    pub fn keep_alive(&self) -> impl FnOnce() + Send + 'static {
-        Driver::keep_alive(Arc::downgrade(&self.driver))
+    /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether
+    /// that is so within `timeout`.
+    pub fn settle(&self, timeout: Duration) -> bool {
+        block_on(self.driver.settle(timeout))
     }
 
-    /// If the agent's own configuration is that of the request: one with extensions may have another.
-    fn own_for(&self, extensions: &Extensions) -> Option<&OwnHeaders> {
-        self.own.as_ref().filter(|_| extensions.is_empty())
-    }
-
-    /// Runs a request that carries the token: no redirect takes it elsewhere (I8), and its status is
-    /// an answer.
-    fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, ureq::Error> {
-        if self.own_for(request.extensions()).is_some() {
-            return self.agent.run(request);
-        }
-        let request = self
-            .agent
-            .configure_request(request)
-            .http_status_as_error(false)
-            .redirect_auth_headers(RedirectAuthHeaders::Never)
-            .save_redirect_history(true)
-            .build();
-        self.agent.run(request)
-    }
-
-    fn review(&self, ticket: Ticket, uri: &Uri, response: &Response<ureq::Body>) -> Verdict {
-        if response.status() == StatusCode::UNAUTHORIZED && self.is_redirected(uri, response) {
-            return Verdict::Deliver; // from a second place, which did not get the token
-        }
-        self.driver.review(ticket, response.status())
-    }
-
-    /// Whether the answer to a request for `uri` is one to a further request.
-    fn is_redirected(&self, uri: &Uri, response: &Response<ureq::Body>) -> bool {
-        match response.get_redirect_history() {
-            Some(history) => history.len() > 1,
-            // Our own agent saves none. A request that is led back to where it began passes for one that was
-            // not led anywhere. So its 401 starts a refresh in vain, which the machine bounds (I15); the other
-            // way round, a 401 would never be cured.
-            None if self.own.is_some() && !response.extensions().is_empty() => {
-                response.get_uri() != uri
-            }
-            // A middleware made it up. It has no URI either, and ureq would panic.
-            None => false,
-        }
-    }
-}
-
-/// Read to its end, the answer lets its connection go back to the pool. In a thread of its own, since
-/// an answer that stalls must not hold up the request; and in one for each client, since a thousand
-/// callers may get a 401 at once. The others' connections are closed instead.
-fn drain(draining: &Arc<AtomicBool>, body: ureq::Body) {
-    const MOST: u64 = 64 << 10;
-    const PATIENCE: Duration = Duration::from_secs(1);
-    if draining.swap(true, Ordering::AcqRel) {
-        return;
-    }
-    let turn = Turn(draining.clone());
-    let (done, is_done) = mpsc::channel::<()>();
-    let drainer = move || {
-        let _ = io::copy(&mut body.into_reader().take(MOST), &mut io::sink());
-        drop((turn, done));
-    };
-    if thread::Builder::new().spawn(drainer).is_ok() {
-        let _ = is_done.recv_timeout(PATIENCE);
-    }
-}
-
-/// Given back when dropped, which happens in a panic and if the thread can't be started, too.
-struct Turn(Arc<AtomicBool>);
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+    /// What keeps the session.
+    pub fn driver(&self) -> &Driver {
+        &self.driver
     }
 }
 

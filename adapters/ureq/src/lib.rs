@@ -1,4 +1,4 @@
-//! Sends requests with [ureq] and keeps them logged in: the blocking driver of
+//! Sends requests with [ureq] and keeps them logged in: the blocking adapter of
 //! [`simacan_auth`].
 //!
 //! A [`Client`] takes a username, a password and the requests to send. It logs in at the first,
@@ -43,7 +43,8 @@
 //!   one share one session.
 //! - **An agent that you have already** can take a [`Client`] as its middleware, which can't send a
 //!   request again.
-//! - **The thread that finds an exchange due carries it.** Others wait only if they have no token.
+//! - **The exchanges are made in a thread of the driver's**, for as long as there is something to do. A request
+//!   waits for it only if there is no token, and no longer than [`Builder::token_timeout`].
 //!
 //! # Logs
 //!
@@ -54,45 +55,28 @@
 //! # Tracing
 //!
 //! With the feature `tracing`, each [`Event`] is a `tracing` event and each exchange with the auth endpoint a
-//! span named `exchange`. Neither holds a secret.
+//! span named `exchange`, a root. Neither holds a secret.
 //!
 //! # TLS
 //!
 //! The features `rustls` (the default), `rustls-no-provider` and `native-tls` are ureq's. Choose here, not
 //! in ureq alone: the exchanges take over the `TlsConfig` of the agent that you give.
 
-mod again;
-mod aside;
 mod body;
 mod builder;
-mod carrier;
 mod client;
-mod drained;
-mod driver;
-mod error;
 mod exchange;
-#[cfg(all(test, shuttle))]
-mod interleavings;
 mod middleware;
-mod own;
-mod passes;
-mod trace;
-mod watch;
-
-/// With `--cfg shuttle`, those of the checker that tries their interleavings.
-mod sync {
-    #[cfg(shuttle)]
-    pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
-    #[cfg(not(shuttle))]
-    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
-}
 
 pub use body::Body;
 pub use builder::Builder;
 pub use client::Client;
-pub use error::Error;
-pub use simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockedStore,
-    Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
+pub use simacan_auth_driver::simacan_auth::{
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
+    LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
+pub use simacan_auth_driver::{self, Driver};
 pub use ureq;
+
+/// Why a request got no answer.
+pub type Error = simacan_auth_driver::Error<ureq::Error>;

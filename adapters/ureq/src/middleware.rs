@@ -33,7 +33,6 @@ impl Middleware for Client {
         next: MiddlewareNext<'_>,
     ) -> Result<Response<Body>, ureq::Error> {
         let ticket = self
-            .driver
             .authorize(None, &mut request)
             .map_err(|error| ureq::Error::Other(error.into()))?;
         let answer = next.handle(request);

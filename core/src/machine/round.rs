@@ -133,6 +133,11 @@ pub(super) enum Demand {
 }
 
 impl Machine {
+    /// How the last attempt failed, if one has since there were tokens, or since another round began.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.round.failure.as_ref()
+    }
+
     /// Joins the open round or opens one; or says until when nobody is to wait.
     pub(super) fn join_round(&mut self, now: Timestamp, demand: Demand) -> Result<u64, Timestamp> {
         if !self.round.open {

@@ -103,6 +103,11 @@ impl Machine {
         self
     }
 
+    /// Whether its store, if it has one, holds all that there is to save.
+    pub fn is_saved(&self) -> bool {
+        self.store.as_ref().is_none_or(|store| !store.is_unsaved())
+    }
+
     /// The job of the store whose end is yet to be reported, if there is one.
     pub(super) fn at_store(&self) -> Option<JobId> {
         self.visit().and_then(|visit| visit.awaited)

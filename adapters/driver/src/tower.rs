@@ -3,7 +3,6 @@ use std::fmt;
 use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -11,12 +10,11 @@ use simacan_auth::Verdict;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::Client;
-use crate::driver::Driver;
+use crate::Driver;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-impl Client {
+impl Driver {
     /// For a [`Service`] that sends `http` requests, such as hyper's and tonic's clients: each gets the
     /// token. A 401 is delivered; it has ended the token, so the next request has a new one.
     ///
@@ -26,15 +24,15 @@ impl Client {
     /// `UNAUTHENTICATED` comes with a 200 and ends no token.
     ///
     /// ```
-    /// # use simacan_auth_reqwest::{Client, Credentials, Provider};
+    /// # use simacan_auth_driver::Driver;
     /// # use tower_layer::Layer;
-    /// # fn example<S: Clone>(client: &Client, service: S) {
-    /// let service = client.layer::<Vec<u8>>().layer(service);
+    /// # fn example<S: Clone>(driver: &Driver, service: S) {
+    /// let service = driver.layer::<Vec<u8>>().layer(service);
     /// # }
     /// ```
     pub fn layer<B>(&self) -> AuthorizeLayer<B> {
         AuthorizeLayer {
-            driver: self.driver.clone(),
+            driver: self.clone(),
             replay: |_| None,
         }
     }
@@ -43,22 +41,22 @@ impl Client {
     /// bodies that are cheap to clone. The body of the 401 is not read, which may cost its connection.
     pub fn replaying_layer<B: Clone>(&self) -> AuthorizeLayer<B> {
         AuthorizeLayer {
-            driver: self.driver.clone(),
+            driver: self.clone(),
             replay: |body| Some(body.clone()),
         }
     }
 }
 
-/// See [`Client::layer`].
+/// See [`Driver::layer`].
 pub struct AuthorizeLayer<B> {
-    driver: Arc<Driver>,
+    driver: Driver,
     replay: fn(&B) -> Option<B>,
 }
 
 /// A service whose requests carry the token. Clones share one session.
 pub struct Authorize<S, B> {
     service: S,
-    driver: Arc<Driver>,
+    driver: Driver,
     replay: fn(&B) -> Option<B>,
 }
 

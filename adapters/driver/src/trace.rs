@@ -3,6 +3,10 @@
 use http::{Request, Response};
 use simacan_auth::{Event, RequestBody, ResponseBody, TransportFailure};
 
+use crate::session::Exchange;
+
+type Answer = Result<Response<ResponseBody>, TransportFailure>;
+
 /// As a `tracing` event; its message is what it prints.
 #[cfg(feature = "tracing")]
 pub(crate) fn event(event: &Event) {
@@ -13,30 +17,29 @@ pub(crate) fn event(event: &Event) {
         | Event::RefreshRefused
         | Event::RefusalRemembered { .. }
         | Event::SaveFailed { .. }
+        | Event::UnlockFailed { .. }
         | Event::SavedSessionDamaged { .. }
         | Event::SavedSessionForeign
         | Event::TargetGuarded { .. } => tracing::warn!("{event}"),
         Event::LoggedIn { .. }
         | Event::Refreshed { .. }
         | Event::Adopted { .. }
-        | Event::CredentialsReplaced { .. } => {
-            tracing::info!("{event}");
-        }
+        | Event::CredentialsReplaced { .. } => tracing::info!("{event}"),
         _ => tracing::debug!("{event}"),
     }
 }
 
-#[cfg(not(feature = "tracing"))]
-pub(crate) fn event(_: &Event) {}
-
-type Answer = Result<Response<ResponseBody>, TransportFailure>;
+/// So many events were not told.
+#[cfg(feature = "tracing")]
+pub(crate) fn untold(events: u64) {
+    if events > 0 {
+        tracing::warn!("{events} events were not told, since a callback for events hung");
+    }
+}
 
 /// Makes an exchange in a span of its own.
 #[cfg(feature = "tracing")]
-pub(crate) fn exchange(
-    request: Request<RequestBody>,
-    make: impl FnOnce(Request<RequestBody>) -> Answer,
-) -> Answer {
+pub(crate) fn exchange(request: Request<RequestBody>, make: &Exchange) -> Answer {
     let span = tracing::info_span!(
         "exchange",
         server.address = request.uri().host(),
@@ -53,9 +56,17 @@ pub(crate) fn exchange(
 }
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn exchange(
-    request: Request<RequestBody>,
-    make: impl FnOnce(Request<RequestBody>) -> Answer,
-) -> Answer {
-    make(request)
+pub(crate) use silent::{event, exchange, untold};
+
+#[cfg(not(feature = "tracing"))]
+mod silent {
+    use super::{Answer, Event, Exchange, Request, RequestBody};
+
+    pub(crate) fn event(_: &Event) {}
+
+    pub(crate) fn untold(_: u64) {}
+
+    pub(crate) fn exchange(request: Request<RequestBody>, make: &Exchange) -> Answer {
+        make(request)
+    }
 }

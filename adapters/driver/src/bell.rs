@@ -1,0 +1,72 @@
+//! One wake-up for threads that block and tasks that await.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::sync::{Mutex, lock};
+
+/// Wakes everyone who listens. One listens first and looks then, so that nothing is missed in between.
+#[derive(Default)]
+pub(crate) struct Bell(Mutex<Listeners>);
+
+#[derive(Default)]
+struct Listeners {
+    rung: u64,
+    next_key: u64,
+    wakers: BTreeMap<u64, Waker>,
+}
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        let mut listeners = lock(&self.0);
+        listeners.rung += 1;
+        let wakers = std::mem::take(&mut listeners.wakers);
+        drop(listeners);
+        for waker in wakers.into_values() {
+            waker.wake();
+        }
+    }
+
+    /// Ready after the next [`ring`](Self::ring).
+    pub(crate) fn listen(&self) -> Listener<'_> {
+        Listener {
+            bell: self,
+            seen: lock(&self.0).rung,
+            key: None,
+        }
+    }
+}
+
+pub(crate) struct Listener<'a> {
+    bell: &'a Bell,
+    seen: u64,
+    key: Option<u64>,
+}
+
+impl Future for Listener<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut listeners = lock(&self.bell.0);
+        if listeners.rung != self.seen {
+            return Poll::Ready(());
+        }
+        let key = self.key.unwrap_or_else(|| {
+            listeners.next_key += 1;
+            listeners.next_key
+        });
+        listeners.wakers.insert(key, context.waker().clone());
+        drop(listeners);
+        self.key = Some(key);
+        Poll::Pending
+    }
+}
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            lock(&self.bell.0).wakers.remove(&key);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a caller does: asks the machine, and waits if it is told to. Written once: in async code it is
+//! awaited, in blocking code a thread is parked on it.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use simacan_auth::{Clearance, Machine, Permit, Ticket, Timestamp};
+
+use crate::carrier;
+use crate::error::Error;
+use crate::session::{Session, Task};
+
+/// What a look at the machine gives.
+enum Look {
+    Go(Ticket),
+    /// For so long at most, or until woken.
+    Wait(Permit, Duration),
+}
+
+impl Session {
+    /// Asks until there is a token on the request, or it is certain that there is none, or `timeout` is over.
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        mut permit: Option<Permit>,
+        timeout: Duration,
+        mut question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
+    ) -> Result<Ticket, Error> {
+        let deadline = self.process.monotonic().saturating_add(timeout);
+        loop {
+            // Before looking, so that nothing is missed in between.
+            let woken = self.woken.listen();
+            let (given_back, longest) = match self.look(permit, &mut question)? {
+                Look::Go(ticket) => return Ok(ticket),
+                Look::Wait(permit, longest) => (permit, longest),
+            };
+            permit = Some(given_back);
+            let left = deadline.saturating_sub(self.process.monotonic());
+            if left.is_zero() {
+                return Err(self.timed_out(timeout));
+            }
+            self.wait(woken, longest.min(left)).await?;
+        }
+    }
+
+    fn look(
+        self: &Arc<Self>,
+        permit: Option<Permit>,
+        question: impl FnOnce(&mut Machine, Timestamp, Permit) -> Clearance,
+    ) -> Result<Look, Error> {
+        let now = self.now();
+        self.check_process()?;
+        let mut desk = self.lock();
+        let permit = permit.unwrap_or_else(|| desk.machine.permit());
+        let clearance = question(&mut desk.machine, now, permit);
+        self.passes.keep(desk.machine.pass());
+        let answer = match clearance {
+            Clearance::Go(ticket) => Ok(Look::Go(ticket)),
+            Clearance::Denied(denied) => Err(denied.into()),
+            Clearance::Foreign(foreign) => Err(foreign.into()),
+            Clearance::Wait(permit) => {
+                let longest = self.watch(&mut desk, now);
+                self.hire(desk, now, true)?;
+                return match carrier::is_here() {
+                    true => Err(Error::InCallback),
+                    false => Ok(Look::Wait(permit, longest)),
+                };
+            }
+        };
+        // What is due is done, and this caller does not wait for it: if it can't be, the next one hears of it.
+        let _ = self.hire(desk, now, false);
+        answer
+    }
+
+    fn timed_out(&self, after: Duration) -> Error {
+        let desk = self.lock();
+        let task = desk.carrier.map(|office| office.task.as_str());
+        Error::TimedOut {
+            after,
+            waited_for: task.unwrap_or("the next attempt is not due yet"),
+            failure: desk.machine.failure().cloned(),
+        }
+    }
+
+    /// Waits until nothing is under way and all is saved. Whether that is so by now.
+    pub(crate) async fn settle(self: &Arc<Self>, timeout: Duration) -> bool {
+        let deadline = self.process.monotonic().saturating_add(timeout);
+        while let Ok(settled) = self.check_process().map(|()| self.settled.listen()) {
+            let Some(longest) = self.until_settled() else {
+                return true;
+            };
+            let left = deadline.saturating_sub(self.process.monotonic());
+            if left.is_zero() || carrier::is_here() {
+                return false;
+            }
+            if self.wait(settled, longest.min(left)).await.is_err() {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// How long to wait at most until one looks again; `None` if nothing is under way.
+    fn until_settled(self: &Arc<Self>) -> Option<Duration> {
+        let now = self.now();
+        let mut desk = self.lock();
+        if desk.carrier.is_none() && !desk.machine.wants(now) && desk.machine.is_saved() {
+            return None;
+        }
+        let longest = self.watch(&mut desk, now);
+        let _ = self.hire(desk, now, true);
+        Some(longest)
+    }
+
+    /// What the drop of the last client waits for: that what is in flight is saved, or that the store is let
+    /// go. Not for a callback, nor for a carrier that is given up.
+    pub(crate) async fn end(self: &Arc<Self>) {
+        let deadline = self.process.monotonic().saturating_add(self.drop_timeout);
+        loop {
+            let listener = self.settled.listen();
+            let desk = self.lock();
+            let is_busy = desk.carrier.is_some_and(|office| office.task != Task::Tell);
+            let left = deadline.saturating_sub(self.process.monotonic());
+            drop(desk);
+            if !is_busy || left.is_zero() {
+                return;
+            }
+            if self.wait(listener, left).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Until the bell rings, but no longer than this. Async callers have no timer but the time-keeper.
+    async fn wait(
+        self: &Arc<Self>,
+        listener: impl Future<Output = ()>,
+        longest: Duration,
+    ) -> Result<(), Error> {
+        let until = self.process.monotonic().saturating_add(longest);
+        self.schedule(&mut self.lock(), until)?;
+        let mut listener = pin!(listener);
+        std::future::poll_fn(|context| match listener.as_mut().poll(context) {
+            Poll::Pending if self.process.monotonic() < until => Poll::Pending,
+            _ => Poll::Ready(()),
+        })
+        .await;
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use simacan_auth::{Denied, Failure, ForeignOrigin};
+
+/// Why a request got no answer. `R` is the error of the HTTP client; a driver by itself has none.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error<R = Infallible> {
+    /// There is no token for it: the password was refused, or the auth endpoint can't be reached.
+    /// After a 401 this comes in its place, since it says more.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The token may not go there. Nothing was sent.
+    #[error(transparent)]
+    ForeignOrigin(#[from] ForeignOrigin),
+    /// There was no token within the time that a request waits for one. What was under way goes on.
+    #[error(
+        "no token within {} s: {waited_for}{}",
+        .after.as_secs_f32(),
+        .failure.as_ref().map(|failure| format!("; the last attempt failed: {failure}")).unwrap_or_default()
+    )]
+    TimedOut {
+        /// How long the request has waited.
+        after: Duration,
+        /// What it has waited for at last.
+        waited_for: &'static str,
+        /// How the last attempt failed, if one has.
+        failure: Option<Failure>,
+    },
+    /// The system gives no thread to get a token with. The next request tries again.
+    #[error("there is no token, and the system gives no thread to get one with: {0}")]
+    NoThread(#[source] Arc<io::Error>),
+    /// A callback, the store or the exchange of a session has asked for a token that is not there: to wait
+    /// for it would be to wait for itself.
+    #[error(
+        "there is no token, and a callback, a store or an exchange can't wait for one: do it in a thread of \
+         its own"
+    )]
+    InCallback,
+    /// This process was forked from the one that made the client: the two would spend each other's refresh
+    /// tokens.
+    #[error(
+        "this process was forked from the one that made the client: make clients after forking"
+    )]
+    Forked,
+    /// The request to the target API failed. The source says why.
+    #[error("the request to the target API failed")]
+    Request(#[source] R),
+}
+
+impl Error {
+    /// As the error of an adapter.
+    pub fn cast<R>(self) -> Error<R> {
+        match self {
+            Self::Denied(denied) => Error::Denied(denied),
+            Self::ForeignOrigin(foreign) => Error::ForeignOrigin(foreign),
+            Self::TimedOut {
+                after,
+                waited_for,
+                failure,
+            } => Error::TimedOut {
+                after,
+                waited_for,
+                failure,
+            },
+            Self::NoThread(error) => Error::NoThread(error),
+            Self::InCallback => Error::InCallback,
+            Self::Forked => Error::Forked,
+            Self::Request(never) => match never {},
+        }
+    }
+}

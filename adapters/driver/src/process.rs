@@ -1,0 +1,217 @@
+//! What the sessions of a process share: its threads, and the one that keeps the time.
+
+use std::any::TypeId;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::session::Session;
+use crate::sync::{Condvar, Mutex, lock};
+
+/// Where a [`Process`] gets its threads and clocks from: the system, or a test.
+pub trait System: Send + Sync + 'static {
+    /// Starts a thread of this name.
+    fn spawn(&self, name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>;
+
+    /// Since whenever, by a clock that does not jump.
+    fn monotonic(&self) -> Duration;
+
+    /// The time of day. It may jump.
+    fn time(&self) -> SystemTime;
+}
+
+/// The threads of all sessions of a process, and their time-keeper. There is [one](Process::global) for
+/// everybody; tests make their own.
+pub struct Process {
+    system: Box<dyn System>,
+    lines: Mutex<HashMap<Line, Queue>>,
+    times: Mutex<Times>,
+    changed: Condvar,
+}
+
+/// What is done for one auth host, over one kind of store, if any. It queues behind its own kind only.
+pub(crate) type Line = (String, Option<TypeId>);
+
+type Work = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Queue {
+    threads: usize,
+    waiting: VecDeque<Work>,
+}
+
+/// When which session is to be looked at.
+#[derive(Default)]
+struct Times {
+    due: BTreeMap<(Duration, usize), Weak<Session>>,
+    is_kept: bool,
+}
+
+impl Process {
+    /// Threads of one line at a time.
+    const MOST: usize = 64;
+
+    /// A process of its own, for tests.
+    pub fn new(system: impl System) -> Arc<Self> {
+        Arc::new(Self {
+            system: Box::new(system),
+            lines: Mutex::default(),
+            times: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// The one that a driver uses if it is given no other.
+    pub fn global() -> Arc<Self> {
+        static GLOBAL: OnceLock<Arc<Process>> = OnceLock::new();
+        GLOBAL.get_or_init(|| Self::new(Os(Instant::now()))).clone()
+    }
+
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.system.monotonic()
+    }
+
+    pub(crate) fn time(&self) -> SystemTime {
+        self.system.time()
+    }
+
+    /// In a thread, at once or when one of this line is free.
+    pub(crate) fn run(self: &Arc<Self>, line: &Line, work: Work) -> io::Result<()> {
+        let mut lines = lock(&self.lines);
+        let queue = lines.entry(line.clone()).or_default();
+        if queue.threads >= Self::MOST {
+            queue.waiting.push_back(work);
+            return Ok(());
+        }
+        let (process, own) = (self.clone(), line.clone());
+        // Under the lock: nothing queues behind a thread that turns out not to be had.
+        self.system.spawn(
+            "simacan-auth",
+            Box::new(move || {
+                let mut next = Some(work);
+                while let Some(work) = next {
+                    let _ = catch_unwind(AssertUnwindSafe(work));
+                    next = process.next(&own);
+                }
+            }),
+        )?;
+        queue.threads += 1;
+        Ok(())
+    }
+
+    /// In a thread beside all lines, for what must not wait in one.
+    pub(crate) fn run_aside(&self, work: Work) -> io::Result<()> {
+        self.system.spawn("simacan-auth", work)
+    }
+
+    /// What a thread of the line does next; with `None` it ends.
+    fn next(&self, line: &Line) -> Option<Work> {
+        let mut lines = lock(&self.lines);
+        let queue = lines.get_mut(line)?;
+        let next = queue.waiting.pop_front();
+        if next.is_none() {
+            queue.threads -= 1;
+            if queue.threads == 0 {
+                lines.remove(line);
+            }
+        }
+        next
+    }
+
+    /// Looks at the session at this time, in place of the one that it was known for.
+    pub(crate) fn schedule(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        known: Option<Duration>,
+        at: Duration,
+    ) -> io::Result<()> {
+        let id = Arc::as_ptr(session).addr();
+        let mut times = lock(&self.times);
+        if let Some(known) = known {
+            times.due.remove(&(known, id));
+        }
+        times.due.insert((at, id), Arc::downgrade(session));
+        let is_kept = std::mem::replace(&mut times.is_kept, true);
+        drop(times);
+        self.changed.notify_one();
+        if is_kept {
+            return Ok(());
+        }
+        let process = self.clone();
+        let started = (self.system).spawn("simacan-time", Box::new(move || process.keep_time()));
+        if started.is_err() {
+            lock(&self.times).is_kept = false;
+        }
+        started
+    }
+
+    /// The time-keeper. It runs nothing of a user's: carriers do.
+    fn keep_time(self: Arc<Self>) {
+        /// A suspended machine, or a clock that is set, is noticed this soon.
+        const LOOK: Duration = Duration::from_secs(5);
+        let clocks = || (self.monotonic(), self.time());
+        let mut last = clocks();
+        loop {
+            let now = clocks();
+            self.tick(now.0, is_jump(last, now));
+            last = now;
+            let mut times = lock(&self.times);
+            let Some(((next, _), _)) = times.due.first_key_value() else {
+                times.is_kept = false;
+                return;
+            };
+            let rest = next.saturating_sub(self.monotonic()).min(LOOK);
+            if !rest.is_zero() {
+                drop(self.changed.wait_timeout(times, rest));
+            }
+        }
+    }
+
+    /// Looks at the sessions whose time has come; at all of them after a jump of the clock.
+    pub(crate) fn tick(self: &Arc<Self>, now: Duration, is_jump: bool) {
+        let mut times = lock(&self.times);
+        let later = match is_jump {
+            true => BTreeMap::new(),
+            false => times.due.split_off(&(now + Duration::from_nanos(1), 0)),
+        };
+        let due = std::mem::replace(&mut times.due, later);
+        drop(times);
+        for session in due.into_values().filter_map(|session| session.upgrade()) {
+            session.tick(now, is_jump);
+        }
+    }
+}
+
+/// Whether the time of day went another way than time does.
+fn is_jump(last: (Duration, SystemTime), now: (Duration, SystemTime)) -> bool {
+    const TOLERANCE: Duration = Duration::from_secs(1);
+    let should_be = last.1 + now.0.saturating_sub(last.0);
+    let off = (now.1.duration_since(should_be)).unwrap_or_else(|behind| behind.duration());
+    off > TOLERANCE
+}
+
+/// The system's, since the first session.
+struct Os(Instant);
+
+impl System for Os {
+    fn spawn(&self, name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        thread.spawn(run).map(drop)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn time(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+impl std::fmt::Debug for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Process").finish_non_exhaustive()
+    }
+}

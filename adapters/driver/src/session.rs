@@ -1,0 +1,318 @@
+//! What callers, carriers and the time-keeper share: the machine behind a lock, and what is known of its
+//! carrier.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use simacan_auth::{
+    Event, JobId, LockRequest, LockedStore, Machine, RequestBody, ResponseBody, SessionStore,
+    Timestamp, TransportFailure,
+};
+
+use crate::bell::Bell;
+use crate::carrier;
+use crate::error::Error;
+use crate::passes::Passes;
+use crate::process::{Line, Process};
+use crate::sync::{Mutex, MutexGuard, lock};
+
+/// Makes an exchange with the auth endpoint: sends this, follows nothing, and gives the answer that it has
+/// read to its end. It blocks, and has a time-out.
+pub(crate) type Exchange = Box<
+    dyn Fn(Request<RequestBody>) -> Result<Response<ResponseBody>, TransportFailure> + Send + Sync,
+>;
+
+pub(crate) struct Session {
+    /// Nothing of the user's is called under it.
+    pub(crate) desk: Mutex<Desk>,
+    /// Something has happened that may be an answer for those who wait.
+    pub(crate) woken: Bell,
+    /// Nothing is under way.
+    pub(crate) settled: Bell,
+    pub(crate) passes: Passes,
+    pub(crate) exchange: Exchange,
+    pub(crate) exchange_timeout: Duration,
+    pub(crate) token_timeout: Duration,
+    pub(crate) drop_timeout: Duration,
+    /// `None`: the system's.
+    pub(crate) clock: Option<Box<dyn Fn() -> Timestamp + Send + Sync>>,
+    pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
+    pub(crate) process: Arc<Process>,
+    pub(crate) line: Line,
+    /// Whose clients these are: not a forked child's.
+    pub(crate) process_id: u32,
+}
+
+/// What the lock guards.
+pub(crate) struct Desk {
+    pub(crate) machine: Machine,
+    pub(crate) store: Option<Arc<dyn SessionStore>>,
+    /// The store's lock while an exchange is made: should that hang, others let go of it.
+    pub(crate) locked: Option<Box<dyn LockedStore>>,
+    /// Who carries. Nobody else polls the machine.
+    pub(crate) carrier: Option<Office>,
+    terms: u64,
+    /// Those who hang, and in what: they have been given up and have not come back.
+    pub(crate) dismissed: Vec<Office>,
+    /// Events that were not told, since a callback hangs.
+    pub(crate) untold: u64,
+    /// When the machine is to be polled, if nothing happens before.
+    poll_at: Option<Duration>,
+    /// When the time-keeper looks here.
+    scheduled: Option<Duration>,
+    pub(crate) is_closed: bool,
+}
+
+/// A carrier's: each start of one is a term.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Office {
+    pub(crate) term: u64,
+    pub(crate) task: Task,
+    pub(crate) job: Option<JobId>,
+    since: Duration,
+    /// When it was first seen to take longer than it can.
+    overdue: Option<Duration>,
+}
+
+/// What a carrier does just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Waits for a thread.
+    Start,
+    /// Tells events.
+    Tell,
+    /// Is inside the store.
+    Store,
+    /// Is inside the exchange.
+    Exchange,
+}
+
+impl Task {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "all the threads for this auth host are busy",
+            Self::Tell => "a callback for events has not returned",
+            Self::Store => "the store of the saved session has not answered",
+            Self::Exchange => "the auth endpoint has not answered",
+        }
+    }
+}
+
+/// What a carrier may need beyond the time-outs that it has given.
+const GRACE: Duration = Duration::from_secs(5);
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Desk {
+    pub(crate) fn new(machine: Machine, store: Option<Arc<dyn SessionStore>>) -> Mutex<Self> {
+        Mutex::new(Self {
+            machine,
+            store,
+            locked: None,
+            carrier: None,
+            terms: 0,
+            dismissed: Vec::new(),
+            untold: 0,
+            poll_at: None,
+            scheduled: None,
+            is_closed: false,
+        })
+    }
+
+    /// Puts a carrier in office; its thread is to be started once the lock is released.
+    fn hire(&mut self, now: Duration) -> u64 {
+        self.terms += 1;
+        self.poll_at = None;
+        self.carrier = Some(Office {
+            term: self.terms,
+            task: Task::Start,
+            job: None,
+            since: now,
+            overdue: None,
+        });
+        self.terms
+    }
+
+    pub(crate) fn is_in_office(&self, term: u64) -> bool {
+        self.carrier.is_some_and(|office| office.term == term)
+    }
+
+    /// The carrier in office goes over to this.
+    pub(crate) fn begin(&mut self, now: Duration, task: Task, job: Option<JobId>) {
+        if let Some(office) = &mut self.carrier {
+            (office.task, office.job, office.since, office.overdue) = (task, job, now, None);
+        }
+    }
+
+    pub(crate) fn is_inside(&self, task: Task) -> bool {
+        self.dismissed.iter().any(|office| office.task == task)
+    }
+}
+
+impl Session {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Desk> {
+        lock(&self.desk)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match &self.clock {
+            Some(clock) => clock(),
+            None => self.process.time().into(),
+        }
+    }
+
+    /// Another process may hold the store's lock for as long as an exchange takes.
+    pub(crate) fn lock_request(&self) -> LockRequest {
+        LockRequest {
+            patience: self.exchange_timeout.saturating_add(GRACE),
+            hold: self.exchange_timeout.saturating_add(2 * GRACE),
+        }
+    }
+
+    /// What a carrier can take for one thing.
+    fn longest(&self, task: Task) -> Duration {
+        match task {
+            Task::Start => Duration::MAX,
+            Task::Tell => GRACE,
+            Task::Store => self.lock_request().patience.saturating_add(GRACE),
+            Task::Exchange => self.exchange_timeout.saturating_add(GRACE),
+        }
+    }
+
+    /// A forked child has a copy of the lock, which may be held for ever.
+    pub(crate) fn check_process(&self) -> Result<(), Error> {
+        match std::process::id() == self.process_id {
+            true => Ok(()),
+            false => Err(Error::Forked),
+        }
+    }
+
+    /// Sees to it that there is a carrier, if there is anything to do. With `is_awaited` somebody waits, if
+    /// only for a time that comes.
+    pub(crate) fn hire(
+        self: &Arc<Self>,
+        mut desk: MutexGuard<'_, Desk>,
+        now: Timestamp,
+        is_awaited: bool,
+    ) -> Result<(), Error> {
+        let is_unknown = is_awaited && desk.poll_at.is_none();
+        let is_over = desk.is_closed && desk.store.is_some(); // it is dropped on a thread of ours
+        let is_wanted = is_unknown || is_over || desk.machine.wants(now);
+        if desk.carrier.is_none() && is_wanted {
+            let term = desk.hire(self.process.monotonic());
+            drop(desk);
+            self.start(term)?;
+        }
+        Ok(())
+    }
+
+    fn start(self: &Arc<Self>, term: u64) -> Result<(), Error> {
+        let session = self.clone();
+        let work = Box::new(move || carrier::carry(session, term));
+        self.process.run(&self.line, work).map_err(|error| {
+            self.lock().carrier.take_if(|office| office.term == term);
+            Error::NoThread(Arc::new(error))
+        })
+    }
+
+    /// How long to wait at most until one looks again. A carrier that is seen to be overdue for a second
+    /// time is given up: once would not do, since a process that was stopped must not throw away the answer
+    /// that lies in its socket.
+    pub(crate) fn watch(&self, desk: &mut Desk, now: Timestamp) -> Duration {
+        /// More of them hang than a callback, a store and an exchange explain.
+        const MOST_DISMISSED: usize = 4;
+        let time = self.process.monotonic();
+        let Some(office) = &mut desk.carrier else {
+            return SECOND;
+        };
+        let (longest, so_far) = (self.longest(office.task), time.saturating_sub(office.since));
+        let left = longest.saturating_sub(so_far);
+        if !left.is_zero() {
+            return left.min(SECOND);
+        }
+        let overdue = *office.overdue.get_or_insert(time);
+        if time.saturating_sub(overdue) >= SECOND && desk.dismissed.len() < MOST_DISMISSED {
+            self.dismiss(desk, now);
+        }
+        SECOND
+    }
+
+    fn dismiss(&self, desk: &mut Desk, now: Timestamp) {
+        let Some(office) = desk.carrier.take() else {
+            return;
+        };
+        desk.dismissed.push(office);
+        if let Some(job) = office.job {
+            desk.machine.abandon(now, job);
+        }
+        if let Some(locked) = desk.locked.take() {
+            // In a thread, since it may block. Without one it is dropped there and then, which frees it, too.
+            let _ = (self.process).run_aside(Box::new(move || drop(locked.unlock())));
+        }
+        self.settled.ring();
+    }
+
+    /// The carrier in office has nothing to do until then. Under the lock of the poll that has said so:
+    /// else somebody's wish would fall in between.
+    pub(crate) fn leave(
+        self: &Arc<Self>,
+        desk: &mut Desk,
+        now: Timestamp,
+        until: Option<Timestamp>,
+    ) {
+        /// A clock of the user's may jump without anybody noticing.
+        const OWN_CLOCK: Duration = Duration::from_secs(5);
+        desk.carrier = None;
+        let most = self.clock.as_ref().map_or(Duration::MAX, |_| OWN_CLOCK);
+        desk.poll_at = until.map(|until| {
+            let rest = until.saturating_since(now).min(most);
+            self.process.monotonic().saturating_add(rest)
+        });
+        if let Some(at) = desk.poll_at {
+            let _ = self.schedule(desk, at); // without it the next caller does
+        }
+    }
+
+    /// Has the time-keeper look here no later than that.
+    pub(crate) fn schedule(self: &Arc<Self>, desk: &mut Desk, at: Duration) -> Result<(), Error> {
+        let at = desk.poll_at.map_or(at, |poll_at| poll_at.min(at));
+        if desk.scheduled.is_some_and(|scheduled| scheduled <= at) {
+            return Ok(());
+        }
+        let scheduled = self.process.schedule(self, desk.scheduled, at);
+        desk.scheduled = scheduled.is_ok().then_some(at);
+        scheduled.map_err(|error| Error::NoThread(Arc::new(error)))
+    }
+
+    /// By the time-keeper: wakes those who wait for a time, and has the machine polled if it is time.
+    pub(crate) fn tick(self: &Arc<Self>, time: Duration, is_jump: bool) {
+        let mut desk = self.lock();
+        desk.scheduled = None;
+        let is_due = |at: Duration| is_jump || at <= time;
+        let term = match (desk.poll_at, desk.carrier) {
+            (Some(at), None) if is_due(at) => Some(desk.hire(time)),
+            (Some(at), _) => {
+                let _ = self.schedule(&mut desk, at);
+                None
+            }
+            _ => None,
+        };
+        drop(desk);
+        if let Some(term) = term
+            && self.start(term).is_err()
+        {
+            let mut desk = self.lock();
+            desk.poll_at = Some(time.saturating_add(GRACE));
+            let _ = self.schedule(&mut desk, time.saturating_add(GRACE));
+        }
+        self.woken.ring();
+        self.settled.ring();
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,214 @@
+//! What a session is made of, whatever HTTP client it is driven with.
+
+use std::any::TypeId;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use simacan_auth::{
+    Config, Credentials, Event, Machine, Provider, RequestBody, ResponseBody, SessionStore,
+    Timestamp, TransportFailure,
+};
+
+use crate::bell::Bell;
+use crate::passes::Passes;
+use crate::session::{Desk, Session};
+use crate::{Driver, Process};
+
+/// Builds a [`Driver`]. The builders of the adapters have the same methods, and their client's own.
+#[must_use]
+pub struct Settings {
+    provider: Provider,
+    credentials: Credentials,
+    // These are set by the methods, in whichever builder they stand.
+    #[doc(hidden)]
+    pub store: Option<(Arc<dyn SessionStore>, TypeId)>,
+    #[doc(hidden)]
+    pub config: Config,
+    #[doc(hidden)]
+    pub exchange_timeout: Duration,
+    #[doc(hidden)]
+    pub token_timeout: Duration,
+    #[doc(hidden)]
+    pub drop_timeout: Duration,
+    #[doc(hidden)]
+    pub clock: Option<Box<dyn Fn() -> Timestamp + Send + Sync>>,
+    #[doc(hidden)]
+    pub on_event: Box<dyn Fn(&Event) + Send + Sync>,
+    #[doc(hidden)]
+    pub process: Option<Arc<Process>>,
+}
+
+/// The methods that set a builder's `Settings`, given where it has them: written and documented once.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! settings_methods {
+    ($self:ident => $settings:expr) => {
+        /// Where the session is saved, so that it outlives the program, and that other processes may share:
+        /// `FileStore` of `simacan-auth-file-store`, or one of your own.
+        ///
+        /// It is used from a thread of the driver's, which no request with a good token waits for. That
+        /// thread waits for the store's lock a little longer than [an exchange](Self::exchange_timeout) may
+        /// take, in which another process must have made its own. A store that hangs or panics costs an
+        /// attempt and one thread, and no more.
+        pub fn store<S: $crate::simacan_auth::SessionStore + 'static>(mut $self, store: S) -> Self {
+            let kind = ::std::any::TypeId::of::<S>();
+            $settings.store = Some((::std::sync::Arc::new(store), kind));
+            $self
+        }
+
+        /// How the session is paced. A `seed` of 0 is replaced by a random one.
+        pub fn config(mut $self, config: $crate::simacan_auth::Config) -> Self {
+            $settings.config = config;
+            $self
+        }
+
+        /// Refreshes by itself whenever it is time, not at the next request, until the last client is gone.
+        /// There is nothing to spawn. (It is [`Config::keep_alive`]($crate::simacan_auth::Config).)
+        pub fn stay_logged_in(mut $self) -> Self {
+            $settings.config.keep_alive = true;
+            $self
+        }
+
+        /// What one exchange with the auth endpoint may take in all. Default: 20 s; a day at most.
+        ///
+        /// Rather long than short: an answer that is given up after the server has replaced the refresh
+        /// token costs the session, and a password.
+        pub fn exchange_timeout(mut $self, timeout: ::std::time::Duration) -> Self {
+            $settings.exchange_timeout =
+                timeout.min(::std::time::Duration::from_secs(86_400));
+            $self
+        }
+
+        /// How long a request waits for a token, in all. Default: 30 s.
+        ///
+        /// Then it fails with [`Error::TimedOut`]($crate::Error::TimedOut). What was under way goes on
+        /// without it: the next request may find a token.
+        pub fn token_timeout(mut $self, timeout: ::std::time::Duration) -> Self {
+            $settings.token_timeout = timeout;
+            $self
+        }
+
+        /// How long the drop of the last client waits, if there is a store, for what is under way to be
+        /// saved. Default: 5 s.
+        ///
+        /// `settle` waits longer. A program that keeps its client in a `static`, or ends with
+        /// [`std::process::exit`], drops nothing: it calls `settle` first.
+        pub fn drop_timeout(mut $self, timeout: ::std::time::Duration) -> Self {
+            $settings.drop_timeout = timeout;
+            $self
+        }
+
+        /// The clock, for tests. Default: the system's.
+        ///
+        /// It may jump, but waiting takes real time: a wait of a second ends after a real one.
+        pub fn clock(
+            mut $self,
+            clock: impl Fn() -> $crate::simacan_auth::Timestamp + Send + Sync + 'static,
+        ) -> Self {
+            $settings.clock = Some(Box::new(clock));
+            $self
+        }
+
+        /// Is told what happens, to log it. No event holds a secret.
+        ///
+        /// Called in order, by one thread at a time, which is the driver's, and before those who wait are
+        /// woken. A panic in it is caught. It can't wait for a token: if there is none, a request fails
+        /// there with [`Error::InCallback`]($crate::Error::InCallback).
+        pub fn on_event(
+            mut $self,
+            on_event: impl Fn(&$crate::simacan_auth::Event) + Send + Sync + 'static,
+        ) -> Self {
+            $settings.on_event = Box::new(on_event);
+            $self
+        }
+
+        /// The threads and clocks to run on. Default: [those of the process]($crate::Process::global).
+        pub fn process(mut $self, process: ::std::sync::Arc<$crate::Process>) -> Self {
+            $settings.process = Some(process);
+            $self
+        }
+    };
+}
+
+impl Settings {
+    /// The defaults, for this user at this provider.
+    pub fn new(provider: Provider, credentials: Credentials) -> Self {
+        Self {
+            provider,
+            credentials,
+            store: None,
+            config: Config::default(),
+            exchange_timeout: Duration::from_secs(20),
+            token_timeout: Duration::from_secs(30),
+            drop_timeout: Duration::from_secs(5),
+            clock: None,
+            on_event: Box::new(|_| {}),
+            process: None,
+        }
+    }
+
+    crate::settings_methods!(self => self);
+
+    /// Where it logs in, and which origins may see the token.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// A driver that makes its exchanges like this. Nothing is sent before the first request.
+    ///
+    /// `exchange` sends the request to the auth endpoint and gives the answer that it has read to its end.
+    /// It blocks, and is called by one thread at a time, which is the driver's. It follows no redirect,
+    /// sends nothing twice, and gives up within the [time-out](Self::exchange_timeout). A
+    /// [`ResponseBody`] keeps what is read, bounded and wiped.
+    pub fn build(
+        self,
+        exchange: impl Fn(Request<RequestBody>) -> Result<Response<ResponseBody>, TransportFailure>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Driver {
+        let mut config = self.config;
+        if config.seed == 0 {
+            config.seed = RandomState::new().hash_one(0);
+        }
+        // A failure comes before the time-out that would hide it.
+        config.patience = config.patience.min(self.token_timeout);
+        let (store, kind) = self.store.unzip();
+        let line = (self.provider.auth_host().to_owned(), kind);
+        let machine = Machine::new(self.provider, self.credentials, config);
+        let machine = match store {
+            Some(_) => machine.with_store(),
+            None => machine,
+        };
+        Driver::of(Session {
+            desk: Desk::new(machine, store),
+            woken: Bell::default(),
+            settled: Bell::default(),
+            passes: Passes::default(),
+            exchange: Box::new(exchange),
+            exchange_timeout: self.exchange_timeout,
+            token_timeout: self.token_timeout,
+            drop_timeout: self.drop_timeout,
+            clock: self.clock,
+            on_event: self.on_event,
+            process: self.process.unwrap_or_else(Process::global),
+            line,
+            process_id: std::process::id(),
+        })
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("provider", &self.provider)
+            .field("credentials", &self.credentials)
+            .field("config", &self.config)
+            .field("exchange_timeout", &self.exchange_timeout)
+            .field("token_timeout", &self.token_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,54 @@
+//! With `--cfg shuttle`, what the checker of interleavings has in place of the standard library's.
+
+#[cfg(shuttle)]
+pub(crate) use shuttle::{
+    future::block_on,
+    sync::{Condvar, Mutex, MutexGuard},
+    thread_local,
+};
+#[cfg(not(shuttle))]
+pub(crate) use std::{
+    sync::{Condvar, Mutex, MutexGuard},
+    thread_local,
+};
+
+#[cfg(not(shuttle))]
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::thread::{self, Thread};
+    use std::time::Duration;
+
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let mut future = pin!(future);
+    // Most have their answer at once: for those there is nothing to be made.
+    if let Poll::Ready(output) = future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
+        return output;
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        // Whatever becomes of the time-keeper, who waits looks at the time once a second.
+        thread::park_timeout(Duration::from_secs(1));
+    }
+}
+
+/// A panic under a lock leaves nothing half done: what moves there knows what an interruption means.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
