@@ -5,7 +5,7 @@ use simacan_auth::StoreFailure;
 
 /// Why could the file not be used? Names the path and what to do; holds nothing of the session (I9).
 ///
-/// A [`StoreFailure::Other`] has it as the source of its source.
+/// A [`StoreFailure::Denied`] or [`StoreFailure::Other`] has it as the source of its source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -42,16 +42,16 @@ pub enum Error {
         /// What is there.
         found: &'static str,
     },
-    /// Others may read it or write to it, so it is not used.
+    /// Others may read them or write to them, so they are not used.
     #[error(
-        "{path} is open to other users (mode {mode:03o}): if none of them can have read it, \
-         `chmod 600 {path}`, else delete it",
-        path = .path.display()
+        "other users may read or write {paths} (mode {mode:03o}): if none of them can have read the \
+         session, `chmod 600 {paths}`, else delete it",
+        paths = .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     )]
     Exposed {
-        /// Which file.
-        path: PathBuf,
-        /// Its permissions.
+        /// The session, its lock file, or both.
+        paths: Vec<PathBuf>,
+        /// The permissions of the first.
         mode: u32,
     },
     /// Another user has put it there, or this process runs as another user than before.
@@ -68,16 +68,6 @@ pub enum Error {
         /// Whose process this is.
         user: u32,
     },
-    /// The lock file is gone, so another process may hold a lock, too. Nothing was saved.
-    #[error(
-        "{path} was deleted or replaced while it was locked: leave it where it is, the lock ends with \
-         the process that holds it",
-        path = .path.display()
-    )]
-    LockLost {
-        /// The lock file.
-        path: PathBuf,
-    },
 }
 
 impl Error {
@@ -89,11 +79,30 @@ impl Error {
             source,
         }
     }
+
+    /// One error names all that is to be done.
+    pub(crate) fn and<T>(mut self, other: Result<T, Self>) -> Self {
+        if let (Self::Exposed { paths, .. }, Err(Self::Exposed { paths: others, .. })) =
+            (&mut self, other)
+        {
+            paths.extend(others);
+        }
+        self
+    }
 }
 
+/// What only a person can mend is denied; the rest may be better in a minute.
 impl From<Error> for StoreFailure {
     fn from(error: Error) -> Self {
-        Self::new(error)
+        use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        match &error {
+            Error::Io { source, .. }
+                if !matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) =>
+            {
+                Self::new(error)
+            }
+            _ => Self::denied(error),
+        }
     }
 }
 
