@@ -55,7 +55,7 @@ type Sending = Pin<Box<dyn Future<Output = StatusCode> + Send>>;
 fn ways(client: &Client) -> [Box<dyn Fn(Request<Bytes>) -> Sending>; 3] {
     let chain = chain(client, &Below::default());
     let hyper = Hyper::builder(TokioExecutor::new()).build_http();
-    let service = client.replaying_layer().layer(hyper);
+    let service = client.driver().replaying_layer().layer(hyper);
     let client = client.clone();
     [
         Box::new(move |request| {

@@ -115,8 +115,8 @@ fn a_service_gets_a_token_and_cures_a_401_if_it_may_clone_the_body<F: Flavour>()
     let client = reqwest_client(world.plan());
     F::runtime().block_on(async {
         let hyper = Hyper::builder(TokioExecutor::new()).build_http();
-        let mut replaying = client.replaying_layer().layer(hyper.clone());
-        let mut once = client.layer().layer(hyper);
+        let mut replaying = client.driver().replaying_layer().layer(hyper.clone());
+        let mut once = client.driver().layer().layer(hyper);
         let request = || world.post("/x", "body").map(Full::new);
         let answer = call(&mut replaying, request()).await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
@@ -174,7 +174,7 @@ fn a_service_is_made_ready_before_each_try<F: Flavour>() {
             inner: Hyper::builder(TokioExecutor::new()).build_http(),
             is_ready: false,
         };
-        let mut service = client.replaying_layer().layer(strict);
+        let mut service = client.driver().replaying_layer().layer(strict);
         for _ in 0..3 {
             let request = world.post("/x", "body").map(Full::new);
             let answer = call(&mut service, request).await.expect("an answer");
@@ -190,7 +190,7 @@ fn i8_a_service_takes_the_token_nowhere_else<F: Flavour>() {
     let client = reqwest_client(world.plan());
     F::runtime().block_on(async {
         let hyper = Hyper::builder(TokioExecutor::new()).build_http();
-        let mut service = client.layer().layer(hyper);
+        let mut service = client.driver().layer().layer(hyper);
         for uri in [elsewhere.uri("/x"), "/x".to_owned()] {
             let mut request = Request::new(Full::new(Bytes::new()));
             *request.uri_mut() = uri.parse().expect("a URI");
@@ -213,7 +213,7 @@ fn many_requests_of_a_chain_and_a_service_share_one_refresh<F: Flavour>() {
     let chain = chain(&client, &Below::default());
     F::runtime().block_on(async {
         let hyper = Hyper::builder(TokioExecutor::new()).build_http();
-        let service = client.replaying_layer().layer(hyper);
+        let service = client.driver().replaying_layer().layer(hyper);
         client.log_in().await.expect("logged in");
         world.revoke();
         let tasks: Vec<_> = (0..200)

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use simacan_auth::{LockedStore, SavedSession, SessionStore, StoreFailure};
+use simacan_auth::{LockRequest, LockedStore, SavedSession, SessionStore, StoreFailure, Zeroizing};
 use simacan_auth_file_store::FileStore;
+
+use crate::world::PATIENCE;
 
 /// What a store is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,13 +85,13 @@ impl TestStore {
 }
 
 impl SessionStore for TestStore {
-    fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
+    fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         self.act(Op::Lock)?;
         let is_held = lock(&self.0.is_held);
         let waited = self
             .0
             .freed
-            .wait_timeout_while(is_held, patience, |held| *held);
+            .wait_timeout_while(is_held, request.patience, |held| *held);
         let (mut is_held, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
         if timed_out.timed_out() {
             return Err(StoreFailure::Locked);
@@ -103,37 +105,39 @@ impl SessionStore for TestStore {
 struct Held(TestStore);
 
 impl LockedStore for Held {
-    fn load(&mut self) -> Result<Option<SavedSession>, StoreFailure> {
+    fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
         self.0.act(Op::Load)?;
-        let saved = lock(&self.0.0.saved).clone();
-        Ok(saved.as_deref().map(SavedSession::from_json).transpose()?)
+        Ok(lock(&self.0.0.saved).clone().map(Zeroizing::new))
     }
 
-    fn save(&mut self, session: &SavedSession) -> Result<(), StoreFailure> {
+    fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure> {
         self.0.act(Op::Save)?;
-        *lock(&self.0.0.saved) = Some(session.to_json().to_vec());
+        *lock(&self.0.0.saved) = Some(session.to_vec());
         Ok(())
+    }
+
+    fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {
+        self.0.act(Op::Unlock)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        struct Free<'a>(&'a Shared);
-
-        impl Drop for Free<'_> {
-            fn drop(&mut self) {
-                *lock(&self.0.is_held) = false;
-                self.0.freed.notify_all();
-            }
-        }
-
-        let _free = Free(&self.0.0);
-        let _ = self.0.act(Op::Unlock);
+        *lock(&self.0.0.is_held) = false;
+        self.0.0.freed.notify_all();
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For a lock that is free or not.
+pub(crate) fn patience(patience: Duration) -> LockRequest {
+    LockRequest {
+        patience,
+        hold: PATIENCE,
+    }
 }
 
 /// A new folder that is removed in the end.

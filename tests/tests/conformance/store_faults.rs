@@ -9,7 +9,7 @@ use std::time::Duration;
 use simacan_auth::{Denied, Event, Failure, SessionStore, StoreFailure};
 use simacan_auth_emulator::What;
 
-use crate::store::{Folder, Op, TestStore};
+use crate::store::{Folder, Op, TestStore, patience};
 use crate::subject::{Outcome, Plan, Subject};
 use crate::world::{
     COOLED_DOWN, Gate, PATIENCE, World, assert_accepted, denied, eventually, within,
@@ -60,13 +60,13 @@ fn assert_store_failed(outcomes: Vec<Outcome>, failure: &StoreFailure, tried: u3
 
 fn a_lock_that_another_holds_is_waited_for<S: Subject>() {
     let (world, folder) = (World::new(), Folder::new());
-    let other = folder.store().lock(PATIENCE).unwrap();
+    let other = folder.store().lock(patience(PATIENCE)).unwrap();
     let (began, has_begun) = mpsc::channel();
     let store = folder.store();
     let waiting = TestStore::new(move |op| {
         if op == Op::Lock {
             began.send(()).unwrap();
-            drop(store.lock(PATIENCE)?);
+            drop(store.lock(patience(PATIENCE))?);
         }
         Ok(())
     });
@@ -83,7 +83,7 @@ fn a_lock_that_another_holds_is_waited_for<S: Subject>() {
 
 fn a_lock_that_another_does_not_give_back_is_a_typed_error<S: Subject>() {
     let (world, folder) = (World::new(), Folder::new());
-    let other = folder.store().lock(PATIENCE).unwrap();
+    let other = folder.store().lock(patience(PATIENCE)).unwrap();
     let subject = S::build(impatient(world.plan_with(folder.store())));
     let outcomes = send_all(&subject, &world);
     let text = outcomes[0].as_ref().unwrap_err().to_string();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use simacan_auth::{Denied, Failure, SessionStore, StoreFailure};
 
 use crate::cancellation::{poll_at_most, until};
-use crate::store::{Folder, Op, TestStore};
+use crate::store::{Folder, Op, TestStore, patience};
 use crate::subject::{Flavour, Reqwest, Subject, reqwest_client, send};
 use crate::world::{Gate, PATIENCE, World, assert_accepted, denied, eventually, within};
 
@@ -128,9 +128,12 @@ fn a_runtime_that_is_shut_down_in_an_exchange_gives_the_lock_free<F: Flavour>() 
         tokio::spawn(async move { send(&client, request).await });
         until(|| world.counters().passwords_received == 1).await;
     });
-    assert!(folder.store().lock(Duration::ZERO).is_err(), "it is held");
+    assert!(
+        folder.store().lock(patience(Duration::ZERO)).is_err(),
+        "it is held"
+    );
     shut_down(runtime);
-    drop(folder.store().lock(PATIENCE).expect("it is free"));
+    drop(folder.store().lock(patience(PATIENCE)).expect("it is free"));
     gate.open();
     // The same client on another runtime, and another process.
     let request = world.post("/y", "y");

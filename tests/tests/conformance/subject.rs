@@ -3,15 +3,14 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use simacan_auth::{
-    Config, Credentials, Denied, Event, ForeignOrigin, LockedStore, Provider, SessionStore, Status,
-    StoreFailure, Timestamp,
+    Config, Credentials, Denied, Event, ForeignOrigin, Provider, SessionStore, Status, Timestamp,
 };
+use simacan_auth_driver::Error;
 use tokio::runtime::{self, Runtime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -24,21 +23,12 @@ pub(crate) struct Plan {
     pub(crate) credentials: Credentials,
     pub(crate) config: Config,
     pub(crate) exchange_timeout: Duration,
-    pub(crate) store: Option<AnyStore>,
+    pub(crate) store: Option<Box<dyn SessionStore>>,
     /// The one root that TLS trusts.
     pub(crate) root: Option<Vec<u8>>,
     pub(crate) proxy: Option<String>,
     pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) on_event: Box<dyn Fn(&Event) + Send + Sync>,
-}
-
-/// A store of either kind.
-pub(crate) struct AnyStore(pub(crate) Box<dyn SessionStore>);
-
-impl SessionStore for AnyStore {
-    fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
-        self.0.lock(patience)
-    }
 }
 
 /// An adapter's client, and what it runs on. Clones share one session.
@@ -60,8 +50,7 @@ pub(crate) trait Subject: Clone + Send + Sync + 'static {
 
     fn debug(&self) -> String;
 
-    /// The thread ends when keeping alive does.
-    fn keep_alive(&self) -> JoinHandle<()>;
+    fn settle(&self) -> bool;
 }
 
 pub(crate) type Outcome = Result<Response<Bytes>, Trouble>;
@@ -71,6 +60,8 @@ pub(crate) type Outcome = Result<Response<Bytes>, Trouble>;
 pub(crate) enum Trouble {
     Denied(Denied),
     Foreign(ForeignOrigin),
+    TimedOut(String),
+    InCallback,
     Request(String),
 }
 
@@ -79,7 +70,8 @@ impl fmt::Display for Trouble {
         match self {
             Self::Denied(denied) => denied.fmt(f),
             Self::Foreign(foreign) => foreign.fmt(f),
-            Self::Request(text) => f.write_str(text),
+            Self::InCallback => f.write_str("in a callback"),
+            Self::TimedOut(text) | Self::Request(text) => f.write_str(text),
         }
     }
 }
@@ -98,23 +90,13 @@ fn inspect(error: impl std::error::Error, sort: impl FnOnce(String) -> Trouble) 
     sort(text)
 }
 
-impl From<simacan_auth_ureq::Error> for Trouble {
-    fn from(error: simacan_auth_ureq::Error) -> Self {
-        use simacan_auth_ureq::Error;
+impl<R: std::error::Error + 'static> From<Error<R>> for Trouble {
+    fn from(error: Error<R>) -> Self {
         inspect(&error, |text| match &error {
             Error::Denied(denied) => Self::Denied(denied.clone()),
             Error::ForeignOrigin(foreign) => Self::Foreign(foreign.clone()),
-            _ => Self::Request(text),
-        })
-    }
-}
-
-impl From<simacan_auth_reqwest::Error> for Trouble {
-    fn from(error: simacan_auth_reqwest::Error) -> Self {
-        use simacan_auth_reqwest::Error;
-        inspect(&error, |text| match &error {
-            Error::Denied(denied) => Self::Denied(denied.clone()),
-            Error::ForeignOrigin(foreign) => Self::Foreign(foreign.clone()),
+            Error::TimedOut { .. } => Self::TimedOut(text),
+            Error::InCallback => Self::InCallback,
             _ => Self::Request(text),
         })
     }
@@ -174,8 +156,8 @@ impl Subject for Ureq {
         format!("{:?}", self.0)
     }
 
-    fn keep_alive(&self) -> JoinHandle<()> {
-        thread::spawn(self.0.keep_alive())
+    fn settle(&self) -> bool {
+        self.0.settle(PATIENCE)
     }
 }
 
@@ -309,8 +291,7 @@ impl<F: Flavour> Subject for Reqwest<F> {
         format!("{:?}", self.client)
     }
 
-    fn keep_alive(&self) -> JoinHandle<()> {
-        let (runtime, keep_alive) = (self.runtime.clone(), self.client.keep_alive());
-        thread::spawn(move || runtime.block_on(keep_alive))
+    fn settle(&self) -> bool {
+        self.runtime.block_on(self.client.settle(PATIENCE))
     }
 }

@@ -16,7 +16,7 @@ use simacan_auth_emulator::{
     What,
 };
 
-use crate::subject::{AnyStore, Outcome, Plan, Subject, Trouble};
+use crate::subject::{Outcome, Plan, Subject, Trouble};
 
 pub(crate) const USERNAME: &str = "fleet@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -104,7 +104,7 @@ impl World {
     /// The usual client, with a store.
     pub(crate) fn plan_with(&self, store: impl SessionStore + 'static) -> Plan {
         Plan {
-            store: Some(AnyStore(Box::new(store))),
+            store: Some(Box::new(store)),
             ..self.plan()
         }
     }
