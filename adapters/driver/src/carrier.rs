@@ -126,13 +126,17 @@ impl Carrier {
         }
         drop(desk);
         let id = job.as_ref().and_then(Job::id);
+        // First, so that the drop of the last client need not wait for a callback.
+        if is_unlock_due && self.begin(Task::Store, id) {
+            self.unlock();
+        }
         if !events.is_empty() && self.begin(Task::Tell, id) {
             self.tell(&events);
             // Only now: a program may end as soon as it is woken, and would lose its last lines.
-            session.woken.ring();
-        }
-        if is_unlock_due && self.begin(Task::Store, id) {
-            self.unlock();
+            let is_answer = |event: &Event| !matches!(event, Event::ExchangeStarted { .. });
+            if events.iter().any(is_answer) {
+                session.woken.ring();
+            }
         }
         match job {
             Some(Job::Exchange(transmit)) => self.exchange(transmit),

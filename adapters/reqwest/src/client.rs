@@ -53,7 +53,7 @@ impl Client {
         else {
             return Ok(response);
         };
-        drop(response); // its connection may be the only one that the server has
+        drain(response).await;
         let (ticket, response) = self.send_with(Some(permit), again, deadline).await?;
         drop(self.review(ticket, &url, &response));
         Ok(response)
@@ -160,6 +160,22 @@ impl Client {
     pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
         self.client.head(url)
     }
+}
+
+/// Lets go of a first answer: the server may have no other connection. Read to its end, it lets its
+/// connection go back to the pool.
+pub(crate) async fn drain(mut response: Response) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let read = async {
+        let mut left: usize = 64 << 10;
+        while let Ok(Some(chunk)) = response.chunk().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, read).await;
 }
 
 /// When a request with a time-out of its own has to be answered.

@@ -2,7 +2,7 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
 
-use crate::client::deadline;
+use crate::client::{deadline, drain};
 use crate::simacan_auth::Verdict;
 use crate::{Client, Error};
 
@@ -44,10 +44,12 @@ impl Middleware for Client {
             let ticket = self.authorize(permit, &mut request, deadline).await;
             let ticket = ticket.map_err(in_chain)?;
             let response = next.clone().run(request, extensions).await?;
-            match (self.review(ticket, &url, &response), again) {
-                (Verdict::Retry(next), Some(again)) => (permit, request) = (Some(next), again),
-                _ => return Ok(response),
-            }
+            let verdict = self.review(ticket, &url, &response);
+            let (Verdict::Retry(next_permit), Some(again)) = (verdict, again) else {
+                return Ok(response);
+            };
+            drain(response).await;
+            (permit, request) = (Some(next_permit), again);
         }
     }
 }

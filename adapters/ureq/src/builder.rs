@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use simacan_auth_driver::Settings;
 use ureq::Agent;
@@ -83,6 +84,7 @@ impl Builder {
             agent,
             is_own,
             driver: self.settings.build(exchange),
+            draining: Arc::default(),
         }
     }
 }

@@ -1,4 +1,8 @@
 use std::fmt;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -19,6 +23,8 @@ pub struct Client {
     /// Whether the agent was made here, with the configuration that a request with a token needs.
     pub(crate) is_own: bool,
     pub(crate) driver: Driver,
+    /// A thread [`drain`]s an answer: there is one at a time.
+    pub(crate) draining: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -50,6 +56,7 @@ impl Client {
                 Verdict::Deliver => return Ok(response),
                 Verdict::Retry(next) => permit = Some(next),
             }
+            drain(&self.draining, response.into_body());
         }
     }
 
@@ -126,6 +133,36 @@ impl Client {
     /// What keeps the session.
     pub fn driver(&self) -> &Driver {
         &self.driver
+    }
+}
+
+/// Read to its end, the answer lets its connection go back to the pool. In a thread of its own, since
+/// an answer that stalls must not hold up the request; and in one for each client, since a thousand
+/// callers may get a 401 at once. The others' connections are closed instead.
+fn drain(draining: &Arc<AtomicBool>, body: ureq::Body) {
+    const MOST: u64 = 64 << 10;
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    /// Given back when dropped, which happens in a panic and if the thread can't be started, too.
+    struct Turn(Arc<AtomicBool>);
+
+    impl Drop for Turn {
+        fn drop(&mut self) {
+            self.0.store(false, Ordering::Release);
+        }
+    }
+
+    if draining.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let turn = Turn(draining.clone());
+    let (done, is_done) = mpsc::channel::<()>();
+    let drainer = move || {
+        let _ = io::copy(&mut body.into_reader().take(MOST), &mut io::sink());
+        drop((turn, done));
+    };
+    if thread::Builder::new().spawn(drainer).is_ok() {
+        let _ = is_done.recv_timeout(PATIENCE);
     }
 }
 

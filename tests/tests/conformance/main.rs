@@ -74,7 +74,6 @@ mod targets;
 mod timeouts;
 mod tls;
 mod tls_server;
-mod tracing;
 mod trips;
 mod twice;
 mod wire;

@@ -126,7 +126,6 @@ fn new_credentials_can_be_set_by_whoever_is_told_of_the_rejection<S: Subject>() 
     world.assert_exchanges(2, 0);
 }
 
-/// By the next request at the latest, though that has no need of the machine.
 fn new_credentials_are_told_of_while_the_token_is_good<S: Subject>() {
     let world = World::new();
     let subject: S = world.logged_in();
@@ -135,6 +134,7 @@ fn new_credentials_are_told_of_while_the_token_is_good<S: Subject>() {
     }
     subject.set_credentials(Credentials::new(USERNAME, "another wr0ng h0rse"));
     assert_accepted(&[subject.send(world.crowd(1).remove(0))]);
+    assert!(subject.settle());
     let replaced = |event: &Event| matches!(event, Event::CredentialsReplaced { .. });
     assert_eq!(world.events.count(replaced), 1);
 }

@@ -1,35 +1,42 @@
-//! Runtimes that end or fall asleep: nobody hangs, and one password follows at most.
+//! Runtimes that end or fall asleep: an exchange that has begun ends all the same, and nobody hangs.
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use simacan_auth_emulator::{Endpoint, Fault};
+use simacan_auth::SessionStore;
 use tokio::runtime::Runtime;
 
 use crate::cancellation::{poll_at_most, until};
-use crate::subject::{CurrentThread, Flavour, MultiThread, Plan, reqwest_client, send};
-use crate::world::{Gate, HOUR, PATIENCE, World, assert_accepted, within};
+use crate::store::{Folder, patience};
+use crate::subject::{CurrentThread, Flavour, MultiThread, Reqwest, Subject, reqwest_client, send};
+use crate::world::{Gate, PATIENCE, REFRESH_IS_DUE, World, assert_accepted, within};
 
 on_both_runtimes! {
-    i6_a_runtime_is_shut_down_in_the_middle_of_an_exchange,
+    i6_a_runtime_is_shut_down_in_the_middle_of_a_refresh,
     i6_a_runtime_is_shut_down_in_the_middle_of_a_login,
+    a_runtime_for_each_call_costs_one_password,
+    a_runtime_that_sleeps_during_a_refresh_holds_up_no_other_process,
+    a_client_is_dropped_on_the_runtime_that_the_auth_server_needs,
+}
+
+fn gated() -> (Gate, World) {
+    let gate = Gate::default();
+    let world = World::start(World::settings(), gate.options());
+    (gate, world)
 }
 
 fn shut_down(runtime: Runtime) {
     runtime.shutdown_timeout(Duration::from_millis(100));
 }
 
-/// The server has rotated the token, and the answer never arrives: the refresh is tried again, refused,
-/// and one password follows.
-fn i6_a_runtime_is_shut_down_in_the_middle_of_an_exchange<F: Flavour>() {
-    let world = World::new();
+fn i6_a_runtime_is_shut_down_in_the_middle_of_a_refresh<F: Flavour>() {
+    let (gate, world) = gated();
     let client = reqwest_client(world.plan());
     let runtime = F::runtime();
     runtime.block_on(client.log_in()).unwrap();
-    world.forget();
     world.revoke();
-    world.script(Endpoint::Refresh, Fault::Delay(PATIENCE), 1);
+    gate.close();
     runtime.block_on(async {
         for request in world.crowd(10) {
             let client = client.clone();
@@ -38,34 +45,31 @@ fn i6_a_runtime_is_shut_down_in_the_middle_of_an_exchange<F: Flavour>() {
         until(|| world.counters().refreshes_received > 0).await;
     });
     shut_down(runtime);
-    next_is_served::<F>(&world, client, PATIENCE / 3);
-    world.assert_exchanges(1, 2);
+    gate.open();
+    next_is_served::<F>(&world, client);
+    world.assert_exchanges(1, 1);
 }
 
 fn i6_a_runtime_is_shut_down_in_the_middle_of_a_login<F: Flavour>() {
-    let world = World::new();
+    let (gate, world) = gated();
     let client = reqwest_client(world.plan());
     let runtime = F::runtime();
-    world.script(Endpoint::Password, Fault::Delay(PATIENCE), 1);
+    gate.close();
     runtime.block_on(async {
-        let client = client.clone();
-        let request = world.post("/x", "x");
+        let (client, request) = (client.clone(), world.post("/x", "x"));
         tokio::spawn(async move { send(&client, request).await });
         until(|| world.counters().passwords_received > 0).await;
     });
     shut_down(runtime);
-    next_is_served::<F>(&world, client, PATIENCE / 3);
-    world.assert_exchanges(2, 0);
+    gate.open();
+    next_is_served::<F>(&world, client);
+    world.assert_exchanges(1, 0);
 }
 
-/// On a runtime of its own, and long before an exchange times out.
-fn next_is_served<F: Flavour>(
-    world: &World,
-    client: simacan_auth_reqwest::Client,
-    limit: Duration,
-) {
+/// On a runtime of its own.
+fn next_is_served<F: Flavour>(world: &World, client: simacan_auth_reqwest::Client) {
     let crowd = world.crowd(10);
-    let outcomes = within(limit, "callers after a runtime has died", move || {
+    let outcomes = within(PATIENCE, "callers after a runtime has died", move || {
         F::runtime().block_on(async {
             let mut outcomes = Vec::new();
             for request in crowd {
@@ -77,80 +81,87 @@ fn next_is_served<F: Flavour>(
     assert_accepted(&outcomes);
 }
 
-/// The task that is to carry the exchange is spawned, and its runtime ends before it is polled: it must
-/// report the exchange as abandoned all the same.
-#[test]
-fn i6_a_runtime_is_shut_down_before_it_has_polled_the_exchange() {
+/// As in a function that is not async and makes a runtime whenever it needs one. Each call finds a refresh
+/// due, which outlives it.
+fn a_runtime_for_each_call_costs_one_password<F: Flavour>() {
     let world = World::new();
     let client = reqwest_client(world.plan());
-    let runtime = CurrentThread::runtime();
-    let request = world.post("/x", "x");
-    // One poll of the caller starts the exchange; the runtime gets no chance to run its task.
-    assert!(
-        runtime
-            .block_on(poll_at_most(1, send(&client, request)))
-            .is_none()
-    );
-    assert_eq!(world.events.exchanges(), 1);
-    drop(runtime);
-    next_is_served::<CurrentThread>(&world, client, PATIENCE / 3);
-    world.assert_exchanges(1, 0);
-}
-
-/// The same from inside: a caller on a runtime that is shutting down gets its exchange started there, where
-/// nothing is run any more.
-#[test]
-fn i6_an_exchange_is_started_on_a_runtime_that_has_shut_down() {
-    let world = World::new();
-    let client = reqwest_client(world.plan());
-    let request = world.post("/x", "x");
-    let runtime = CurrentThread::runtime();
-    let handle = runtime.handle().clone();
-    drop(runtime);
-    within(PATIENCE / 3, "a caller on a dead runtime", {
-        let client = client.clone();
-        move || {
-            let _entered = handle.enter();
-            let mut caller = Box::pin(async move { send(&client, request).await.map(drop) });
-            // Polled by hand; nothing on a dead runtime ever finishes, and tokio may say so by a panic.
-            let poll = std::panic::AssertUnwindSafe(|| {
-                let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-                let _ = caller.as_mut().poll(&mut context);
-            });
-            let _ = std::panic::catch_unwind(poll);
+    for life in 0..5 {
+        for call in 0..4 {
+            let request = world.post(&format!("/{life}/{call}"), "x");
+            assert_accepted(&[F::runtime().block_on(send(&client, request))]);
         }
-    });
-    next_is_served::<CurrentThread>(&world, client, PATIENCE / 3);
-    world.assert_exchanges(1, 0);
+        world.skip(REFRESH_IS_DUE);
+    }
+    assert!(F::runtime().block_on(client.settle(PATIENCE)));
+    world.assert_exchanges(1, 4);
+    assert_eq!(world.counters().reuses, 0);
 }
 
-/// A current-thread runtime holds the exchange and is not polled any more; callers on another one
-/// wait for the exchange's time-out and the grace, and then go on.
+/// It is not polled any more once the refresh has begun, under the store's lock.
+fn a_runtime_that_sleeps_during_a_refresh_holds_up_no_other_process<F: Flavour>() {
+    let (world, folder) = (World::new(), Folder::new());
+    let client = reqwest_client(world.plan_with(folder.store()));
+    let asleep = CurrentThread::runtime();
+    asleep.block_on(client.log_in()).unwrap();
+    for refreshes in 1..=3 {
+        world.revoke();
+        let caller = send(&client, world.post("/asleep", "asleep"));
+        drop(asleep.block_on(poll_at_most(3, caller)));
+        let other: Reqwest<F> = Reqwest::build(world.plan_with(folder.store()));
+        assert_accepted(&other.send_all(world.crowd(10)));
+        world.assert_exchanges(1, refreshes);
+    }
+    drop(folder.store().lock(patience(PATIENCE)).expect("it is free"));
+}
+
+/// The drop waits for what is under way, which can't end while it does; no longer than it may.
+fn a_client_is_dropped_on_the_runtime_that_the_auth_server_needs<F: Flavour>() {
+    let (gate, world) = gated();
+    let folder = Folder::new();
+    let mut plan = world.plan_with(folder.store());
+    plan.drop_timeout = Duration::from_millis(100);
+    let client = reqwest_client(plan);
+    let runtime = F::runtime();
+    runtime.block_on(client.log_in()).unwrap();
+    world.revoke();
+    gate.close();
+    runtime.block_on(async {
+        let caller = send(&client, world.post("/x", "x"));
+        assert!(
+            tokio::time::timeout(Duration::from_millis(10), caller)
+                .await
+                .is_err()
+        );
+        until(|| world.counters().refreshes_received > 0).await;
+        drop(client);
+        gate.open(); // as the server does that has its thread again
+    });
+    // What was under way has been saved without it.
+    drop(folder.store().lock(patience(PATIENCE)).expect("it is free"));
+    let next: Reqwest<F> = Reqwest::build(world.plan_with(folder.store()));
+    assert_accepted(&next.send_all(world.crowd(5)));
+    world.assert_exchanges(1, 1);
+}
+
+/// A current-thread runtime that a caller waits on and that is not polled any more; callers on another one are
+/// served.
 #[test]
 fn i6_a_runtime_that_nobody_polls_does_not_freeze_the_others() {
-    let world = World::new();
-    let plan = Plan {
-        exchange_timeout: Duration::from_millis(200),
-        ..world.plan()
-    };
-    let client = reqwest_client(plan);
+    let (gate, world) = gated();
+    let client = reqwest_client(world.plan());
     let asleep = CurrentThread::runtime();
-    let request = world.post("/asleep", "asleep");
-    assert!(
-        asleep
-            .block_on(poll_at_most(1, send(&client, request)))
-            .is_none()
-    );
-    assert_eq!(world.events.exchanges(), 1);
-
+    gate.close();
+    let mut sleeper = Box::pin(send(&client, world.post("/asleep", "asleep")));
+    assert!(asleep.block_on(poll_at_most(1, sleeper.as_mut())).is_none());
+    gate.open();
     let awake = Arc::new(MultiThread::runtime());
-    let start = Instant::now();
     let tasks = world.crowd(20).into_iter().map(|request| {
         let client = client.clone();
         awake.spawn(async move { send(&client, request).await })
     });
     let tasks: Vec<_> = tasks.collect();
-    let outcomes = within(PATIENCE, "callers of an exchange that nobody polls", {
+    let outcomes = within(PATIENCE, "callers beside one that nobody polls", {
         let awake = awake.clone();
         move || {
             let outcomes = tasks.into_iter().map(|task| awake.block_on(task).unwrap());
@@ -158,46 +169,9 @@ fn i6_a_runtime_that_nobody_polls_does_not_freeze_the_others() {
         }
     });
     assert_accepted(&outcomes);
-    assert!(start.elapsed() >= Duration::from_millis(200));
+    // And so is the sleeper, once it is polled.
+    assert_accepted(&[asleep.block_on(sleeper)]);
     world.assert_exchanges(1, 0);
-
-    // When it wakes up, it may still send what it has; its report changes nothing.
-    asleep.block_on(async { tokio::task::yield_now().await });
-    assert_accepted(&[awake.block_on(send(&client, world.post("/x", "x")))]);
-    drop(asleep);
-    assert_accepted(&[awake.block_on(send(&client, world.post("/y", "y")))]);
-}
-
-/// The server has rotated the token, and the answer lies where nobody reads it: what has become of it is
-/// unknown to the others, so the same refresh token is sent again, and one password follows.
-#[test]
-fn i6_a_refresh_in_a_runtime_that_nobody_polls_is_made_again() {
-    let gate = Gate::default();
-    let world = World::start(World::settings(), gate.options());
-    let plan = Plan {
-        exchange_timeout: Duration::from_secs(1),
-        ..world.plan()
-    };
-    let client = reqwest_client(plan);
-    let asleep = CurrentThread::runtime();
-    asleep.block_on(client.log_in()).unwrap();
-    world.forget();
-    world.skip(HOUR);
-    gate.close();
-    asleep.block_on(async {
-        let (client, request) = (client.clone(), world.post("/asleep", "asleep"));
-        tokio::spawn(async move { send(&client, request).await });
-        until(|| world.counters().refreshes_received > 0).await;
-    });
-    gate.open();
-    next_is_served::<MultiThread>(&world, client.clone(), PATIENCE);
-    world.assert_exchanges(1, 2);
-    assert_eq!(world.refreshes_refused(), 1);
-    // When it wakes up, it reports what it has, and that changes nothing.
-    asleep.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
-    drop(asleep);
-    next_is_served::<CurrentThread>(&world, client, PATIENCE / 3);
-    world.assert_exchanges(1, 2);
 }
 
 /// Two runtimes in two threads share one session.

@@ -198,8 +198,11 @@ fn i8_a_service_takes_the_token_nowhere_else<F: Flavour>() {
                 .await
                 .expect_err("it may not go there");
             assert_holds_no_secret(&format!("{error} {error:?}"));
-            let error: &Error = error.downcast_ref().expect("one of ours");
-            assert!(matches!(error, Error::ForeignOrigin(_)), "{error:?}");
+            let error: &simacan_auth_driver::Error = error.downcast_ref().expect("one of ours");
+            assert!(
+                matches!(error, simacan_auth_driver::Error::ForeignOrigin(_)),
+                "{error:?}"
+            );
             assert!(error.source().is_none());
         }
     });

@@ -243,7 +243,7 @@ fn a_file_that_others_may_read_is_an_error_that_says_what_to_do<S: Subject>() {
     let subject = S::build(world.plan_with(folder.store()));
     for outcome in send_all(&subject, &world) {
         let text = denied(outcome).to_string();
-        assert!(text.contains("open to other users (mode 644)"), "{text}");
+        assert!(text.contains("other users may read or write"), "{text}");
         assert!(text.contains("`chmod 600 "), "{text}");
     }
     world.assert_exchanges(1, 0);

@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) credentials: Credentials,
     pub(crate) config: Config,
     pub(crate) exchange_timeout: Duration,
+    pub(crate) token_timeout: Duration,
+    pub(crate) drop_timeout: Duration,
     pub(crate) store: Option<Box<dyn SessionStore>>,
     /// The one root that TLS trusts.
     pub(crate) root: Option<Vec<u8>>,
@@ -122,6 +124,8 @@ impl Ureq {
             })
             .config(plan.config)
             .exchange_timeout(plan.exchange_timeout)
+            .token_timeout(plan.token_timeout)
+            .drop_timeout(plan.drop_timeout)
             .clock(plan.clock)
             .on_event(plan.on_event);
         match plan.store {
@@ -225,6 +229,8 @@ pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
         })
         .config(plan.config)
         .exchange_timeout(plan.exchange_timeout)
+        .token_timeout(plan.token_timeout)
+        .drop_timeout(plan.drop_timeout)
         .clock(plan.clock)
         .on_event(plan.on_event);
     match plan.store {

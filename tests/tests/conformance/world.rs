@@ -93,6 +93,8 @@ impl World {
             credentials: Credentials::new(USERNAME, PASSWORD),
             config: config(),
             exchange_timeout: PATIENCE,
+            token_timeout: 2 * PATIENCE,
+            drop_timeout: PATIENCE,
             store: None,
             root: None,
             proxy: None,
