@@ -124,8 +124,16 @@ impl Carrier {
             session.settled.ring();
             return false;
         }
-        drop(desk);
+        // Under the lock of the poll: who dismisses this carrier has to know which job it has.
         let id = job.as_ref().and_then(Job::id);
+        let first = match &job {
+            _ if is_unlock_due => Task::Store,
+            Some(Job::Exchange(_)) if events.is_empty() => Task::Exchange,
+            Some(Job::AtStore(_)) if events.is_empty() => Task::Store,
+            _ => Task::Tell,
+        };
+        desk.begin(session.process.monotonic(), first, id);
+        drop(desk);
         // First, so that the drop of the last client need not wait for a callback.
         if is_unlock_due && self.begin(Task::Store, id) {
             self.unlock();
