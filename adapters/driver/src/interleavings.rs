@@ -164,7 +164,7 @@ impl Keeper {
             while !over.load(Ordering::SeqCst) {
                 thread::yield_now();
                 world.system.seconds.fetch_add(seconds, Ordering::SeqCst);
-                world.process.tick(world.system.monotonic(), false);
+                world.process.tick();
             }
         };
         Self(thread::spawn(keep_time), is_over)

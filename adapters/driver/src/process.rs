@@ -12,7 +12,8 @@ use crate::sync::{Condvar, Mutex, lock};
 
 /// Where a [`Process`] gets its threads and clocks from: the system, or a test.
 pub trait System: Send + Sync + 'static {
-    /// Starts a thread of this name.
+    /// Starts a thread of this name: `simacan-auth` does what is to be done and ends; `simacan-time` only
+    /// calls [`Process::tick`] when it is time.
     fn spawn(&self, name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>;
 
     /// Since whenever, by a clock that does not jump.
@@ -47,6 +48,8 @@ struct Queue {
 struct Times {
     due: BTreeMap<(Duration, usize), Weak<Session>>,
     is_kept: bool,
+    /// What the clocks said when it was looked at last.
+    last: Option<(Duration, SystemTime)>,
 }
 
 impl Process {
@@ -151,12 +154,8 @@ impl Process {
     fn keep_time(self: Arc<Self>) {
         /// A suspended machine, or a clock that is set, is noticed this soon.
         const LOOK: Duration = Duration::from_secs(5);
-        let clocks = || (self.monotonic(), self.time());
-        let mut last = clocks();
         loop {
-            let now = clocks();
-            self.tick(now.0, is_jump(last, now));
-            last = now;
+            self.tick();
             let mut times = lock(&self.times);
             let Some(((next, _), _)) = times.due.first_key_value() else {
                 times.is_kept = false;
@@ -169,17 +168,21 @@ impl Process {
         }
     }
 
-    /// Looks at the sessions whose time has come; at all of them after a jump of the clock.
-    pub(crate) fn tick(self: &Arc<Self>, now: Duration, is_jump: bool) {
+    /// Looks at the sessions whose time has come; at all of them if the time of day has jumped. The
+    /// time-keeper does it; who runs no such thread ([`System::spawn`]) does it whenever time goes by.
+    pub fn tick(&self) {
+        let now = (self.system.monotonic(), self.system.time());
         let mut times = lock(&self.times);
+        let last = times.last.replace(now);
+        let is_jump = last.is_some_and(|last| is_jump(last, now));
         let later = match is_jump {
             true => BTreeMap::new(),
-            false => times.due.split_off(&(now + Duration::from_nanos(1), 0)),
+            false => times.due.split_off(&(now.0 + Duration::from_nanos(1), 0)),
         };
         let due = std::mem::replace(&mut times.due, later);
         drop(times);
         for session in due.into_values().filter_map(|session| session.upgrade()) {
-            session.tick(now, is_jump);
+            session.tick(now.0, is_jump);
         }
     }
 }

@@ -1,0 +1,156 @@
+//! What never comes back costs one thread, and nobody more than a wait.
+
+use http::StatusCode;
+use simacan_auth_driver::simacan_auth::{Credentials, Denied, Event, Provider};
+use simacan_auth_driver::{Driver, Error};
+
+use crate::store::{Op, Store};
+use crate::world::{Gate, REFRESH_IS_DUE, World, eventually};
+
+/// Those who have a good token don't notice; who has none is told in time.
+#[test]
+fn i16_an_auth_server_that_hangs_holds_up_no_good_token() {
+    let (world, gate) = (World::new(), Gate::default());
+    let driver = world.settings().build({
+        let (gate, exchange) = (gate.clone(), world.exchange());
+        move |request| {
+            gate.pass();
+            exchange(request)
+        }
+    });
+    world.assert_sent(&driver);
+    world.settle(&driver);
+    gate.close();
+    world.skip(REFRESH_IS_DUE);
+    for _ in 0..50 {
+        world.assert_sent(&driver); // no time goes by
+    }
+    eventually("the refresh is on its way", || gate.waiting() == 1);
+    world.skip(3600 - REFRESH_IS_DUE); // it has expired
+    let waiting = world.sending(&driver);
+    world.pass_until("who has none is told", || waiting.is_finished());
+    match waiting.join().unwrap() {
+        Err(Error::TimedOut { waited_for, .. }) => assert!(waited_for.contains("auth endpoint")),
+        Err(Error::Denied(Denied::Unavailable { .. })) => {}
+        other => panic!("{other:?}"),
+    }
+    gate.open();
+    world.pass_until("it goes on", || world.send(&driver).is_ok());
+}
+
+/// The exchange hangs with the store's lock, for longer than it may: the lock is let go.
+#[test]
+fn an_exchange_that_hangs_keeps_no_lock() {
+    let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
+    let hanging = world.settings().store(store.clone()).build({
+        let (gate, exchange) = (gate.clone(), world.exchange());
+        move |request| {
+            gate.pass();
+            exchange(request)
+        }
+    });
+    let caller = world.sending(&hanging);
+    eventually("it hangs", || gate.waiting() == 1);
+    assert!(store.is_held());
+    world.pass_until("the lock is let go", || !store.is_held());
+    let other = world
+        .settings()
+        .store(store.clone())
+        .build(world.exchange());
+    world.assert_sent(&other);
+    gate.open();
+    // As soon as it is tried again: the tokens are there.
+    world.pass_until("the caller is answered", || caller.is_finished());
+    drop(caller.join().unwrap());
+    world.pass_until("it is served", || world.send(&hanging).is_ok());
+    world.assert_exchanges(2, 0); // the one that hung, and the other's
+}
+
+/// It costs one thread, however often it is wanted, and it is used again as soon as it comes back.
+#[test]
+fn a_store_that_hangs_costs_one_thread() {
+    for hanging in [Op::Lock, Op::Load, Op::Save, Op::Unlock] {
+        let (world, gate) = (World::new(), Gate::closed());
+        let store = Store::new({
+            let gate = gate.clone();
+            move |op| {
+                if op == hanging {
+                    gate.pass();
+                }
+                Ok(())
+            }
+        });
+        let driver = world
+            .settings()
+            .store(store.clone())
+            .build(world.exchange());
+        for _ in 0..3 {
+            let caller = world.sending(&driver);
+            world.pass_until("a caller is answered", || caller.is_finished());
+            drop(caller.join().unwrap());
+            world.skip(400); // any cool-down is over
+        }
+        assert_eq!(gate.waiting(), 1, "{hanging:?}");
+        gate.open();
+        eventually("it is free", || !store.is_held());
+        world.pass_until("it is used again", || {
+            world.send(&driver).is_ok() && store.has_tokens()
+        });
+        world.settle(&driver);
+    }
+}
+
+/// It costs one thread and its events, and no session.
+#[test]
+fn a_callback_that_hangs_costs_one_thread() {
+    let (world, gate) = (World::new(), Gate::closed());
+    let settings = world.settings().on_event({
+        let gate = gate.clone();
+        move |_| gate.pass()
+    });
+    let driver = settings.build(world.exchange());
+    for n in 0..3 {
+        let caller = world.sending(&driver);
+        world.pass_until("a caller is served", || caller.is_finished());
+        assert_eq!(caller.join().unwrap().unwrap(), StatusCode::OK);
+        assert_eq!(gate.waiting(), 1);
+        world.assert_exchanges(1, n);
+        world.emulate(simacan_auth_emulator::Emulator::revoke_access_tokens);
+    }
+    gate.open();
+    world.assert_sent(&driver);
+}
+
+/// 600 sessions behind an auth server that hangs hold up neither a session at another, nor more threads than
+/// their line has.
+#[test]
+fn sessions_behind_a_server_that_hangs_hold_up_no_other() {
+    let (world, gate) = (World::new(), Gate::closed());
+    let hanging: Vec<_> = (0..600)
+        .map(|_| {
+            let provider = Provider::simacan_staging();
+            let settings = Driver::settings(provider, Credentials::new("u", "p"));
+            let settings = settings.process(world.process.clone());
+            let (gate, exchange) = (gate.clone(), world.exchange());
+            settings.build(move |request| {
+                gate.pass();
+                exchange(request)
+            })
+        })
+        .collect();
+    for driver in &hanging {
+        let mut asked = std::pin::pin!(driver.log_in());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(asked.as_mut().poll(&mut context).is_pending());
+    }
+    eventually("all their threads hang", || gate.waiting() == 64);
+    world.assert_sent(&world.driver());
+    assert_eq!(gate.waiting(), 64);
+    gate.open();
+    eventually("all are served", || {
+        world.counters().passwords_received == 601
+    });
+    drop(hanging);
+    let rejected = |event: &Event| matches!(event, Event::RoundFailed { .. });
+    assert_eq!(world.count(rejected), 0);
+}

@@ -1,0 +1,213 @@
+//! Panics, calls from where nothing may wait, threads that are not to be had, and forks.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use simacan_auth_driver::simacan_auth::{Event, Status, StoreFailure};
+use simacan_auth_driver::{Driver, Error, block_on};
+use simacan_auth_emulator::Emulator;
+
+use crate::store::{Op, Store};
+use crate::world::{Gate, World, eventually};
+
+fn panic_quietly() -> ! {
+    std::panic::resume_unwind(Box::new("a panic of the test's"))
+}
+
+#[test]
+fn a_panic_in_the_exchange_is_a_failed_attempt() {
+    let (world, calls) = (World::new(), AtomicUsize::new(0));
+    let exchange = world.exchange();
+    let driver = world.settings().build(move |request| {
+        if calls.fetch_add(1, Ordering::SeqCst) == 0 {
+            panic_quietly();
+        }
+        exchange(request)
+    });
+    let caller = world.sending(&driver);
+    world.pass_until("the caller is served", || caller.is_finished());
+    caller.join().unwrap().unwrap();
+    world.assert_exchanges(1, 0);
+    let failed = |event: &Event| matches!(event, Event::AttemptFailed { .. });
+    assert_eq!(world.count(failed), 1);
+}
+
+#[test]
+fn a_panic_in_the_store_is_a_failed_attempt_and_keeps_no_lock() {
+    for unlucky in [Op::Lock, Op::Load, Op::Save, Op::Renew, Op::Unlock] {
+        let (world, calls) = (World::new(), AtomicUsize::new(0));
+        let store = Store::new(move |op| {
+            if op == unlucky && calls.fetch_add(1, Ordering::SeqCst) == 0 {
+                panic_quietly();
+            }
+            Ok(())
+        });
+        let driver = world
+            .settings()
+            .store(store.clone())
+            .build(world.exchange());
+        let caller = world.sending(&driver);
+        world.pass_until("the caller is served", || caller.is_finished());
+        caller.join().unwrap().unwrap();
+        world.pass_until("it is saved", || store.has_tokens() && !store.is_held());
+        world.assert_exchanges(1, 0);
+    }
+}
+
+#[test]
+fn a_lock_that_is_not_given_free_is_an_event() {
+    let world = World::new();
+    let store = Store::new(|op| match op {
+        Op::Unlock => Err(StoreFailure::unreachable("the server is away")),
+        _ => Ok(()),
+    });
+    let driver = world.settings().store(store).build(world.exchange());
+    world.assert_sent(&driver);
+    world.settle(&driver);
+    let failed = |event: &Event| matches!(event, Event::UnlockFailed { .. });
+    assert_eq!(world.count(failed), 1);
+}
+
+/// The lock that could not be renewed may be another's by now, so nothing is sent.
+#[test]
+fn an_exchange_whose_lock_is_lost_is_not_made() {
+    let (world, calls) = (World::new(), AtomicUsize::new(0));
+    let store = Store::new(move |op| match op {
+        Op::Renew if calls.fetch_add(1, Ordering::SeqCst) == 1 => Err(StoreFailure::Superseded),
+        _ => Ok(()),
+    });
+    let driver = world.settings().store(store).build(world.exchange());
+    let caller = world.sending(&driver);
+    world.pass_until("the caller is served", || caller.is_finished());
+    caller.join().unwrap().unwrap();
+    world.assert_exchanges(1, 0);
+}
+
+/// Its answers come at once: a token if there is one, else an error.
+#[test]
+fn a_call_in_a_callback_waits_for_nothing() {
+    let world = World::new();
+    let itself = Arc::new(OnceLock::<Driver>::new());
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    let settings = world.settings().on_event({
+        let (itself, answers) = (itself.clone(), answers.clone());
+        move |_| {
+            let driver = itself.get().expect("it is set");
+            let _ = driver.status();
+            answers
+                .lock()
+                .unwrap()
+                .push(block_on(driver.log_in()).err());
+            assert!(!block_on(driver.settle(Duration::from_secs(1))));
+        }
+    });
+    let driver = settings.build(world.exchange());
+    assert!(itself.set(driver.clone()).is_ok());
+    world.assert_sent(&driver);
+    world.settle(&driver);
+    let answers = answers.lock().unwrap();
+    assert!(
+        matches!(&answers[..], [Some(Error::InCallback), None]),
+        "{answers:?}"
+    );
+}
+
+/// The carrier has its own lock in hand, so to wait for its end would be to wait for ever.
+#[test]
+fn the_last_client_may_be_dropped_in_a_callback() {
+    let (world, store) = (World::new(), Store::new(|_| Ok(())));
+    let last = Arc::new(Mutex::new(None::<Driver>));
+    let settings = world.settings().store(store.clone()).on_event({
+        let last = last.clone();
+        move |event| {
+            if matches!(event, Event::LoggedIn { .. }) {
+                drop(last.lock().unwrap().take());
+            }
+        }
+    });
+    let driver = settings.build(world.exchange());
+    *last.lock().unwrap() = Some(driver.clone());
+    let caller = world.sending(&driver);
+    drop(driver);
+    caller.join().unwrap().unwrap();
+    eventually("it has ended", || {
+        last.lock().unwrap().is_none() && !store.is_held()
+    });
+    assert!(store.has_tokens());
+}
+
+/// Nothing drops it, so it has to be told.
+#[test]
+fn a_client_in_a_static_settles() {
+    static DRIVER: OnceLock<Driver> = OnceLock::new();
+    let (world, gate) = (World::new(), Gate::closed());
+    let store = Store::new({
+        let gate = gate.clone();
+        move |op| {
+            if op == Op::Save {
+                gate.pass();
+            }
+            Ok(())
+        }
+    });
+    let settings = world.settings().store(store.clone());
+    let driver = DRIVER.get_or_init(|| settings.build(world.exchange()));
+    let caller = world.sending(driver);
+    eventually("it is being saved", || gate.waiting() == 1);
+    gate.open();
+    world.settle(driver);
+    assert!(store.has_tokens() && !store.is_held());
+    caller.join().unwrap().unwrap();
+}
+
+/// Who has no token is told, nobody else notices, and the next one tries again.
+#[test]
+fn i6_without_a_thread_nothing_is_lost() {
+    let world = World::new();
+    let driver = world.driver();
+    world.give_no_threads(true);
+    for _ in 0..3 {
+        let error = world.send(&driver).expect_err("there is no token");
+        assert!(matches!(error, Error::NoThread(_)), "{error:?}");
+        assert!(error.to_string().contains("no thread to be had"), "{error}");
+    }
+    world.give_no_threads(false);
+    world.assert_sent(&driver);
+    world.settle(&driver);
+    world.skip(crate::world::REFRESH_IS_DUE);
+    world.give_no_threads(true);
+    world.assert_sent(&driver); // with the token that is good
+    world.give_no_threads(false);
+    world.assert_sent(&driver);
+    world.settle(&driver);
+    world.assert_exchanges(1, 1);
+}
+
+#[test]
+fn a_forked_child_gets_a_typed_error() {
+    let world = World::new();
+    let driver = world
+        .settings()
+        .store(Store::new(|_| Ok(())))
+        .build(world.exchange());
+    world.assert_sent(&driver);
+    world.settle(&driver);
+    world.emulate(Emulator::revoke_access_tokens);
+    match fork::fork().expect("a child") {
+        fork::Fork::Child => {
+            // What this thread has cached goes on; all that needs the lock does not.
+            let is_typed = matches!(block_on(driver.log_in()), Err(Error::Forked))
+                && driver.status() == Status::Interrupted
+                && !block_on(driver.settle(Duration::from_secs(1)));
+            drop(driver);
+            std::process::exit(i32::from(!is_typed));
+        }
+        fork::Fork::Parent(child) => {
+            let status = fork::waitpid(child).expect("its end");
+            assert_eq!(status, 0, "what the child saw");
+        }
+    }
+    world.assert_sent(&driver);
+    world.assert_exchanges(1, 1);
+}
