@@ -5,7 +5,7 @@ use simacan_auth::StoreFailure;
 
 /// Why could the file not be used? Names the path and what to do; holds nothing of the session (I9).
 ///
-/// A [`StoreFailure::Other`] has it as the source of its source.
+/// A [`StoreFailure::Denied`] or [`StoreFailure::Other`] has it as the source of its source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -68,16 +68,6 @@ pub enum Error {
         /// Whose process this is.
         user: u32,
     },
-    /// The lock file is gone, so another process may hold a lock, too. Nothing was saved.
-    #[error(
-        "{path} was deleted or replaced while it was locked: leave it where it is, the lock ends with \
-         the process that holds it",
-        path = .path.display()
-    )]
-    LockLost {
-        /// The lock file.
-        path: PathBuf,
-    },
 }
 
 impl Error {
@@ -91,9 +81,18 @@ impl Error {
     }
 }
 
+/// What only a person can mend is denied; the rest may be better in a minute.
 impl From<Error> for StoreFailure {
     fn from(error: Error) -> Self {
-        Self::new(error)
+        use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        match &error {
+            Error::Io { source, .. }
+                if !matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) =>
+            {
+                Self::new(error)
+            }
+            _ => Self::denied(error),
+        }
     }
 }
 

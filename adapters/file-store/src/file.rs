@@ -4,13 +4,12 @@ use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use simacan_auth::{InvalidSavedSession, StoreFailure};
-use zeroize::Zeroizing;
+use simacan_auth::{InvalidSavedSession, StoreFailure, Zeroizing};
 
 use crate::{Error, system};
 
 /// More than any session needs; what is larger is not read.
-const MAX_JSON: u64 = 1 << 20;
+const MOST: usize = 1 << 20;
 
 /// The path of a companion.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -58,19 +57,18 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailu
         opened => opened?,
     };
     let length = file.metadata().map_err(Error::io("look at", path))?.len();
-    if length > MAX_JSON {
-        return Err(InvalidSavedSession::TooLarge.into());
-    }
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|&length| length <= MOST);
     // At its final size: a buffer that grows leaves unwiped copies.
-    let length = usize::try_from(length).map_err(|_| InvalidSavedSession::TooLarge)?;
-    let mut json = Zeroizing::new(vec![0; length]);
-    file.read_exact(&mut json)
+    let mut session = Zeroizing::new(vec![0; length.ok_or(InvalidSavedSession::TooLarge)?]);
+    file.read_exact(&mut session)
         .map_err(Error::io("read", path))?;
-    Ok(Some(json))
+    Ok(Some(session))
 }
 
-/// Puts `json` in the place of what is at `path`: all of it, durably, or nothing.
-pub(crate) fn replace(path: &Path, folder: &Path, json: &[u8]) -> Result<(), Error> {
+/// Puts `session` in the place of what is at `path`: all of it, durably, or nothing.
+pub(crate) fn replace(path: &Path, session: &[u8]) -> Result<(), Error> {
     refuse_others(path)?;
     // Under the lock nobody else uses it: it is what a killed process has left.
     let temporary = beside(path, ".tmp");
@@ -80,18 +78,25 @@ pub(crate) fn replace(path: &Path, folder: &Path, json: &[u8]) -> Result<(), Err
         }
         _ => {}
     }
-    let replaced = write(&temporary, json)
+    let replaced = write(&temporary, session)
         .and_then(|()| fs::rename(&temporary, path).map_err(Error::io("replace", path)));
     if replaced.is_err() {
         let _ = fs::remove_file(&temporary); // the first error says more than a second one
     }
     replaced?;
-    system::sync_folder(folder).map_err(Error::io("sync", folder))
+    sync_parent(path)
 }
 
-fn write(path: &Path, json: &[u8]) -> Result<(), Error> {
+/// A rename or a new entry is durable only then.
+fn sync_parent(path: &Path) -> Result<(), Error> {
+    path.parent().map_or(Ok(()), |folder| {
+        system::sync_folder(folder).map_err(Error::io("sync", folder))
+    })
+}
+
+fn write(path: &Path, session: &[u8]) -> Result<(), Error> {
     let mut file = open_private(OpenOptions::new().write(true).create_new(true), path)?;
-    file.write_all(json)
+    file.write_all(session)
         .and_then(|()| file.sync_all())
         .map_err(Error::io("write", path))
 }
@@ -101,15 +106,12 @@ pub(crate) fn create_folders(folder: &Path) -> Result<(), Error> {
     if folder.is_dir() {
         return Ok(());
     }
-    let parent = folder.parent();
-    if let Some(parent) = parent {
+    if let Some(parent) = folder.parent() {
         create_folders(parent)?;
     }
     match system::create_folder(folder) {
         Err(_) if folder.is_dir() => {} // another process was faster
         created => created.map_err(Error::io("create the folder", folder))?,
     }
-    parent.map_or(Ok(()), |parent| {
-        system::sync_folder(parent).map_err(Error::io("sync", parent))
-    })
+    sync_parent(folder)
 }

@@ -4,23 +4,24 @@
 //! Give a [`FileStore`] to the builder of a client, which does the rest. By hand, what it does is:
 //!
 //! ```
-//! use simacan_auth_file_store::{FileStore, SavedSession, SessionStore, StoreFailure};
+//! use simacan_auth_file_store::{FileStore, LockRequest, SessionStore, StoreFailure};
 //! use std::time::Duration;
 //!
 //! # let folder = std::env::temp_dir().join(format!("simacan-file-store-{}", std::process::id()));
 //! let store = FileStore::new(folder.join("session.json"));
+//! let request = LockRequest {
+//!     patience: Duration::from_secs(30), // another process waits, here or there
+//!     hold: Duration::ZERO,              // it is held until it is given free
+//! };
 //!
-//! let mut locked = store.lock(Duration::from_secs(30))?; // another process waits, here or there
+//! let mut locked = store.lock(request)?;
 //! assert!(locked.load()?.is_none(), "nothing was saved yet");
-//!
-//! let json = br#"{"version":1,"revision":1,"endpoint":"https://login.example/token",
-//!     "username":"foo@bar.com","tokens":null,"logins":{"count":0,"last":0},"refusal":null}"#;
-//! locked.save(&SavedSession::from_json(json)?)?; // durable once it returns
-//! drop(locked); // and the lock is free
+//! locked.save(b"a saved session")?; // durable once it returns
+//! locked.unlock()?;
 //!
 //! // Another process, or this one after a restart:
-//! let saved = store.lock(Duration::ZERO)?.load()?;
-//! assert_eq!(saved.map(|saved| saved.revision()), Some(1));
+//! let saved = store.lock(request)?.load()?;
+//! assert_eq!(saved.as_deref().map(Vec::as_slice), Some(&b"a saved session"[..]));
 //! # std::fs::remove_dir_all(folder).map_err(StoreFailure::new)?;
 //! # Ok::<(), StoreFailure>(())
 //! ```
@@ -64,7 +65,6 @@
 
 mod error;
 mod file;
-mod locked;
 #[cfg(not(unix))]
 mod other;
 mod store;
@@ -78,6 +78,6 @@ use unix as system;
 
 pub use error::Error;
 pub use simacan_auth::{
-    self, InvalidSavedSession, LockedStore, SavedSession, SessionStore, StoreFailure,
+    self, InvalidSavedSession, LockRequest, LockedStore, SessionStore, StoreFailure,
 };
 pub use store::FileStore;

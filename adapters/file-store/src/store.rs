@@ -4,9 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
-use simacan_auth::{LockedStore, SessionStore, StoreFailure};
+use simacan_auth::{LockRequest, LockedStore, SessionStore, StoreFailure, Zeroizing};
 
-use crate::locked::Locked;
 use crate::{Error, file, system};
 
 /// Between two looks at a lock that another holds. An exchange takes longer.
@@ -65,14 +64,18 @@ impl FileStore {
     }
 
     /// `None` while another holds it.
-    fn try_lock(&self, folder: &Path) -> Result<Option<Locked>, Error> {
+    fn try_lock(&self) -> Result<Option<Locked>, Error> {
         // The session's file can't be its own lock: each save puts another one in its place.
         let lock_path = file::beside(&self.path, ".lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true);
         let lock = file::open_private(&mut options, &lock_path)?;
-        let is_taken = take(&lock, &lock_path)?;
-        Ok(is_taken.then(|| Locked::new(self.path.clone(), folder.to_owned(), lock, lock_path)))
+        let path = self.path.clone();
+        Ok(take(&lock, &lock_path)?.then(|| Locked {
+            path,
+            lock,
+            lock_path,
+        }))
     }
 }
 
@@ -87,7 +90,7 @@ fn take(lock: &File, path: &Path) -> Result<bool, Error> {
 }
 
 impl SessionStore for FileStore {
-    fn lock(&self, patience: Duration) -> Result<Box<dyn LockedStore>, StoreFailure> {
+    fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         let started = Instant::now();
         let (Some(folder), Some(_)) = (self.path.parent(), self.path.file_name()) else {
             let path = self.path.clone();
@@ -96,15 +99,53 @@ impl SessionStore for FileStore {
         };
         file::create_folders(folder)?;
         loop {
-            if let Some(locked) = self.try_lock(folder)? {
+            if let Some(locked) = self.try_lock()? {
                 return Ok(Box::new(locked));
             }
-            let rest = patience.saturating_sub(started.elapsed());
+            let rest = request.patience.saturating_sub(started.elapsed());
             if rest.is_zero() {
                 return Err(StoreFailure::Locked);
             }
             thread::sleep(POLL.min(rest));
         }
+    }
+}
+
+/// Holds the lock as long as it lives.
+struct Locked {
+    path: PathBuf,
+    lock: File,
+    lock_path: PathBuf,
+}
+
+impl Locked {
+    /// If the lock file is gone, another may have made and locked a new one.
+    fn check(&self) -> Result<(), StoreFailure> {
+        let is_held = system::is_at(&self.lock, &self.lock_path);
+        is_held.then_some(()).ok_or(StoreFailure::Superseded)
+    }
+}
+
+impl LockedStore for Locked {
+    fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+        file::read(&self.path)
+    }
+
+    fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure> {
+        self.check()?;
+        Ok(file::replace(&self.path, session)?)
+    }
+
+    fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {
+        let unlocked = self.lock.unlock();
+        Ok(unlocked.map_err(Error::io("unlock", &self.lock_path))?)
+    }
+}
+
+/// To close it would not be enough: a process that another thread is just forking has it open, too.
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock(); // closing it is what is left
     }
 }
 

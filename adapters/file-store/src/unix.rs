@@ -48,7 +48,6 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// A rename or a new entry is durable only then.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
         // Some file systems have no such thing.

@@ -9,7 +9,8 @@ use std::thread;
 
 use simacan_auth_file_store::{FileStore, SessionStore, StoreFailure};
 
-use crate::common::{LONG, large_session, lock, save, session};
+use crate::common::{PATIENTLY, large_session, lock, revision_in, save, session};
+use crate::faults;
 
 const TASK: &str = "FILE_STORE_TASK";
 const PATH: &str = "FILE_STORE_PATH";
@@ -124,7 +125,7 @@ fn child() {
             Ok(()) => eprintln!("saved"),
             Err(failure) => eprintln!("{failure}"),
         },
-        Some("lock") => match store.lock(LONG) {
+        Some("lock") => match store.lock(PATIENTLY) {
             Ok(_) => eprintln!("locked"),
             Err(failure) => eprintln!("{failure}"),
         },
@@ -143,7 +144,8 @@ fn child() {
         Some("count-on") => loop {
             eprintln!("{REVISION}{}", count(&store).expect("a count"));
         },
-        Some("fill-up") => crate::faults::fill_up(&store),
+        Some("fill-up") => faults::fill_up(&store),
+        Some("remount") => faults::remount(&store),
         Some("relative") => {
             let store = FileStore::new("session.json");
             env::set_current_dir("/").expect("another folder");
@@ -166,8 +168,8 @@ fn hold(store: &FileStore) {
 
 /// Saves the next revision.
 pub(crate) fn count(store: &FileStore) -> Result<u64, StoreFailure> {
-    let mut locked = store.lock(LONG)?;
-    let revision = 1 + locked.load()?.map_or(0, |saved| saved.revision());
+    let mut locked = store.lock(PATIENTLY)?;
+    let revision = 1 + revision_in(&mut *locked).unwrap_or_default();
     locked.save(&session(revision))?;
     Ok(revision)
 }

@@ -9,13 +9,20 @@ use std::process;
 use std::time::Duration;
 
 use simacan_auth_file_store::{
-    Error, FileStore, LockedStore, SavedSession, SessionStore, StoreFailure,
+    Error, FileStore, LockRequest, LockedStore, SessionStore, StoreFailure,
 };
 
-/// What a test that does not wait for a lock gives as its patience.
-pub(crate) const AT_ONCE: Duration = Duration::ZERO;
 /// Nothing that works takes so long.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+/// What a test that does not wait for a lock asks for.
+pub(crate) const AT_ONCE: LockRequest = request(Duration::ZERO);
+pub(crate) const PATIENTLY: LockRequest = request(LONG);
+
+/// A file's lock needs no lease.
+pub(crate) const fn request(patience: Duration) -> LockRequest {
+    let hold = Duration::ZERO;
+    LockRequest { patience, hold }
+}
 
 /// A new folder that is removed in the end.
 pub(crate) struct Folder(PathBuf);
@@ -64,39 +71,43 @@ impl Drop for Folder {
 /// What is there after a save.
 pub(crate) const SAVED: [&str; 2] = ["session.json", "session.json.lock"];
 
-/// A session of about 1.5 kB.
-pub(crate) fn session(revision: u64) -> SavedSession {
-    SavedSession::from_json(&json(revision, 1_000)).expect("a session")
+/// What is to be saved: its revision, and something that no error may show. A kilobyte.
+pub(crate) fn session(revision: u64) -> Vec<u8> {
+    large_session(revision, 1)
 }
 
-/// One that needs as many kilobytes.
-pub(crate) fn large_session(revision: u64, kilobytes: usize) -> SavedSession {
-    SavedSession::from_json(&json(revision, 1_000 * kilobytes)).expect("a session")
-}
-
-pub(crate) fn json(revision: u64, size: usize) -> Vec<u8> {
-    let secret = "s3cret.".repeat(size / 7);
-    format!(
-        r#"{{"version":1,"revision":{revision},"endpoint":"https://login.example/token",
-        "client_id":null,"username":"foo@bar.com","tokens":{{"access_token":"{secret}",
-        "refresh_token":"ey.R","received_at":1800000000000,"expires_at":1800003600000}},
-        "logins":{{"count":1,"last":1800000000000}},"refusal":null}}"#
-    )
-    .into_bytes()
+/// One of so many kilobytes.
+pub(crate) fn large_session(revision: u64, kilobytes: usize) -> Vec<u8> {
+    let mut session = format!("{revision} {}", "s3cret.".repeat(150 * kilobytes)).into_bytes();
+    session.truncate(1_000 * kilobytes);
+    session
 }
 
 pub(crate) fn lock(store: &FileStore) -> Box<dyn LockedStore> {
     store.lock(AT_ONCE).expect("the lock")
 }
 
-pub(crate) fn save(store: &FileStore, revision: u64) {
-    lock(store).save(&session(revision)).expect("a save");
+pub(crate) fn save(store: &FileStore, number: u64) {
+    lock(store).save(&session(number)).expect("a save");
 }
 
-/// The revision that is saved, if any is.
+/// The revision that is saved, if any is: all of it.
 pub(crate) fn revision(store: &FileStore) -> Option<u64> {
-    let saved = lock(store).load().expect("what is saved");
-    saved.map(|saved| saved.revision())
+    revision_in(&mut *lock(store))
+}
+
+pub(crate) fn revision_in(locked: &mut dyn LockedStore) -> Option<u64> {
+    let saved = locked.load().expect("what is saved")?;
+    let digits = saved
+        .split(|byte| *byte == b' ')
+        .next()
+        .expect("a revision");
+    let revision = std::str::from_utf8(digits)
+        .expect("a revision")
+        .parse()
+        .expect("a revision");
+    assert_eq!(*saved, large_session(revision, saved.len() / 1_000));
+    Some(revision)
 }
 
 pub(crate) fn mode(path: &Path) -> u32 {
@@ -108,24 +119,27 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the mode");
 }
 
-/// Expects the store's own error, and gives its text, which is in the failure's once, and holds no
-/// secret (I9).
-pub(crate) fn refused<T>(
+/// How the text of a failure begins that only a person can mend.
+pub(crate) const DENIED: &str = "the store of the saved session does not allow it: ";
+/// And that of one that may be over in a minute.
+pub(crate) const FAILED: &str = "the store of the saved session failed: ";
+
+/// Expects the store's own error, and gives the failure's text, which begins so, has the error's once, and
+/// holds no secret (I9).
+pub(crate) fn told<T>(
+    begins: &str,
     result: Result<T, StoreFailure>,
     is_expected: impl FnOnce(&Error) -> bool,
 ) -> String {
     let failure = result.err().expect("it went through");
-    let StoreFailure::Other(cause) = &failure else {
+    let (StoreFailure::Denied(cause) | StoreFailure::Other(cause)) = &failure else {
         panic!("no error of the store's own: {failure}");
     };
     let source = cause.source().and_then(|source| source.downcast_ref());
     let error: &Error = source.expect("the store's own error");
     assert!(is_expected(error), "{error:?}");
     let text = failure.to_string();
-    assert_eq!(
-        text,
-        format!("the store of the saved session failed: {error}")
-    );
+    assert_eq!(text, format!("{begins}{error}"));
     assert!(
         !format!("{failure:?} {error:?} {text}").contains("s3cret"),
         "{text}"

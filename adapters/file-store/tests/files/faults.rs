@@ -4,11 +4,12 @@ use std::fs;
 use std::process::Command;
 
 use rustix::process::geteuid;
-use simacan_auth_file_store::{Error, FileStore};
+use simacan_auth_file_store::{Error, FileStore, SessionStore};
 
 use crate::child::Child;
 use crate::common::{
-    Folder, SAVED, large_session, lock, refused, revision, save, session, set_mode,
+    AT_ONCE, DENIED, FAILED, Folder, SAVED, large_session, lock, revision, revision_in, save,
+    session, set_mode, told,
 };
 
 /// The program after it may make no file longer than 1,024 bytes at most: the disk seems full to it
@@ -23,7 +24,7 @@ fn a_disk_that_is_full_in_the_middle_of_a_save_costs_nothing_but_the_save() {
     let said = Child::start_with(&SMALL_FILES, "save", store.path(), |_| {}).says();
     let temporary = folder.join("session.json.tmp").display().to_string();
     assert!(
-        said.contains(&format!("can't write {temporary}: ")),
+        said.starts_with(&format!("{FAILED}can't write {temporary}: ")),
         "{said}"
     );
     assert!(
@@ -38,10 +39,9 @@ fn a_disk_that_is_full_in_the_middle_of_a_save_costs_nothing_but_the_save() {
 
 /// In a file system of its own that has 16 kB.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_file_system_without_room_costs_nothing_but_the_save() {
+fn in_a_file_system_of_its_own(task: &str) {
     const SMALL_DISK: &str = r#"mount -t tmpfs -o size=16k tmpfs "$0" && exec "$@""#;
-    let folder = Folder::new("no-room");
+    let folder = Folder::new(task);
     let path = folder.path().to_str().expect("a path of ours");
     let wrapper = [
         "unshare",
@@ -61,15 +61,21 @@ fn a_file_system_without_room_costs_nothing_but_the_save() {
         eprintln!("skipped: this system lets nobody mount a file system of their own");
         return;
     }
-    let said = Child::start_with(&wrapper, "fill-up", &folder.join("session.json"), |_| {}).says();
-    assert_eq!(said, "filled up");
+    let said = Child::start_with(&wrapper, task, &folder.join("session.json"), |_| {}).says();
+    assert_eq!(said, "as expected");
     assert!(folder.names().is_empty(), "that was in another file system");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_system_without_room_costs_nothing_but_the_save() {
+    in_a_file_system_of_its_own("fill-up");
 }
 
 pub(crate) fn fill_up(store: &FileStore) {
     save(store, 1);
     let mut locked = lock(store);
-    let text = refused(locked.save(&large_session(2, 100)), |error| {
+    let text = told(FAILED, locked.save(&large_session(2, 100)), |error| {
         matches!(
             error,
             Error::Io {
@@ -84,12 +90,30 @@ pub(crate) fn fill_up(store: &FileStore) {
         "{text}"
     );
     assert!(!store.path().with_file_name("session.json.tmp").exists());
-    let saved = locked.load().expect("the old one").expect("a session");
-    assert_eq!(saved.revision(), 1);
+    assert_eq!(revision_in(&mut *locked), Some(1));
     locked
         .save(&session(2))
         .expect("there is room for a small one");
-    eprintln!("filled up");
+    eprintln!("as expected");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_file_system_is_for_a_person_to_mend() {
+    in_a_file_system_of_its_own("remount");
+}
+
+pub(crate) fn remount(store: &FileStore) {
+    save(store, 1);
+    let mut mount = Command::new("mount");
+    let folder = store.path().with_file_name("");
+    let mounted = mount.args(["-o", "remount,ro"]).arg(folder).status();
+    assert!(mounted.expect("mount").success());
+    let text = told(DENIED, store.lock(AT_ONCE), |error| {
+        matches!(error, Error::Io { action: "open", .. })
+    });
+    assert!(text.contains("Read-only file system"), "{text}");
+    eprintln!("as expected");
 }
 
 /// Root may write to any folder, unless it is root without that right.
@@ -113,6 +137,7 @@ fn a_read_only_folder_is_an_error() {
         set_mode(folder.path(), 0o500);
         let said = Child::start_with(without_override(), task, store.path(), |_| {}).says();
         set_mode(folder.path(), 0o700);
+        assert!(said.starts_with(DENIED), "{said}");
         assert!(said.contains("Permission denied"), "{said}");
         assert!(
             said.ends_with("Give this user the right to do so, or choose another path"),
@@ -147,7 +172,7 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     let said = Child::start_with(without_override(), "lock", store.path(), |_| {}).says();
     let state = folder.join("state").display().to_string();
     assert!(
-        said.contains(&format!("can't create the folder {state}: ")),
+        said.starts_with(&format!("{DENIED}can't create the folder {state}: ")),
         "{said}"
     );
     assert!(!fs::exists(state).expect("the folder above"));
@@ -163,7 +188,7 @@ fn a_file_that_cannot_be_read_is_an_error() {
     let said = Child::start_with(without_override(), "load", store.path(), |_| {}).says();
     let path = store.path().display();
     assert!(
-        said.contains(&format!("can't open {path}: Permission denied")),
+        said.starts_with(&format!("{DENIED}can't open {path}: Permission denied")),
         "{said}"
     );
 }
@@ -179,7 +204,7 @@ fn a_folder_that_cannot_be_synced_is_an_error() {
     set_mode(folder.path(), 0o700);
     let path = folder.path().display();
     assert!(
-        said.contains(&format!("can't sync {path}: Permission denied")),
+        said.starts_with(&format!("{DENIED}can't sync {path}: Permission denied")),
         "{said}"
     );
     assert_eq!(folder.names(), SAVED);

@@ -7,7 +7,7 @@ use std::thread;
 use simacan_auth_file_store::{SessionStore, StoreFailure};
 
 use crate::child::Child;
-use crate::common::{AT_ONCE, Folder, LONG, SAVED, lock, mode, revision, save};
+use crate::common::{AT_ONCE, Folder, PATIENTLY, SAVED, lock, mode, revision, save};
 
 /// The program after it dies by a signal when it writes the second kilobyte of a file.
 const DIES_WRITING: [&str; 4] = [
@@ -82,7 +82,7 @@ fn a_process_that_lives_is_waited_for() {
     let mut child = Child::start("hold", store.path());
     assert_eq!(child.next_line().as_deref(), Some("locked"));
     thread::scope(|scope| {
-        let waiter = scope.spawn(|| store.lock(LONG).map(drop));
+        let waiter = scope.spawn(|| store.lock(PATIENTLY).map(drop));
         assert!(child.end().success());
         assert_eq!(waiter.join().expect("a waiter"), Ok(()));
     });

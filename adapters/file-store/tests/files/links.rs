@@ -9,7 +9,9 @@ use std::thread;
 
 use simacan_auth_file_store::{Error, FileStore, SessionStore};
 
-use crate::common::{AT_ONCE, Folder, LONG, SAVED, lock, refused, revision, save, session};
+use crate::common::{
+    AT_ONCE, DENIED, FAILED, Folder, LONG, PATIENTLY, SAVED, lock, revision, save, session, told,
+};
 
 /// Another session in the folder, which a link can lead to.
 fn elsewhere(folder: &Folder) -> FileStore {
@@ -29,10 +31,12 @@ fn is_link(path: &Path) -> bool {
 /// Neither loading nor saving works.
 fn is_refused(store: &FileStore, found: &str) {
     let mut locked = lock(store);
-    let text = refused(locked.load(), |error| is(error, store.path(), found));
+    let text = told(DENIED, locked.load(), |error| {
+        is(error, store.path(), found)
+    });
     let expected = format!("{} is {found}, not a regular file", store.path().display());
     assert!(text.contains(&expected), "{text}");
-    refused(locked.save(&session(1)), |error| {
+    told(DENIED, locked.save(&session(1)), |error| {
         is(error, store.path(), found)
     });
 }
@@ -77,7 +81,7 @@ fn a_link_in_place_of_the_lock_file_is_refused() {
     let lock_path = folder.join("session.json.lock");
     for target in [elsewhere.path(), &folder.join("nothing")] {
         symlink(target, &lock_path).expect("a link");
-        refused(store.lock(LONG), |error| {
+        told(DENIED, store.lock(PATIENTLY), |error| {
             is(error, &lock_path, "a symbolic link")
         });
         fs::remove_file(&lock_path).expect("the link");
@@ -104,8 +108,9 @@ fn a_link_to_no_folder_is_an_error() {
     let folder = Folder::new("link-no-folder");
     symlink(folder.join("nothing"), folder.join("state")).expect("a link");
     let store = FileStore::new(folder.join("state/session.json"));
-    refused(
-        store.lock(LONG),
+    told(
+        FAILED,
+        store.lock(PATIENTLY),
         |error| matches!(error, Error::Io { path, .. } if *path == folder.join("state")),
     );
     assert_eq!(folder.names(), ["state"]);
@@ -121,7 +126,13 @@ fn a_folder_in_place_of_a_file_is_refused() {
 
     let temporary = folder.join("session.json.tmp");
     fs::create_dir(&temporary).expect("a folder");
-    let text = refused(
+    let begins = if cfg!(target_vendor = "apple") {
+        DENIED // it is not permitted there
+    } else {
+        FAILED
+    };
+    let text = told(
+        begins,
         lock(&store).save(&session(1)),
         |error| matches!(error, Error::Io { path, .. } if *path == temporary),
     );
@@ -131,7 +142,9 @@ fn a_folder_in_place_of_a_file_is_refused() {
     let lock_path = folder.join("session.json.lock");
     fs::remove_file(&lock_path).expect("the lock file");
     fs::create_dir(&lock_path).expect("a folder");
-    refused(store.lock(LONG), |error| is(error, &lock_path, "a folder"));
+    told(DENIED, store.lock(PATIENTLY), |error| {
+        is(error, &lock_path, "a folder")
+    });
 }
 
 #[test]
@@ -151,7 +164,7 @@ fn a_pipe_in_place_of_a_file_is_refused_and_not_waited_for() {
     let other = FileStore::new(folder.join("other.json"));
     let lock_path = folder.join("other.json.lock");
     assert!(made(&lock_path).expect("mkfifo").success());
-    refused(other.lock(LONG), |error| {
+    told(DENIED, other.lock(PATIENTLY), |error| {
         is(error, &lock_path, "a pipe, a socket or a device")
     });
 }

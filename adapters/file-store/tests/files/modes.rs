@@ -7,7 +7,7 @@ use rustix::process::geteuid;
 use simacan_auth_file_store::{Error, FileStore, SessionStore};
 
 use crate::child::Child;
-use crate::common::{AT_ONCE, Folder, SAVED, lock, mode, refused, revision, save, set_mode};
+use crate::common::{AT_ONCE, DENIED, Folder, SAVED, lock, mode, revision, save, set_mode, told};
 
 #[test]
 fn all_is_made_for_this_user_alone_whatever_the_umask() {
@@ -29,7 +29,8 @@ fn a_file_that_others_may_read_or_write_is_refused() {
     for bit in 0..6 {
         let exposed = 0o600 | 1 << bit;
         set_mode(store.path(), exposed);
-        let text = refused(
+        let text = told(
+            DENIED,
             lock(&store).load(),
             |error| matches!(error, Error::Exposed { path, mode } if path == store.path() && *mode == exposed),
         );
@@ -50,7 +51,8 @@ fn a_lock_file_that_others_could_lock_is_refused() {
     save(&store, 1);
     let lock_path = folder.join("session.json.lock");
     set_mode(&lock_path, 0o644);
-    refused(
+    told(
+        DENIED,
         store.lock(AT_ONCE),
         |error| matches!(error, Error::Exposed { path, mode: 0o644 } if *path == lock_path),
     );
@@ -83,7 +85,7 @@ fn another_users_file_is_refused() {
         *path == folder.join(file) && (*owner, *user) == (65_534, 0)
     };
     chown(store.path(), Some(65_534), None).expect("another owner");
-    let text = refused(lock(&store).load(), |error| {
+    let text = told(DENIED, lock(&store).load(), |error| {
         is_foreign(error, "session.json")
     });
     assert!(
@@ -92,7 +94,7 @@ fn another_users_file_is_refused() {
     );
 
     chown(folder.join("session.json.lock"), Some(65_534), None).expect("another owner");
-    refused(store.lock(AT_ONCE), |error| {
+    told(DENIED, store.lock(AT_ONCE), |error| {
         is_foreign(error, "session.json.lock")
     });
     fs::remove_file(folder.join("session.json.lock")).expect("the lock file");

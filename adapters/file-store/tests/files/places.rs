@@ -7,7 +7,9 @@ use std::thread;
 use simacan_auth_file_store::{Error, FileStore, SessionStore};
 
 use crate::child::Child;
-use crate::common::{AT_ONCE, Folder, LONG, SAVED, lock, mode, refused, revision, save, set_mode};
+use crate::common::{
+    AT_ONCE, DENIED, FAILED, Folder, PATIENTLY, SAVED, lock, mode, revision, save, set_mode, told,
+};
 
 #[test]
 fn missing_folders_are_made_for_this_user_alone() {
@@ -36,7 +38,7 @@ fn processes_that_make_the_same_folders_are_not_in_each_others_way() {
             for _ in 0..8 {
                 scope.spawn(|| {
                     start.wait();
-                    store.lock(LONG).map(drop).expect("the lock");
+                    store.lock(PATIENTLY).map(drop).expect("the lock");
                 });
             }
         });
@@ -58,7 +60,7 @@ fn a_path_that_names_no_file_is_refused() {
     let folder = Folder::new("no-file");
     for path in ["/", "..", ""] {
         let result = FileStore::new(path).lock(AT_ONCE);
-        refused(result, |error| {
+        told(DENIED, result, |error| {
             matches!(
                 error,
                 Error::NotAFile {
@@ -82,7 +84,8 @@ fn a_file_in_place_of_the_folder_is_an_error() {
     let folder = Folder::new("in-place-of-the-folder");
     fs::write(folder.join("state"), "mine").expect("a file");
     for path in ["state/session.json", "state/deeper/session.json"] {
-        let text = refused(
+        let text = told(
+            FAILED,
             FileStore::new(folder.join(path)).lock(AT_ONCE),
             |error| matches!(error, Error::Io { path, .. } if *path == folder.join("state")),
         );
