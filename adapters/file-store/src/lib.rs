@@ -55,7 +55,8 @@
 //!   loads, makes an exchange and saves. Threads and processes exclude each other alike. The system
 //!   frees the lock when its process dies, however it dies (and the ones that it has forked without
 //!   starting a program in them), so there is no stale lock: **don't delete the file.** Whoever does
-//!   lets in a second process; the first notices, and saves nothing.
+//!   lets in a second process; the first notices, and saves nothing. A modification time that is ahead is
+//!   the store's [mark](LockedStore::mark), which can be set on a full disk.
 //! - `session.json.tmp` is there during a save only. It is written, synced and renamed, and the folder
 //!   is synced, so a crash or a full disk leaves the old session or the new one, never half of one.
 //!   What a killed process has left of it is removed by the next save.
@@ -78,6 +79,6 @@ use unix as system;
 
 pub use error::Error;
 pub use simacan_auth::{
-    self, InvalidSavedSession, LockRequest, LockedStore, SessionStore, StoreFailure,
+    self, InvalidSavedSession, LockRequest, LockedStore, SessionStore, StoreFailure, Timestamp,
 };
 pub use store::FileStore;

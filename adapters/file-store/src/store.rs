@@ -1,10 +1,10 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{self, Component, Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
-use simacan_auth::{LockRequest, LockedStore, SessionStore, StoreFailure, Zeroizing};
+use simacan_auth::{LockRequest, LockedStore, SessionStore, StoreFailure, Timestamp, Zeroizing};
 
 use crate::{Error, file, system};
 
@@ -134,6 +134,23 @@ impl LockedStore for Locked {
     fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure> {
         self.check()?;
         Ok(file::replace(&self.path, session)?)
+    }
+
+    /// The lock file's time: to set it needs no room on the disk.
+    fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {
+        self.check()?;
+        let marked = self.lock.set_modified(until.into());
+        let marked = marked.and_then(|()| self.lock.sync_all());
+        Ok(marked.map_err(Error::io("set the time of", &self.lock_path))?)
+    }
+
+    fn marked(&mut self) -> Result<Option<Timestamp>, StoreFailure> {
+        let until = self
+            .lock
+            .metadata()
+            .and_then(|metadata| metadata.modified());
+        let until = until.map_err(Error::io("look at", &self.lock_path))?;
+        Ok((until > SystemTime::now()).then(|| until.into()))
     }
 
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {

@@ -145,6 +145,7 @@ fn child() {
             eprintln!("{REVISION}{}", count(&store).expect("a count"));
         },
         Some("fill-up") => faults::fill_up(&store),
+        Some("mark") => faults::mark(&store),
         Some("remount") => faults::remount(&store),
         Some("relative") => {
             let store = FileStore::new("session.json");

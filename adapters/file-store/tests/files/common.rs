@@ -6,10 +6,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use simacan_auth_file_store::{
-    Error, FileStore, LockRequest, LockedStore, SessionStore, StoreFailure,
+    Error, FileStore, LockRequest, LockedStore, SessionStore, StoreFailure, Timestamp,
 };
 
 /// Nothing that works takes so long.
@@ -81,6 +81,10 @@ pub(crate) fn large_session(revision: u64, kilobytes: usize) -> Vec<u8> {
     let mut session = format!("{revision} {}", "s3cret.".repeat(150 * kilobytes)).into_bytes();
     session.truncate(1_000 * kilobytes);
     session
+}
+
+pub(crate) fn in_minutes(minutes: u64) -> Timestamp {
+    (SystemTime::now() + Duration::from_secs(60 * minutes)).into()
 }
 
 pub(crate) fn lock(store: &FileStore) -> Box<dyn LockedStore> {

@@ -8,8 +8,8 @@ use simacan_auth_file_store::{Error, FileStore, SessionStore};
 
 use crate::child::Child;
 use crate::common::{
-    AT_ONCE, DENIED, FAILED, Folder, SAVED, large_session, lock, revision, revision_in, save,
-    session, set_mode, told,
+    AT_ONCE, DENIED, FAILED, Folder, SAVED, in_minutes, large_session, lock, revision, revision_in,
+    save, session, set_mode, told,
 };
 
 /// The program after it may make no file longer than 1,024 bytes at most: the disk seems full to it
@@ -94,6 +94,26 @@ pub(crate) fn fill_up(store: &FileStore) {
     locked
         .save(&session(2))
         .expect("there is room for a small one");
+    eprintln!("as expected");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_mark_needs_no_room() {
+    in_a_file_system_of_its_own("mark");
+}
+
+pub(crate) fn mark(store: &FileStore) {
+    save(store, 1);
+    let filler = store.path().with_file_name("filler");
+    fs::write(&filler, vec![0; 1 << 20]).expect_err("all of it is full");
+    let mut locked = lock(store);
+    told(FAILED, locked.save(&session(2)), |_| true);
+    let until = in_minutes(15);
+    assert_eq!(locked.mark(until), Ok(()));
+    assert_eq!(locked.unlock(), Ok(()));
+    assert_eq!(lock(store).marked(), Ok(Some(until)));
+    assert_eq!(revision(store), Some(1));
     eprintln!("as expected");
 }
 

@@ -7,6 +7,7 @@ mod faults;
 mod killed;
 mod links;
 mod locks;
+mod marks;
 mod modes;
 mod places;
 mod saving;
