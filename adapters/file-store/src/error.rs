@@ -42,16 +42,16 @@ pub enum Error {
         /// What is there.
         found: &'static str,
     },
-    /// Others may read it or write to it, so it is not used.
+    /// Others may read them or write to them, so they are not used.
     #[error(
-        "{path} is open to other users (mode {mode:03o}): if none of them can have read it, \
-         `chmod 600 {path}`, else delete it",
-        path = .path.display()
+        "other users may read or write {paths} (mode {mode:03o}): if none of them can have read the \
+         session, `chmod 600 {paths}`, else delete it",
+        paths = .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     )]
     Exposed {
-        /// Which file.
-        path: PathBuf,
-        /// Its permissions.
+        /// The session, its lock file, or both.
+        paths: Vec<PathBuf>,
+        /// The permissions of the first.
         mode: u32,
     },
     /// Another user has put it there, or this process runs as another user than before.
@@ -78,6 +78,16 @@ impl Error {
             path,
             source,
         }
+    }
+
+    /// One error names all that is to be done.
+    pub(crate) fn and<T>(mut self, other: Result<T, Self>) -> Self {
+        if let (Self::Exposed { paths, .. }, Err(Self::Exposed { paths: others, .. })) =
+            (&mut self, other)
+        {
+            paths.extend(others);
+        }
+        self
     }
 }
 

@@ -69,7 +69,12 @@ impl FileStore {
         let lock_path = file::beside(&self.path, ".lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true);
-        let lock = file::open_private(&mut options, &lock_path)?;
+        let lock = file::open_private(&mut options, &lock_path).map_err(|error| {
+            error.and(file::open_private(
+                OpenOptions::new().read(true),
+                &self.path,
+            ))
+        })?;
         let path = self.path.clone();
         Ok(take(&lock, &lock_path)?.then(|| Locked {
             path,

@@ -27,14 +27,13 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
 pub(crate) fn check(metadata: &Metadata, path: &Path) -> Result<(), Error> {
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     let mode = metadata.mode() & 0o777;
-    let path = || path.to_owned();
+    let path = path.to_owned();
     if owner != user {
-        let path = path();
         return Err(Error::ForeignOwner { path, owner, user });
     }
     if mode & 0o077 != 0 {
-        let path = path();
-        return Err(Error::Exposed { path, mode });
+        let paths = vec![path];
+        return Err(Error::Exposed { paths, mode });
     }
     Ok(())
 }
