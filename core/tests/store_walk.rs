@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{API, START, credentials, request};
+use common::{API, START, credentials, poll, request};
 use http::{Response, StatusCode};
 use simacan_auth::{
     Clearance, Config, JobEnd, JobId, Machine, Output, Permit, Provider, SavedSession, Status,
@@ -27,6 +27,14 @@ enum Pending {
     Lock(JobId),
     Load(JobId),
     Save(JobId, Vec<u8>),
+}
+
+impl Pending {
+    fn id(&self) -> JobId {
+        match self {
+            Self::Lock(id) | Self::Load(id) | Self::Save(id, _) => *id,
+        }
+    }
 }
 
 struct Walk {
@@ -82,7 +90,7 @@ impl Walk {
 
     fn drain(&mut self) {
         for _ in 0..400 {
-            match self.machine.poll(self.now) {
+            match poll(&mut self.machine, self.now) {
                 Output::Event(event) => {
                     self.log.push(format!("  {event}"));
                 }
@@ -177,10 +185,7 @@ impl Walk {
 
     fn end_op(&mut self, how: u64) {
         let Some(op) = self.op.take() else { return };
-        let (id, is_lock) = match &op {
-            Pending::Lock(id) => (*id, true),
-            Pending::Load(id) | Pending::Save(id, _) => (*id, false),
-        };
+        let id = op.id();
         self.last_op = Some(id);
         self.log.push(format!("end of op, {how}"));
         if how < 2 {
@@ -194,19 +199,19 @@ impl Walk {
                 .machine
                 .handle_end(self.now, id, JobEnd::StoreFailed(failure));
         }
-        if is_lock {
-            self.is_locked = true;
-        }
         match op {
-            Pending::Lock(id) => self.machine.handle_end(self.now, id, JobEnd::Locked),
-            Pending::Load(id) => {
+            Pending::Lock(_) => {
+                self.is_locked = true;
+                self.machine.handle_end(self.now, id, JobEnd::Locked);
+            }
+            Pending::Load(_) => {
                 let saved = self.saved.as_deref();
                 self.loaded = saved.map(|json| String::from_utf8(json.to_vec()).unwrap());
                 let saved = saved.map(SavedSession::from_json);
                 self.machine
                     .handle_end(self.now, id, JobEnd::Loaded(saved.map(Result::unwrap)));
             }
-            Pending::Save(id, json) => {
+            Pending::Save(_, json) => {
                 self.saved = Some(json);
                 self.machine.handle_end(self.now, id, JobEnd::Saved);
             }
@@ -357,8 +362,9 @@ impl Walk {
             self.drain();
         }
         self.was_rejected |= self.machine.status() == Status::Rejected;
-        assert_eq!(self.machine.in_flight().is_some(), self.flight.is_some());
-        assert_eq!(self.machine.in_flight().is_some(), self.op.is_some());
+        let exchange = self.flight.as_ref().map(|(id, _)| *id);
+        let job = exchange.or(self.op.as_ref().map(Pending::id));
+        assert_eq!(self.machine.in_flight(), job);
     }
 
     /// All goes well from here.
