@@ -114,7 +114,10 @@ impl Machine {
     }
 
     /// Whether [`poll`](Self::poll) would say anything but [`Output::Wait`]: for a driver that wants to
-    /// know whether there is anything to do, before it gets somebody to do it.
+    /// know whether there is anything to do, before it gets somebody to do it. It changes nothing that
+    /// a poll would not.
+    ///
+    /// When a time has come that a poll has named, poll: it may name another.
     pub fn wants(&mut self, now: Timestamp) -> bool {
         if !self.events.is_empty() || self.store_wants(now) {
             return true;

@@ -220,12 +220,12 @@ impl Machine {
         }
     }
 
-    /// No exchange is begun any more. A save that has failed is tried once more, at once.
+    /// No exchange is begun any more: a visit before its exchange ends, whatever it awaits. A save that has
+    /// failed is tried once more, at once.
     pub(super) fn close_store(&mut self) {
         if let Some(store) = &mut self.store {
             store.retry = None;
             if let Some(visit) = &mut store.visit
-                && visit.awaited.is_none()
                 && self.state.in_flight().is_none()
                 && !matches!(visit.step, Step::Save)
             {
