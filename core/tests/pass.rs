@@ -309,7 +309,7 @@ fn there_is_no_pass_while_something_is_unsaved() {
                 Output::Transmit(login) => machine.handle_response(now, login.exchange, tokens()),
                 Output::Store(StoreOp::Lock(op)) => machine.handle_end(now, op, JobEnd::Locked),
                 Output::Store(StoreOp::Load(op)) => {
-                    machine.handle_end(now, op, JobEnd::Loaded(None))
+                    machine.handle_end(now, op, JobEnd::Loaded(None));
                 }
                 Output::Store(StoreOp::Save(op, _)) => match saves.next() {
                     Some(true) => machine.handle_end(now, op, JobEnd::Saved),

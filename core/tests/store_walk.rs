@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{API, START, credentials, request};
+use common::{API, START, credentials, poll, request};
 use http::{Response, StatusCode};
 use simacan_auth::{
     Clearance, Config, JobEnd, JobId, Machine, Output, Permit, Provider, SavedSession, Status,
@@ -29,6 +29,14 @@ enum Pending {
     Save(JobId, Vec<u8>),
 }
 
+impl Pending {
+    fn id(&self) -> JobId {
+        match self {
+            Self::Lock(id) | Self::Load(id) | Self::Save(id, _) => *id,
+        }
+    }
+}
+
 struct Walk {
     random: Random,
     machine: Machine,
@@ -49,6 +57,7 @@ struct Walk {
     /// The answer to the refresh in flight is another user's, and nobody will know that it was spent.
     is_discarded: bool,
     user: &'static str,
+    sent: u32,
 }
 
 const USERS: u64 = 2;
@@ -77,17 +86,19 @@ impl Walk {
             was_rejected: false,
             is_discarded: false,
             user: "a",
+            sent: 0,
         }
     }
 
     fn drain(&mut self) {
         for _ in 0..400 {
-            match self.machine.poll(self.now) {
+            match poll(&mut self.machine, self.now) {
                 Output::Event(event) => {
                     self.log.push(format!("  {event}"));
                 }
                 Output::Transmit(transmit) => {
                     assert!(self.is_locked, "an exchange without the lock");
+                    self.sent += 1;
                     assert!(self.flight.is_none() && self.op.is_none());
                     let body = String::from_utf8(transmit.request.body().to_vec()).unwrap();
                     self.log.push(format!("  transmit {body}"));
@@ -177,10 +188,7 @@ impl Walk {
 
     fn end_op(&mut self, how: u64) {
         let Some(op) = self.op.take() else { return };
-        let (id, is_lock) = match &op {
-            Pending::Lock(id) => (*id, true),
-            Pending::Load(id) | Pending::Save(id, _) => (*id, false),
-        };
+        let id = op.id();
         self.last_op = Some(id);
         self.log.push(format!("end of op, {how}"));
         if how < 2 {
@@ -194,19 +202,19 @@ impl Walk {
                 .machine
                 .handle_end(self.now, id, JobEnd::StoreFailed(failure));
         }
-        if is_lock {
-            self.is_locked = true;
-        }
         match op {
-            Pending::Lock(id) => self.machine.handle_end(self.now, id, JobEnd::Locked),
-            Pending::Load(id) => {
+            Pending::Lock(_) => {
+                self.is_locked = true;
+                self.machine.handle_end(self.now, id, JobEnd::Locked);
+            }
+            Pending::Load(_) => {
                 let saved = self.saved.as_deref();
                 self.loaded = saved.map(|json| String::from_utf8(json.to_vec()).unwrap());
                 let saved = saved.map(SavedSession::from_json);
                 self.machine
                     .handle_end(self.now, id, JobEnd::Loaded(saved.map(Result::unwrap)));
             }
-            Pending::Save(id, json) => {
+            Pending::Save(_, json) => {
                 self.saved = Some(json);
                 self.machine.handle_end(self.now, id, JobEnd::Saved);
             }
@@ -357,8 +365,9 @@ impl Walk {
             self.drain();
         }
         self.was_rejected |= self.machine.status() == Status::Rejected;
-        assert_eq!(self.machine.in_flight().is_some(), self.flight.is_some());
-        assert_eq!(self.machine.in_flight().is_some(), self.op.is_some());
+        let exchange = self.flight.as_ref().map(|(id, _)| *id);
+        let job = exchange.or(self.op.as_ref().map(Pending::id));
+        assert_eq!(self.machine.in_flight(), job);
     }
 
     /// All goes well from here.
@@ -406,6 +415,16 @@ fn a_machine_with_a_store_neither_hangs_nor_spins_nor_keeps_the_lock() {
                     walk.settle();
                 }
             }
+            for _ in 0..seed % 50 {
+                walk.step(); // it is closed in the middle of something
+            }
+            walk.machine.close();
+            let sent = walk.sent;
+            for _ in 0..50 {
+                walk.step();
+            }
+            walk.settle();
+            assert_eq!(walk.sent, sent, "an exchange after the close");
         }));
         if let Err(panic) = result {
             println!("seed {seed}");

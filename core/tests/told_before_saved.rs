@@ -238,7 +238,7 @@ fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
             match machine.poll(now) {
                 Output::Store(StoreOp::Lock(op)) => machine.handle_end(now, op, JobEnd::Locked),
                 Output::Store(StoreOp::Load(op)) => {
-                    machine.handle_end(now, op, JobEnd::Loaded(None))
+                    machine.handle_end(now, op, JobEnd::Loaded(None));
                 }
                 Output::Store(StoreOp::Save(op, _)) => {
                     now = now.saturating_add(Duration::from_secs(2)); // a slow disk

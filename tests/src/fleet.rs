@@ -25,7 +25,7 @@ pub use history::Random;
 pub use model::{Dangers, FleetNode, Fleets};
 pub use step::{FleetStep, StoreDefect};
 
-use crate::world::{Violation, check_pass, check_silence};
+use crate::world::{Violation, check_pass, check_silence, check_wants};
 use ghost::Ghost;
 use process::{Op, Process};
 
@@ -186,6 +186,7 @@ impl Fleet {
             let Some(process) = &mut self.processes[p] else {
                 return Ok(());
             };
+            check_wants(&process.machine, now)?;
             match process.machine.poll(now) {
                 Output::Event(event) => {
                     process.wake();

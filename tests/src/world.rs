@@ -26,7 +26,7 @@ use simacan_auth::{Config, Credentials, Event, JobId, Machine, Provider, Status,
 use simacan_auth_emulator::{Emulator, Place, Times};
 
 pub use liveness::Settled;
-pub(crate) use pass::{check_pass, check_silence};
+pub(crate) use pass::{check_pass, check_silence, check_wants};
 pub use rules::Rules;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
@@ -155,8 +155,10 @@ impl<S: Subject> World<S> {
 
     /// What a driver does after each call.
     fn drain(&mut self) -> Result<(), Violation> {
+        let now = Timestamp::from_millis(self.now);
         for _ in 0..1000 {
-            match self.subject.poll(Timestamp::from_millis(self.now)) {
+            check_wants(self.subject.machine(), now)?;
+            match self.subject.poll(now) {
                 Out::Event(event) => self.hear(&event)?,
                 Out::Transmit(exchange, request) => {
                     if self.wire.is_some() {

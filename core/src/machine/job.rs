@@ -57,10 +57,10 @@ impl Machine {
             (JobKind::Exchange, JobEnd::Unanswered(failure)) => {
                 self.handle_failure(now, job, failure);
             }
-            (JobKind::Exchange, JobEnd::StoreFailed(failure)) => {
-                if self.state.in_flight() == Some(job) {
-                    self.end_exchange(now, Answer::Undecided(Failure::Store(failure)));
-                }
+            (JobKind::Exchange, JobEnd::StoreFailed(failure))
+                if self.state.in_flight() == Some(job) =>
+            {
+                self.end_exchange(now, Answer::Undecided(Failure::Store(failure)));
             }
             (JobKind::Lock, JobEnd::Locked) => self.store_locked(job),
             (JobKind::Load, JobEnd::Loaded(saved)) => self.store_loaded(now, job, saved),

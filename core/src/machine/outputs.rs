@@ -114,7 +114,10 @@ impl Machine {
     }
 
     /// Whether [`poll`](Self::poll) would say anything but [`Output::Wait`]: for a driver that wants to
-    /// know whether there is anything to do, before it gets somebody to do it.
+    /// know whether there is anything to do, before it gets somebody to do it. It changes nothing that
+    /// a poll would not.
+    ///
+    /// When a time has come that a poll has named, poll: it may name another.
     pub fn wants(&mut self, now: Timestamp) -> bool {
         if !self.events.is_empty() || self.store_wants(now) {
             return true;
@@ -123,11 +126,17 @@ impl Machine {
             return false;
         }
         if self.round.is_open() {
+            if !self.state.is_due() {
+                return false;
+            }
             let rest = self.until_attempt(now);
-            return self.state.is_due() && (rest.is_none() || self.is_out_of_patience(rest));
+            return rest.is_none() || self.is_out_of_patience(rest);
         }
         let is_due = self.refreshes_itself(now) && !self.is_closed;
-        is_due && self.earliest_round(now, Demand::Early).is_none()
+        // A round of keeping alive can open and then wait for its login.
+        is_due
+            && self.earliest_round(now, Demand::Early).is_none()
+            && self.until_attempt(now).is_none()
     }
 
     /// Nobody will ask any more: no exchange is begun from now on. What is in flight is to be ended and

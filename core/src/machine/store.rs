@@ -165,12 +165,13 @@ impl Machine {
                 if let (Some(store), Step::Announce | Step::Unlock) = (&mut self.store, step) {
                     store.pacing_unsaved = true;
                 }
-                let is_abandoned = failure == StoreFailure::Abandoned;
-                self.save_failed(now, failure);
-                if step == Step::Announce && is_abandoned {
-                    // Whoever was to save it may be gone, and the lock with them.
+                let is_lock_lost =
+                    matches!(failure, StoreFailure::Abandoned | StoreFailure::Superseded);
+                self.save_failed(now, failure.clone());
+                if step == Step::Announce && is_lock_lost {
+                    // Whoever was to save it may be gone, or another process may be at it.
                     self.step(Step::Unlock);
-                    self.miss(now, StoreFailure::Abandoned);
+                    self.miss(now, failure);
                 } else {
                     self.leave_save(now, step);
                 }
@@ -225,12 +226,12 @@ impl Machine {
         }
     }
 
-    /// No exchange is begun any more. A save that has failed is tried once more, at once.
+    /// No exchange is begun any more: a visit before its exchange ends, whatever it awaits. A save that has
+    /// failed is tried once more, at once.
     pub(super) fn close_store(&mut self) {
         if let Some(store) = &mut self.store {
             store.retry = None;
             if let Some(visit) = &mut store.visit
-                && visit.awaited.is_none()
                 && self.state.in_flight().is_none()
                 && !matches!(visit.step, Step::Save)
             {

@@ -7,6 +7,7 @@ mod callers;
 mod ledger;
 mod wire;
 
+use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 use http::Request;
@@ -47,6 +48,23 @@ pub(crate) fn bearer<B>(request: &Request<B>) -> Option<String> {
     let header = request.headers().get("authorization")?;
     assert!(header.is_sensitive(), "I9: {header:?}");
     Some(header.to_str().unwrap().to_owned())
+}
+
+/// Polls; and to have asked before whether it wants anything would have told that, and changed nothing.
+pub(crate) fn poll(machine: &mut Machine, now: Timestamp) -> Output {
+    let mut asked = machine.fork();
+    let wants = asked.wants(now);
+    let output = machine.poll(now);
+    assert_eq!(wants, !matches!(output, Output::Wait(_)), "{output:?}");
+    let _same = asked.poll(now);
+    assert_eq!(fingerprint(&asked), fingerprint(machine), "{output:?}");
+    output
+}
+
+pub(crate) fn fingerprint(machine: &Machine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    machine.fingerprint(&mut hasher);
+    hasher.finish()
 }
 
 /// Whatever a program could log.
@@ -134,7 +152,7 @@ impl Driver {
     /// Polls until `Wait`.
     pub(crate) fn settle(&mut self) {
         for _ in 0..1000 {
-            match self.machine.poll(self.now) {
+            match poll(&mut self.machine, self.now) {
                 Output::Event(event) => {
                     assert_clean(&format!("{event} {event:?}"));
                     self.events.push(event);

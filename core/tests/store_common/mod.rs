@@ -4,7 +4,6 @@
 
 use std::cell::RefCell;
 use std::fmt::Write;
-use std::hash::{DefaultHasher, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use simacan_auth::{
     Provider, SavedSession, StoreFailure, StoreOp, Ticket, Timestamp, Transmit, Verdict,
 };
 
-use crate::common::{API, credentials, request};
+use crate::common::{API, credentials, fingerprint, poll, request};
 
 pub(crate) const TOKENS: &str = "tokens";
 
@@ -155,7 +154,7 @@ impl Process {
 
     /// The operation that it wants, which is left to the test.
     pub(crate) fn poll_op(&mut self) -> JobId {
-        match self.machine.poll(self.now) {
+        match poll(&mut self.machine, self.now) {
             Output::Store(StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _)) => id,
             other => panic!("{other:?}"),
         }
@@ -164,7 +163,7 @@ impl Process {
     /// Does all that it wants, but for the answer to an exchange.
     pub(crate) fn run(&mut self) {
         for _ in 0..100 {
-            let output = self.machine.poll(self.now);
+            let output = poll(&mut self.machine, self.now);
             let _ = writeln!(self.printed, "{output:?}");
             match output {
                 Output::Event(event) => {
@@ -272,9 +271,7 @@ impl Process {
     }
 
     pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.machine.fingerprint(&mut hasher);
-        hasher.finish()
+        fingerprint(&self.machine)
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Cause, Clearance, ClientAuth, Config, Credentials, JobId, LoginOutcome, Machine, Output,
-    Provider, Refresh, RefreshOutcome, ResponseBody, Resumed, SavedSession, Session, SessionStore,
-    Timestamp, Verdict,
+    Cause, Clearance, ClientAuth, Config, Credentials, JobId, LockRequest, LoginOutcome, Machine,
+    Output, Provider, Refresh, RefreshOutcome, ResponseBody, Resumed, SavedSession, Session,
+    SessionStore, Timestamp, Verdict,
 };
 use simacan_auth_file_store::FileStore;
 use simacan_auth_memory::Arena;
@@ -217,12 +217,18 @@ fn saved() {
     };
     let saved = session.save(1);
     drop(session);
-    let mut locked = store.lock(Duration::ZERO).expect("nobody else has it");
-    locked.save(&saved).expect("there is room");
+    let request = LockRequest {
+        patience: Duration::ZERO,
+        hold: Duration::ZERO,
+    };
+    let mut locked = store.lock(request).expect("nobody else has it");
+    locked.save(&saved.to_json()).expect("there is room");
     drop(saved);
     assert_gone(&[ACCESS[1], REFRESH[1]]);
 
-    let loaded = locked.load().expect("it can be read").expect("it is there");
+    let json = locked.load().expect("it can be read").expect("it is there");
+    let loaded = SavedSession::from_json(&json).expect("it is whole");
+    drop(json);
     assert_eq!((copies(ACCESS[1]), copies(REFRESH[1])), (1, 1));
     let session = Session::new(Provider::simacan(), credentials(0)).resume(loaded);
     assert!(matches!(session, Resumed::Authenticated(_)));

@@ -39,7 +39,7 @@ impl Fleet {
                 Err(defect) => {
                     process
                         .machine
-                        .handle_end(now, id, JobEnd::StoreFailed(defect.into()))
+                        .handle_end(now, id, JobEnd::StoreFailed(defect.into()));
                 }
             }
         }

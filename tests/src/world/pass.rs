@@ -1,4 +1,4 @@
-//! What a pass says is what the machine would say.
+//! What a pass says is what the machine would say, and what a driver is told to be wanted is wanted.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::time::SystemTime;
@@ -66,6 +66,16 @@ pub(crate) fn check_silence(
     let is_good = |pass: &Pass| authorized(pass, now, target).is_some();
     if pass.is_some_and(is_good) && !matches!(machine.fork().poll(now), Output::Wait(_)) {
         return Violation::found(14, "a pass keeps the machine from what it wants to say");
+    }
+    Ok(())
+}
+
+/// Before each poll: whether there is anything to do is told as it is.
+pub(crate) fn check_wants(machine: &Machine, now: Timestamp) -> Result<(), Violation> {
+    let wants = machine.fork().wants(now);
+    let output = machine.fork().poll(now);
+    if wants == matches!(output, Output::Wait(_)) {
+        return Violation::found(11, format!("wants says {wants}, and poll {output:?}"));
     }
     Ok(())
 }

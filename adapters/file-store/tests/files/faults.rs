@@ -106,7 +106,7 @@ fn a_mark_needs_no_room() {
 pub(crate) fn mark(store: &FileStore) {
     save(store, 1);
     let filler = store.path().with_file_name("filler");
-    fs::write(&filler, [0; 1 << 20]).expect_err("all of it is full");
+    fs::write(&filler, vec![0; 1 << 20]).expect_err("all of it is full");
     let mut locked = lock(store);
     told(FAILED, locked.save(&session(2)), |_| true);
     let until = in_minutes(15);

@@ -76,11 +76,11 @@ fn a_mebibyte_is_read_and_no_more() {
         let too_large = StoreFailure::Damaged(InvalidSavedSession::TooLarge);
         lock(&store).load().err() == Some(too_large)
     };
-    write(store.path(), &[b' '; 1 << 20]);
+    write(store.path(), &vec![b' '; 1 << 20]);
     let loaded = lock(&store).load().expect("bytes");
     assert_eq!(loaded.map(|loaded| loaded.len()), Some(1 << 20));
 
-    write(store.path(), &[b' '; (1 << 20) + 1]);
+    write(store.path(), &vec![b' '; (1 << 20) + 1]);
     assert!(is_too_large());
 
     // More than there is memory: it takes no room on the disk.

@@ -102,7 +102,7 @@ impl Machine {
 
     pub(super) fn leave_save(&mut self, now: Timestamp, step: Step) {
         self.step(match step {
-            Step::Announce if !self.is_closed => Step::Exchange,
+            Step::Announce => Step::Exchange,
             _ => Step::Unlock,
         });
         if self.holds_token()
