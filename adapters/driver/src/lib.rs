@@ -1,4 +1,96 @@
-//! The driver.
+//! Keeps a program logged in over any HTTP client: the [`Machine`] of [`simacan_auth`] behind a lock, and the
+//! one thread that does for it what takes time.
+//!
+//! The adapters `simacan-auth-ureq` and `simacan-auth-reqwest` are built on it. Take it to put another client
+//! under it: you write one function that makes an exchange, and get all that the adapters promise. It knows no
+//! HTTP client and no async runtime.
+//!
+//! ```
+//! use http::{Request, Response};
+//! use simacan_auth_driver::simacan_auth::{
+//!     Credentials, Provider, RequestBody, ResponseBody, TransportFailure, Verdict,
+//! };
+//! use simacan_auth_driver::{Driver, block_on};
+//! # use simacan_auth_emulator::{Emulator, Settings};
+//! # let platform = Emulator::new(Settings::new().with_user("foo@bar.com", "open sesame"));
+//! # let platform = std::sync::Arc::new(std::sync::Mutex::new(platform));
+//! # fn send<B: AsRef<[u8]>>(
+//! #     platform: &std::sync::Mutex<Emulator>, request: &Request<B>
+//! # ) -> Result<Response<Vec<u8>>, std::io::Error> {
+//! #     let now = std::time::SystemTime::now();
+//! #     platform.lock().unwrap().respond(now, request).ok_or(std::io::ErrorKind::TimedOut.into())
+//! # }
+//! # let auth = platform.clone();
+//!
+//! // Blocking; no redirects, no retries, and a time-out. `send` stands for your client.
+//! let exchange = move |request: Request<RequestBody>| {
+//!     let response = send(&auth, &request).map_err(TransportFailure::new)?;
+//!     let (parts, bytes) = response.into_parts();
+//!     let mut body = ResponseBody::new(); // bounded, and wiped when it is dropped
+//!     let _ = body.push(&bytes);
+//!     Ok(Response::from_parts(parts, body))
+//! };
+//! let credentials = Credentials::new("foo@bar.com", "open sesame");
+//! let driver = Driver::settings(Provider::simacan(), credentials)
+//!     .on_event(|event| println!("{event}"))
+//!     .build(exchange);
+//!
+//! // What a client does with each request. In async code: `.await` in place of `block_on`.
+//! let mut permit = None;
+//! let response = loop {
+//!     let mut request = Request::get("https://api.services.simacan.com/x").body("")?;
+//!     let ticket = block_on(driver.authorize(permit, &mut request))?;
+//!     let response = send(&platform, &request)?;
+//!     match driver.review(ticket, response.status()) {
+//!         Verdict::Deliver => break response,
+//!         Verdict::Retry(next) => permit = Some(next), // a 401 that a newer token may cure
+//!     }
+//! };
+//! assert_eq!(response.status(), 200);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Why a thread
+//!
+//! An exchange replaces the refresh token, and has to outlive whoever wanted it: an answer that nobody reads is
+//! a session lost. A caller may go away. A task dies with its runtime, sleeps with it, and would let go of a
+//! store's lock on a runtime's worker, where nothing may block. So what rotates a token or holds a store's lock
+//! is on a stack that none of them can take away: a plain thread, the *carrier*. It lives for as long as there
+//! is something to do, which is once an hour. There is one at most for each session, and at most 64 at a time
+//! for one auth host over one kind of store; more queue behind their own kind.
+//!
+//! What it costs, and whom:
+//!
+//! | who | what |
+//! |---|---|
+//! | a request with a good token | nothing: it looks into its thread's cached bearer, takes no lock, and waits for no exchange |
+//! | the request that finds a refresh due | the start of a thread |
+//! | a request without a token | the exchange, and to be woken from another thread |
+//! | a program at rest | nothing; with [`stay_logged_in`](Settings::stay_logged_in) one thread for all its sessions |
+//! | an exchange, a store or a callback that hangs | one thread, until it comes back |
+//!
+//! A thread inherits signal mask, priority and seccomp filter from the one that starts it.
+//! `tokio::runtime::Handle::current` has no meaning in a store, an exchange or a callback: a store over an async
+//! client brings a runtime of its own.
+//!
+//! # What ends, and when
+//!
+//! After the drop of the last [`Driver`] no exchange is begun. What is in flight ends, and is saved; where a
+//! store is, that drop waits for it, [`drop_timeout`](Settings::drop_timeout) at most. A program that ends
+//! without drops (a client in a `static`, [`std::process::exit`]) calls [`settle`](Driver::settle) first, and
+//! so does an async one, so that no worker is blocked. In a forked child every call that would need the session
+//! is [`Error::Forked`]: make clients after forking.
+//!
+//! # Where things are
+//!
+//! - `session`: what callers, carrier and time-keeper share, and who is in office
+//! - `caller`: what a request does that has to ask, and how it waits
+//! - `carrier`: polls the machine, makes the exchanges, is inside the store, tells the events
+//! - `process`: the threads of all sessions, and the time-keeper
+//! - `bell`: the one wake-up, for threads and for tasks
+//! - `interleavings`: all of these under the checker shuttle
+//!
+//! [`Machine`]: simacan_auth::Machine
 
 mod bell;
 mod caller;
@@ -24,7 +116,7 @@ pub use simacan_auth;
 #[cfg(feature = "tower")]
 pub use tower::{Authorize, AuthorizeLayer};
 
-/// Waits in this thread.
+/// Waits for a future in this thread: for the async methods of a [`Driver`] in blocking code.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     sync::block_on(future)
 }
