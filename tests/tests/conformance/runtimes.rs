@@ -94,8 +94,10 @@ fn a_runtime_for_each_call_costs_one_password<F: Flavour>() {
         world.skip(REFRESH_IS_DUE);
     }
     assert!(F::runtime().block_on(client.settle(PATIENCE)));
-    world.assert_exchanges(1, 4);
-    assert_eq!(world.counters().reuses, 0);
+    let counters = world.counters();
+    assert_eq!((counters.passwords_received, counters.reuses), (1, 0));
+    // One may still have been under way when the next was due.
+    assert!((1..=4).contains(&counters.refreshes_received));
 }
 
 /// It is not polled any more once the refresh has begun, under the store's lock.

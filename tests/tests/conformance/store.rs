@@ -68,6 +68,11 @@ impl TestStore {
         saved.map_or(0, |saved| saved.revision())
     }
 
+    /// Whether the client that had it has let go of it, which it must do on a plain thread, too.
+    pub(crate) fn is_dropped(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     pub(crate) fn is_held(&self) -> bool {
         *lock(&self.0.is_held)
     }

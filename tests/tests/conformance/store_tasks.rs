@@ -18,6 +18,7 @@ on_both_runtimes! {
     i14_the_first_caller_is_dropped_at_any_await_point,
     a_runtime_that_is_shut_down_in_an_exchange_costs_nothing,
     a_runtime_that_is_shut_down_in_a_load_gives_the_lock_free,
+    a_store_is_never_used_on_a_runtimes_thread,
 }
 
 /// Each operation ends only when another task of the same runtime lets it.
@@ -175,4 +176,23 @@ fn a_runtime_that_is_shut_down_in_a_load_gives_the_lock_free<F: Flavour>() {
     });
     assert_accepted(&[outcome]);
     world.assert_exchanges(1, 0);
+}
+
+/// A client that blocks, such as a database's, panics there.
+fn a_store_is_never_used_on_a_runtimes_thread<F: Flavour>() {
+    let store = TestStore::new(|op| {
+        let is_on_a_runtime = tokio::runtime::Handle::try_current().is_ok();
+        assert!(!is_on_a_runtime, "{op:?} on a runtime's thread");
+        Ok(())
+    });
+    let world = World::new();
+    let subject: Reqwest<F> = Reqwest::build(world.plan_with(store.clone()));
+    for refreshes in 0..3 {
+        assert_accepted(&subject.send_all(world.crowd(10)));
+        world.assert_exchanges(1, refreshes);
+        world.revoke();
+    }
+    let runtime = subject.runtime.clone();
+    runtime.block_on(async move { drop(subject) });
+    eventually("it is let go", || !store.is_held() && store.is_dropped());
 }

@@ -8,8 +8,11 @@ use simacan_auth::{BodyDefect, Denied, Failure, Provider};
 use simacan_auth_emulator::{Endpoint, Fault};
 
 use crate::stub::{Connection, Stub};
-use crate::subject::{Plan, Subject};
-use crate::world::{COOLED_DOWN, PATIENCE, World, assert_accepted, denied, eventually, within};
+use crate::subject::{MultiThread, Plan, Reqwest, Subject, Trouble};
+use crate::world::{
+    COOLED_DOWN, Gate, HOUR, PATIENCE, REFRESH_IS_DUE, World, assert_accepted, denied, eventually,
+    within,
+};
 
 conformance! {
     an_answer_slower_than_the_time_out_is_a_typed_failure,
@@ -21,6 +24,7 @@ conformance! {
     headers_that_drip_end_with_the_time_out,
     a_server_that_says_nothing_ends_with_the_time_out,
     a_time_out_without_end_is_none,
+    i16_an_auth_server_that_says_nothing_keeps_each_caller_no_longer_than_the_token_timeout,
 }
 
 /// One attempt, and little time for it.
@@ -213,5 +217,61 @@ fn a_time_out_without_end_is_none<S: Subject>() {
     };
     let subject = S::build(plan);
     assert_accepted(&subject.send_all(world.crowd(20)));
+    world.assert_exchanges(1, 0);
+}
+
+/// The exchange goes on without them, and who has a good token does not notice.
+fn i16_an_auth_server_that_says_nothing_keeps_each_caller_no_longer_than_the_token_timeout<
+    S: Subject,
+>() {
+    let gate = Gate::default();
+    let world = World::start(World::settings(), gate.options());
+    let token_timeout = Duration::from_millis(300);
+    let subject = S::build(Plan {
+        token_timeout,
+        ..world.plan()
+    });
+    subject.log_in().unwrap();
+    gate.close();
+    world.skip(REFRESH_IS_DUE);
+    assert_accepted(&subject.send_all(world.crowd(20)));
+    world.until_refreshes(1);
+    world.skip(HOUR - REFRESH_IS_DUE); // the token has expired
+    let start = Instant::now();
+    for outcome in subject.send_all(world.crowd(20)) {
+        match outcome {
+            Err(Trouble::TimedOut(text)) => {
+                assert!(
+                    text.contains("the auth endpoint has not answered"),
+                    "{text}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(start.elapsed() >= token_timeout && start.elapsed() < SOON);
+    gate.open();
+    eventually("it is served", || subject.log_in().is_ok());
+    world.assert_exchanges(1, 1);
+}
+
+/// What a request may take in all begins with the wait for its token.
+#[test]
+fn a_time_out_of_the_request_covers_the_wait_for_the_token() {
+    let gate = Gate::default();
+    let world = World::start(World::settings(), gate.options());
+    let subject = Reqwest::<MultiThread>::build(world.plan());
+    gate.close();
+    let request = subject.client.post(world.uri("/x"));
+    let request = request.timeout(Duration::from_millis(200));
+    let start = Instant::now();
+    let outcome = subject.runtime.block_on(subject.client.send(request));
+    assert!(matches!(
+        outcome.map_err(Trouble::from),
+        Err(Trouble::TimedOut(_))
+    ));
+    assert!(start.elapsed() < SOON);
+    gate.open();
+    assert_accepted(&subject.send_all(world.crowd(5)));
     world.assert_exchanges(1, 0);
 }
