@@ -35,7 +35,7 @@ fn i16_an_auth_server_that_hangs_holds_up_no_good_token() {
         other => panic!("{other:?}"),
     }
     gate.open();
-    world.pass_until("it goes on", || world.send(&driver).is_ok());
+    world.pass_until_sent(&driver);
 }
 
 /// The exchange hangs with the store's lock, for longer than it may: the lock is let go.
@@ -62,7 +62,7 @@ fn an_exchange_that_hangs_keeps_no_lock() {
     // As soon as it is tried again: the tokens are there.
     world.pass_until("the caller is answered", || caller.is_finished());
     drop(caller.join().unwrap());
-    world.pass_until("it is served", || world.send(&hanging).is_ok());
+    world.pass_until_sent(&hanging);
     world.assert_exchanges(2, 0); // the one that hung, and the other's
 }
 
@@ -93,9 +93,8 @@ fn a_store_that_hangs_costs_one_thread() {
         assert_eq!(gate.waiting(), 1, "{hanging:?}");
         gate.open();
         eventually("it is free", || !store.is_held());
-        world.pass_until("it is used again", || {
-            world.send(&driver).is_ok() && store.has_tokens()
-        });
+        world.pass_until_sent(&driver);
+        world.pass_until("it is used again", || store.has_tokens());
         world.settle(&driver);
     }
 }

@@ -144,6 +144,19 @@ impl World {
         assert_eq!(self.send(driver).expect("an answer"), StatusCode::OK);
     }
 
+    /// Sooner or later, while time goes by: who waits for a backoff can't be who lets it pass.
+    #[track_caller]
+    pub(crate) fn pass_until_sent(&self, driver: &Driver) {
+        for _ in 0..50 {
+            let caller = self.sending(driver);
+            self.pass_until("a caller is answered", || caller.is_finished());
+            if matches!(caller.join().unwrap(), Ok(StatusCode::OK)) {
+                return;
+            }
+        }
+        panic!("it is not served any more");
+    }
+
     #[track_caller]
     pub(crate) fn settle(&self, driver: &Driver) {
         assert!(block_on(driver.settle(Duration::from_secs(60))));
