@@ -10,7 +10,7 @@ use simacan_auth::{Clearance, Machine, Permit, Ticket, Timestamp};
 
 use crate::carrier;
 use crate::error::Error;
-use crate::session::{Session, Task};
+use crate::session::{SECOND, Session, Task};
 
 /// What a look at the machine gives.
 enum Look {
@@ -60,7 +60,7 @@ impl Session {
             Clearance::Denied(denied) => Err(denied.into()),
             Clearance::Foreign(foreign) => Err(foreign.into()),
             Clearance::Wait(permit) => {
-                let longest = self.watch(&mut desk, now);
+                let longest = self.watch(&mut desk).min(SECOND);
                 self.hire(desk, now, true)?;
                 return match carrier::is_here() {
                     true => Err(Error::InCallback),
@@ -108,7 +108,7 @@ impl Session {
         if desk.carrier.is_none() && !desk.wants(now) && desk.machine.is_saved() {
             return None;
         }
-        let longest = self.watch(&mut desk, now);
+        let longest = self.watch(&mut desk).min(SECOND);
         let _ = self.hire(desk, now, true);
         Some(longest)
     }

@@ -161,7 +161,8 @@ fn i14_what_is_in_flight_is_saved_before_anything_is_told() {
     world.assert_sent(&driver);
     world.settle(&driver);
     let before = store.saved();
-    (gate.close(), slow.close());
+    gate.close();
+    slow.close();
     world.skip(REFRESH_IS_DUE);
     world.assert_sent(&driver);
     eventually("its answer is there", || gate.waiting() == 1);
