@@ -132,22 +132,19 @@ impl Process {
     ) -> io::Result<()> {
         let id = Arc::as_ptr(session).addr();
         let mut times = lock(&self.times);
+        if !times.is_kept {
+            let process = self.clone();
+            // Under the lock: nobody relies on one that turns out not to be had.
+            (self.system).spawn("simacan-time", Box::new(move || process.keep_time()))?;
+            times.is_kept = true;
+        }
         if let Some(known) = known {
             times.due.remove(&(known, id));
         }
         times.due.insert((at, id), Arc::downgrade(session));
-        let is_kept = std::mem::replace(&mut times.is_kept, true);
         drop(times);
         self.changed.notify_one();
-        if is_kept {
-            return Ok(());
-        }
-        let process = self.clone();
-        let started = (self.system).spawn("simacan-time", Box::new(move || process.keep_time()));
-        if started.is_err() {
-            lock(&self.times).is_kept = false;
-        }
-        started
+        Ok(())
     }
 
     /// The time-keeper. It runs nothing of a user's: carriers do.

@@ -207,7 +207,10 @@ impl Session {
         if desk.carrier.is_none() && is_wanted {
             let term = desk.hire(self.process.monotonic());
             drop(desk);
-            self.start(term)?;
+            return self.start(term);
+        }
+        if let Some(at) = desk.poll_at {
+            let _ = self.schedule(&mut desk, at); // there was no time-keeper to be had, perhaps
         }
         Ok(())
     }
@@ -216,7 +219,13 @@ impl Session {
         let session = self.clone();
         let work = Box::new(move || carrier::carry(session, term));
         self.process.run(&self.line, work).map_err(|error| {
-            self.lock().carrier.take_if(|office| office.term == term);
+            let mut desk = self.lock();
+            if desk.carrier.take_if(|office| office.term == term).is_some() {
+                // When the machine was to be polled is not known any more: soon.
+                let at = self.process.monotonic().saturating_add(GRACE);
+                desk.poll_at = Some(at);
+                let _ = self.schedule(&mut desk, at);
+            }
             Error::NoThread(Arc::new(error))
         })
     }
@@ -328,12 +337,8 @@ impl Session {
         }
         let term = is_wanted.then(|| desk.hire(time));
         drop(desk);
-        if let Some(term) = term
-            && self.start(term).is_err()
-        {
-            let mut desk = self.lock();
-            desk.poll_at = Some(time.saturating_add(GRACE));
-            let _ = self.schedule(&mut desk, time.saturating_add(GRACE));
+        if let Some(term) = term {
+            let _ = self.start(term); // it is tried again
         }
         self.woken.ring();
         self.settled.ring();
