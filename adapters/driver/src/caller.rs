@@ -114,21 +114,24 @@ impl Session {
     }
 
     /// What the drop of the last client waits for: that what is in flight is saved, or that the store is let
-    /// go. Not for a callback, nor for a carrier that is given up.
+    /// go. Not for a callback, nor for a carrier that is given up, nor for a thread if nothing is to be saved.
+    /// It needs no time-keeper: it blocks, and looks once a second.
     pub(crate) async fn end(self: &Arc<Self>) {
         let deadline = self.process.monotonic().saturating_add(self.drop_timeout);
         loop {
             let listener = self.settled.listen();
-            let desk = self.lock();
-            let is_busy = desk.carrier.is_some_and(|office| office.task != Task::Tell);
-            let left = deadline.saturating_sub(self.process.monotonic());
-            drop(desk);
-            if !is_busy || left.is_zero() {
+            let is_busy = {
+                let desk = self.lock();
+                desk.carrier.is_some_and(|office| match office.task {
+                    Task::Start => !desk.machine.is_saved(),
+                    Task::Tell => false,
+                    Task::Store | Task::Exchange => true,
+                })
+            };
+            if !is_busy || self.process.monotonic() >= deadline {
                 return;
             }
-            if self.wait(listener, left).await.is_err() {
-                return;
-            }
+            self.until(listener, deadline).await;
         }
     }
 
@@ -138,14 +141,18 @@ impl Session {
         listener: impl Future<Output = ()>,
         longest: Duration,
     ) -> Result<(), Error> {
-        let until = self.process.monotonic().saturating_add(longest);
-        self.schedule(&mut self.lock(), until)?;
+        let end = self.process.monotonic().saturating_add(longest);
+        self.schedule(&mut self.lock(), end)?;
+        self.until(listener, end).await;
+        Ok(())
+    }
+
+    async fn until(&self, listener: impl Future<Output = ()>, end: Duration) {
         let mut listener = pin!(listener);
         std::future::poll_fn(|context| match listener.as_mut().poll(context) {
-            Poll::Pending if self.process.monotonic() < until => Poll::Pending,
+            Poll::Pending if self.process.monotonic() < end => Poll::Pending,
             _ => Poll::Ready(()),
         })
         .await;
-        Ok(())
     }
 }

@@ -273,6 +273,33 @@ impl SessionStore for Counted {
     }
 }
 
+/// Nothing of its own is in flight: its carrier waits for a thread.
+#[test]
+fn the_last_client_does_not_wait_for_a_thread() {
+    let (world, gate) = (World::new(), Gate::closed());
+    let hanging = || {
+        let settings = world.settings().store(Store::new(|_| Ok(())));
+        let (gate, exchange) = (gate.clone(), world.exchange());
+        settings.build(move |request| {
+            gate.pass();
+            exchange(request)
+        })
+    };
+    let ask = |driver: &Driver| {
+        let mut asked = std::pin::pin!(driver.log_in());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(asked.as_mut().poll(&mut context).is_pending());
+    };
+    let busy: Vec<_> = (0..64).map(|_| hanging()).collect();
+    busy.iter().for_each(ask);
+    eventually("all their threads hang", || gate.waiting() == 64);
+    let queued = hanging();
+    ask(&queued);
+    let dropping = thread::spawn(move || drop(queued));
+    eventually("it is dropped", || dropping.is_finished());
+    gate.open();
+}
+
 /// 600 sessions behind an auth server that hangs hold up neither a session at another, nor more threads than
 /// their line has.
 #[test]

@@ -152,3 +152,31 @@ fn who_stays_logged_in_has_a_time_keeper_as_soon_as_there_is_one() {
     block_on(driver.log_in()).expect("a token");
     assert_eq!(system.keepers.load(Ordering::SeqCst), 1);
 }
+
+/// It has the bell.
+#[test]
+fn i14_the_last_client_waits_for_what_is_in_flight_without_a_time_keeper() {
+    let (world, system, hangs) = (World::new(), Hesitant::new(), Gate::default());
+    system.gate.open();
+    let store = Store::new(|_| Ok(()));
+    let settings = Driver::settings(Provider::simacan(), Credentials::new("u", "p"));
+    let settings = settings.process(Process::new(system)).store(store.clone());
+    let driver = settings.build({
+        let (hangs, exchange) = (hangs.clone(), world.exchange());
+        move |request| {
+            hangs.pass();
+            exchange(request)
+        }
+    });
+    hangs.close();
+    let asked = block_on(driver.log_in());
+    assert!(asked.is_err(), "{asked:?}");
+    eventually("it is in flight", || hangs.waiting() == 1);
+    let opens = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(100));
+        hangs.open();
+    });
+    drop(driver);
+    assert!(store.has_tokens());
+    opens.join().unwrap();
+}
