@@ -29,6 +29,7 @@ impl Session {
     ) -> Result<Ticket, Error> {
         let deadline = self.process.monotonic().saturating_add(timeout);
         loop {
+            self.check_process()?; // before the bell, which has a lock, too
             // Before looking, so that nothing is missed in between.
             let woken = self.woken.listen();
             let (given_back, longest) = match self.look(permit, &mut question)? {
@@ -50,7 +51,6 @@ impl Session {
         question: impl FnOnce(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Look, Error> {
         let now = self.now();
-        self.check_process()?;
         let mut desk = self.lock();
         let permit = permit.unwrap_or_else(|| desk.machine.permit());
         let clearance = question(&mut desk.machine, now, permit);

@@ -52,6 +52,23 @@ struct Times {
     last: Option<(Duration, SystemTime)>,
 }
 
+/// A process, and that of a child which was forked from it. To look at them takes no lock.
+struct Global {
+    process_id: u32,
+    process: Arc<Process>,
+    next: Box<OnceLock<Self>>,
+}
+
+impl Global {
+    fn new() -> Self {
+        Self {
+            process_id: std::process::id(),
+            process: Process::new(Os(Instant::now())),
+            next: Box::default(),
+        }
+    }
+}
+
 impl Process {
     /// Threads of one line at a time.
     const MOST: usize = 64;
@@ -66,10 +83,18 @@ impl Process {
         })
     }
 
-    /// The one that a driver uses if it is given no other.
+    /// The one that a driver uses if it is given no other. A forked child has one of its own: it has none of
+    /// its parent's threads, and its parent's locks may be held for ever.
     pub fn global() -> Arc<Self> {
-        static GLOBAL: OnceLock<Arc<Process>> = OnceLock::new();
-        GLOBAL.get_or_init(|| Self::new(Os(Instant::now()))).clone()
+        static FIRST: OnceLock<Global> = OnceLock::new();
+        let mut place = &FIRST;
+        loop {
+            let global = place.get_or_init(Global::new);
+            if global.process_id == std::process::id() {
+                return global.process.clone();
+            }
+            place = &global.next;
+        }
     }
 
     pub(crate) fn monotonic(&self) -> Duration {

@@ -1,10 +1,12 @@
 //! Panics, calls from where nothing may wait, threads that are not to be had, and forks.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
-use simacan_auth_driver::simacan_auth::{Credentials, Event, Status, StoreFailure};
+use simacan_auth_driver::simacan_auth::{Credentials, Event, Provider, Status, StoreFailure};
 use simacan_auth_driver::{Driver, Error, block_on};
 use simacan_auth_emulator::Emulator;
 
@@ -219,6 +221,82 @@ fn i6_without_a_thread_nothing_is_lost() {
     world.assert_sent(&driver);
     world.settle(&driver);
     world.assert_exchanges(1, 1);
+}
+
+/// Whatever the parent's other threads were doing just then.
+#[test]
+fn a_forked_child_waits_for_no_lock_of_its_parents() {
+    let world = World::new();
+    let driver = world.driver();
+    world.assert_sent(&driver);
+    world.settle(&driver);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let busy = thread::spawn({
+        let (driver, is_over) = (driver.clone(), is_over.clone());
+        move || {
+            while !is_over.load(Ordering::SeqCst) {
+                let _ = block_on(driver.log_in());
+            }
+        }
+    });
+    for _ in 0..100 {
+        in_child(|| matches!(block_on(driver.log_in()), Err(Error::Forked)));
+    }
+    is_over.store(true, Ordering::SeqCst);
+    busy.join().unwrap();
+}
+
+/// Although its parent's threads, which there are none of in the child, had their time-keeper.
+#[test]
+fn a_forked_child_may_make_clients_of_its_own() {
+    let settings = || Driver::settings(Provider::simacan(), Credentials::new("u", "p"));
+    let parents = settings().stay_logged_in().build(World::new().exchange());
+    block_on(parents.log_in()).expect("a token");
+    let logs_in = || {
+        struct Wakes(thread::Thread);
+
+        impl Wake for Wakes {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+
+        let settings = settings().token_timeout(Duration::from_millis(50));
+        let driver = settings.build(|_| {
+            loop {
+                thread::park();
+            }
+        });
+        // As an executor does, without a timer.
+        let waker = Waker::from(Arc::new(Wakes(thread::current())));
+        let mut asked = std::pin::pin!(driver.log_in());
+        loop {
+            match asked.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(answer) => return answer,
+                Poll::Pending => thread::park(),
+            }
+        }
+    };
+    assert!(matches!(logs_in(), Err(Error::TimedOut { .. })));
+    in_child(|| matches!(logs_in(), Err(Error::TimedOut { .. })));
+}
+
+/// Whether this is so in a forked child, which is ended if it hangs.
+#[track_caller]
+fn in_child(is_so: impl FnOnce() -> bool) {
+    match fork::fork().expect("a child") {
+        fork::Fork::Child => {
+            thread::spawn(|| {
+                thread::sleep(Duration::from_secs(10));
+                std::process::exit(2);
+            });
+            std::process::exit(i32::from(!is_so()));
+        }
+        fork::Fork::Parent(child) => {
+            let status = fork::waitpid(child).expect("its end");
+            assert_eq!(status, 0, "how the child has ended");
+        }
+    }
 }
 
 #[test]
