@@ -21,23 +21,30 @@ thread_local! {
     static IS_HERE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is a carrier's: nothing waits here.
+/// Whether this thread is a carrier's, or the time-keeper: nothing waits here.
 pub(crate) fn is_here() -> bool {
     IS_HERE.with(Cell::get)
 }
 
+/// With nothing that waits.
+pub(crate) fn here<T>(run: impl FnOnce() -> T) -> T {
+    let was_here = IS_HERE.with(|is_here| is_here.replace(true));
+    let result = run();
+    IS_HERE.with(|is_here| is_here.set(was_here)); // the thread may do something else
+    result
+}
+
 /// Until there is nothing to do, or it is dismissed.
 pub(crate) fn carry(session: Arc<Session>, term: u64) {
-    IS_HERE.with(|is_here| is_here.set(true));
-    let mut carrier = Carrier {
-        session,
-        term,
-        locked: None,
-        done: None,
-    };
-    while carrier.turn() {}
-    drop(carrier);
-    IS_HERE.with(|is_here| is_here.set(false)); // the thread may carry for another session
+    here(|| {
+        let mut carrier = Carrier {
+            session,
+            term,
+            locked: None,
+            done: None,
+        };
+        while carrier.turn() {}
+    });
 }
 
 struct Carrier {
@@ -125,7 +132,7 @@ impl Carrier {
                 false => None,
             };
             drop(desk);
-            drop(store); // which may block
+            caught(|| drop(store)); // which may block
             session.settled.ring();
             return false;
         }

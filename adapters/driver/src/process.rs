@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::carrier;
 use crate::session::Session;
 use crate::sync::{Condvar, Mutex, lock};
 
@@ -204,7 +205,11 @@ impl Process {
         let due = std::mem::replace(&mut times.due, later);
         drop(times);
         for session in due.into_values().filter_map(|session| session.upgrade()) {
-            session.tick(now.0, is_jump);
+            // A waker may drop the last client.
+            carrier::here(|| session.tick(now.0, is_jump));
+            if let Some(last) = Arc::into_inner(session) {
+                let _ = self.run_aside(Box::new(move || drop(last))); // with what is the user's
+            }
         }
     }
 }

@@ -6,7 +6,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use simacan_auth_driver::simacan_auth::{Credentials, Event, Provider, Status, StoreFailure};
+use simacan_auth_driver::simacan_auth::{
+    Credentials, Event, LockRequest, LockedStore, Provider, SessionStore, Status, StoreFailure,
+};
 use simacan_auth_driver::{Driver, Error, block_on};
 use simacan_auth_emulator::Emulator;
 
@@ -174,6 +176,45 @@ fn i14_what_is_in_flight_is_saved_before_anything_is_told() {
     drop(driver);
     assert!(store.saved() != before, "it is not saved");
     slow.open();
+}
+
+/// It is dropped by a carrier that is about to end.
+#[test]
+fn a_store_that_panics_when_it_is_dropped_holds_up_nobody() {
+    struct Unlucky(Store);
+
+    impl SessionStore for Unlucky {
+        fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
+            self.0.lock(request)
+        }
+    }
+
+    impl Drop for Unlucky {
+        fn drop(&mut self) {
+            panic_quietly();
+        }
+    }
+
+    let (world, gate) = (World::new(), Gate::default());
+    let settings = world.settings();
+    let driver = settings.store(Unlucky(Store::new(|_| Ok(())))).build({
+        let (gate, exchange) = (gate.clone(), world.exchange());
+        move |request| {
+            gate.pass();
+            exchange(request)
+        }
+    });
+    world.assert_sent(&driver);
+    world.settle(&driver);
+    gate.close();
+    world.skip(REFRESH_IS_DUE);
+    world.assert_sent(&driver);
+    eventually("a refresh is in flight", || gate.waiting() == 1);
+    let dropping = thread::spawn(move || drop(driver));
+    thread::sleep(Duration::from_millis(100)); // it waits by now
+    gate.open();
+    eventually("it is gone", || dropping.is_finished());
+    dropping.join().unwrap();
 }
 
 /// Nothing drops it, so it has to be told.

@@ -1,12 +1,14 @@
 //! Wakers are an executor's, and what they do is its own affair.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
 use simacan_auth_driver::Driver;
+use simacan_auth_driver::simacan_auth::{Config, Event, TransportFailure};
 
 use crate::store::Store;
 use crate::world::{Gate, World, eventually};
@@ -85,4 +87,62 @@ fn nobody_is_woken_under_the_lock() {
     gate.open();
     world.pass_until("the caller is served", || caller.is_finished());
     caller.join().unwrap().unwrap();
+}
+
+/// Gives up its task when it is woken, with the last client in it.
+struct GivesUp(Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+
+impl Wake for GivesUp {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.lock().unwrap().take());
+    }
+}
+
+/// So the time-keeper is the last that has the session. What is dropped with it is the user's, and may block.
+#[test]
+fn the_time_keeper_waits_for_no_client_and_drops_nothing_of_a_users() {
+    struct Named(Arc<Mutex<Option<String>>>);
+
+    impl Drop for Named {
+        fn drop(&mut self) {
+            let name = thread::current().name().map(str::to_owned);
+            *self.0.lock().unwrap() = name;
+        }
+    }
+
+    for has_store in [false, true] {
+        let (world, dropped_by) = (World::new(), Arc::default());
+        let named = Named(Arc::clone(&dropped_by));
+        let mut config = Config::default();
+        config.backoff.first = Duration::from_secs(20);
+        let mut settings = world.settings().config(config);
+        if has_store {
+            settings = settings.store(Store::new(|_| Ok(())));
+        }
+        let driver = settings.build(move |_| {
+            let _ = &named;
+            Err(TransportFailure::timed_out())
+        });
+        let task = Arc::new(GivesUp(Mutex::default()));
+        let waker = Waker::from(task.clone());
+        let mut asked: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin({
+            let driver = driver.clone();
+            async move { drop(driver.log_in().await) }
+        });
+        let poll = |asked: &mut Pin<Box<dyn Future<Output = ()> + Send>>| {
+            asked.as_mut().poll(&mut Context::from_waker(&waker))
+        };
+        assert!(poll(&mut asked).is_pending());
+        let failed = |event: &Event| matches!(event, Event::AttemptFailed { .. });
+        eventually("it has failed", || world.count(failed) == 1);
+        world.settle(&driver);
+        assert!(poll(&mut asked).is_pending());
+        drop(driver);
+        *task.0.lock().unwrap() = Some(asked);
+        world.skip(1);
+        assert!(task.0.lock().unwrap().is_none());
+        eventually("it is gone", || dropped_by.lock().unwrap().is_some());
+        let dropped_by = dropped_by.lock().unwrap();
+        assert_eq!(dropped_by.as_deref(), Some("simacan-auth"));
+    }
 }
