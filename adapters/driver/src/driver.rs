@@ -164,9 +164,7 @@ impl Drop for Client {
             std::mem::forget(session.clone());
             return;
         }
-        let mut desk = session.lock();
-        desk.is_closed = true;
-        desk.machine.close();
+        let desk = session.close();
         let has_store = desk.store.is_some();
         // Only what the machine wants by now: the time is not asked for, which may panic.
         let hired = session.hire(desk, Timestamp::default(), false);

@@ -136,18 +136,21 @@ impl Process {
             times.due.remove(&(known, id));
         }
         times.due.insert((at, id), Arc::downgrade(session));
-        let is_kept = std::mem::replace(&mut times.is_kept, true);
+        if !times.is_kept {
+            let process = self.clone();
+            // Under the lock: nobody relies on a time-keeper that turns out not to be had.
+            (self.system).spawn("simacan-time", Box::new(move || process.keep_time()))?;
+            times.is_kept = true;
+        }
         drop(times);
         self.changed.notify_one();
-        if is_kept {
-            return Ok(());
-        }
-        let process = self.clone();
-        let started = (self.system).spawn("simacan-time", Box::new(move || process.keep_time()));
-        if started.is_err() {
-            lock(&self.times).is_kept = false;
-        }
-        started
+        Ok(())
+    }
+
+    /// The session that was to be looked at then is no more.
+    pub(crate) fn forget(&self, session: &Arc<Session>, known: Duration) {
+        let id = Arc::as_ptr(session).addr();
+        lock(&self.times).due.remove(&(known, id));
     }
 
     /// The time-keeper. It runs nothing of a user's: carriers do.

@@ -200,17 +200,22 @@ impl Session {
         let is_over = desk.is_closed && desk.store.is_some(); // it is dropped on a thread of ours
         let is_wanted = is_unknown || is_over || desk.machine.wants(now);
         if desk.carrier.is_none() && is_wanted {
-            let term = desk.hire(self.process.monotonic());
+            let (term, is_closed) = (desk.hire(self.process.monotonic()), desk.is_closed);
             drop(desk);
-            self.start(term)?;
+            self.start(term, is_closed)?;
         }
         Ok(())
     }
 
-    fn start(self: &Arc<Self>, term: u64) -> Result<(), Error> {
+    /// What is left to do for one that is closed queues behind nobody: its end may be waited for.
+    fn start(self: &Arc<Self>, term: u64, is_closed: bool) -> Result<(), Error> {
         let session = self.clone();
         let work = Box::new(move || carrier::carry(session, term));
-        self.process.run(&self.line, work).map_err(|error| {
+        let started = match is_closed {
+            true => self.process.run_aside(work),
+            false => self.process.run(&self.line, work),
+        };
+        started.map_err(|error| {
             self.lock().carrier.take_if(|office| office.term == term);
             Error::NoThread(Arc::new(error))
         })
@@ -285,6 +290,19 @@ impl Session {
         scheduled.map_err(|error| Error::NoThread(Arc::new(error)))
     }
 
+    /// Nobody asks any more.
+    pub(crate) fn close(self: &Arc<Self>) -> MutexGuard<'_, Desk> {
+        let mut desk = self.lock();
+        desk.is_closed = true;
+        desk.machine.close();
+        // One that has not begun has nothing in flight. When its thread comes it is not in office any more.
+        desk.carrier.take_if(|office| office.task == Task::Start);
+        if let Some(at) = desk.scheduled.take() {
+            self.process.forget(self, at);
+        }
+        desk
+    }
+
     /// By the time-keeper: wakes those who wait for a time, and has the machine polled if it is time.
     pub(crate) fn tick(self: &Arc<Self>, time: Duration, is_jump: bool) {
         let mut desk = self.lock();
@@ -300,7 +318,7 @@ impl Session {
         };
         drop(desk);
         if let Some(term) = term
-            && self.start(term).is_err()
+            && self.start(term, false).is_err()
         {
             let mut desk = self.lock();
             desk.poll_at = Some(time.saturating_add(GRACE));

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use simacan_auth_driver::simacan_auth::{Event, Status, StoreFailure};
+use simacan_auth_driver::simacan_auth::{Event, StoreFailure};
 use simacan_auth_driver::{Driver, Error, block_on};
-use simacan_auth_emulator::Emulator;
 
 use crate::store::{Op, Store};
 use crate::world::{Gate, World, eventually};
@@ -181,33 +180,5 @@ fn i6_without_a_thread_nothing_is_lost() {
     world.give_no_threads(false);
     world.assert_sent(&driver);
     world.settle(&driver);
-    world.assert_exchanges(1, 1);
-}
-
-#[test]
-fn a_forked_child_gets_a_typed_error() {
-    let world = World::new();
-    let driver = world
-        .settings()
-        .store(Store::new(|_| Ok(())))
-        .build(world.exchange());
-    world.assert_sent(&driver);
-    world.settle(&driver);
-    world.emulate(Emulator::revoke_access_tokens);
-    match fork::fork().expect("a child") {
-        fork::Fork::Child => {
-            // What this thread has cached goes on; all that needs the lock does not.
-            let is_typed = matches!(block_on(driver.log_in()), Err(Error::Forked))
-                && driver.status() == Status::Interrupted
-                && !block_on(driver.settle(Duration::from_secs(1)));
-            drop(driver);
-            std::process::exit(i32::from(!is_typed));
-        }
-        fork::Fork::Parent(child) => {
-            let status = fork::waitpid(child).expect("its end");
-            assert_eq!(status, 0, "what the child saw");
-        }
-    }
-    world.assert_sent(&driver);
     world.assert_exchanges(1, 1);
 }
