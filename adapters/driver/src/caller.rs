@@ -10,7 +10,7 @@ use simacan_auth::{Clearance, Machine, Permit, Ticket, Timestamp};
 
 use crate::carrier;
 use crate::error::Error;
-use crate::session::{Session, Task};
+use crate::session::{Office, Session, Task};
 
 /// What a look at the machine gives.
 enum Look {
@@ -62,10 +62,10 @@ impl Session {
             Clearance::Wait(permit) => {
                 let longest = self.watch(&mut desk, now);
                 self.hire(desk, now, true)?;
-                return match carrier::is_here() {
-                    true => Err(Error::InCallback),
-                    false => Ok(Look::Wait(permit, longest)),
-                };
+                if carrier::is_here() {
+                    return Err(Error::InCallback);
+                }
+                return Ok(Look::Wait(permit, longest));
             }
         };
         // What is due is done, and this caller does not wait for it: if it can't be, the next one hears of it.
@@ -119,10 +119,9 @@ impl Session {
         let deadline = self.process.monotonic().saturating_add(self.drop_timeout);
         loop {
             let listener = self.settled.listen();
-            let desk = self.lock();
-            let is_busy = desk.carrier.is_some_and(|office| office.task != Task::Tell);
+            let is_waited_for = |office: Office| office.task != Task::Tell;
+            let is_busy = self.lock().carrier.is_some_and(is_waited_for);
             let left = deadline.saturating_sub(self.process.monotonic());
-            drop(desk);
             if !is_busy || left.is_zero() {
                 return;
             }

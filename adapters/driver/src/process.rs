@@ -178,9 +178,10 @@ impl Process {
         let mut times = lock(&self.times);
         let last = times.last.replace(now);
         let is_jump = last.is_some_and(|last| is_jump(last, now));
-        let later = match is_jump {
-            true => BTreeMap::new(),
-            false => times.due.split_off(&(now.0 + Duration::from_nanos(1), 0)),
+        let later = if is_jump {
+            BTreeMap::new()
+        } else {
+            times.due.split_off(&(now.0 + Duration::from_nanos(1), 0))
         };
         let due = std::mem::replace(&mut times.due, later);
         drop(times);

@@ -182,9 +182,10 @@ impl Session {
 
     /// A forked child has a copy of the lock, which may be held for ever.
     pub(crate) fn check_process(&self) -> Result<(), Error> {
-        match std::process::id() == self.process_id {
-            true => Ok(()),
-            false => Err(Error::Forked),
+        if std::process::id() == self.process_id {
+            Ok(())
+        } else {
+            Err(Error::Forked)
         }
     }
 
@@ -211,9 +212,10 @@ impl Session {
     fn start(self: &Arc<Self>, term: u64, is_closed: bool) -> Result<(), Error> {
         let session = self.clone();
         let work = Box::new(move || carrier::carry(session, term));
-        let started = match is_closed {
-            true => self.process.run_aside(work),
-            false => self.process.run(&self.line, work),
+        let started = if is_closed {
+            self.process.run_aside(work)
+        } else {
+            self.process.run(&self.line, work)
         };
         started.map_err(|error| {
             self.lock().carrier.take_if(|office| office.term == term);

@@ -5,7 +5,7 @@ use simacan_auth_driver::simacan_auth::{Credentials, Denied, Event, Provider};
 use simacan_auth_driver::{Driver, Error};
 
 use crate::store::{Op, Store};
-use crate::world::{Gate, REFRESH_IS_DUE, World, eventually};
+use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, settle};
 
 /// Those who have a good token don't notice; who has none is told in time.
 #[test]
@@ -19,7 +19,7 @@ fn i16_an_auth_server_that_hangs_holds_up_no_good_token() {
         }
     });
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     gate.close();
     world.skip(REFRESH_IS_DUE);
     for _ in 0..50 {
@@ -96,7 +96,7 @@ fn a_store_that_hangs_costs_one_thread() {
         world.pass_until("it is used again", || {
             world.send(&driver).is_ok() && store.has_tokens()
         });
-        world.settle(&driver);
+        settle(&driver);
     }
 }
 

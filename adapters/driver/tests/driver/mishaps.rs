@@ -8,7 +8,7 @@ use simacan_auth_driver::simacan_auth::{Event, StoreFailure};
 use simacan_auth_driver::{Driver, Error, block_on};
 
 use crate::store::{Op, Store};
-use crate::world::{Gate, World, eventually};
+use crate::world::{Gate, World, eventually, settle};
 
 fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("a panic of the test's"))
@@ -63,7 +63,7 @@ fn a_lock_that_is_not_given_free_is_an_event() {
     });
     let driver = world.settings().store(store).build(world.exchange());
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     let failed = |event: &Event| matches!(event, Event::UnlockFailed { .. });
     assert_eq!(world.count(failed), 1);
 }
@@ -104,7 +104,7 @@ fn a_call_in_a_callback_waits_for_nothing() {
     let driver = settings.build(world.exchange());
     assert!(itself.set(driver.clone()).is_ok());
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     let answers = answers.lock().unwrap();
     assert!(
         matches!(&answers[..], [Some(Error::InCallback), None]),
@@ -155,7 +155,7 @@ fn a_client_in_a_static_settles() {
     let caller = world.sending(driver);
     eventually("it is being saved", || gate.waiting() == 1);
     gate.open();
-    world.settle(driver);
+    settle(driver);
     assert!(store.has_tokens() && !store.is_held());
     caller.join().unwrap().unwrap();
 }
@@ -173,12 +173,12 @@ fn i6_without_a_thread_nothing_is_lost() {
     }
     world.give_no_threads(false);
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     world.skip(crate::world::REFRESH_IS_DUE);
     world.give_no_threads(true);
     world.assert_sent(&driver); // with the token that is good
     world.give_no_threads(false);
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     world.assert_exchanges(1, 1);
 }
