@@ -36,9 +36,7 @@ pub(crate) fn carry(session: Arc<Session>, term: u64) {
         done: None,
     };
     while carrier.turn() {}
-    carrier.unlock();
-    drop(carrier);
-    IS_HERE.with(|is_here| is_here.set(false)); // the thread may carry for another session
+    carrier.unlock(None);
 }
 
 struct Carrier {
@@ -118,7 +116,7 @@ impl Carrier {
             let is_closed = desk.is_closed;
             let store = desk.store.take_if(|_| is_closed);
             drop(desk);
-            drop(store); // which may block
+            caught(|| drop(store)); // which may block
             session.settled.ring();
             return false;
         }
@@ -134,7 +132,7 @@ impl Carrier {
         drop(desk);
         // First, so that the drop of the last client need not wait for a callback.
         if is_unlock_due && self.begin(Task::Store, id) {
-            self.unlock();
+            self.unlock(id);
         }
         if !events.is_empty() && self.begin(Task::Tell, id) {
             self.tell(&events);
@@ -267,14 +265,14 @@ impl Carrier {
         self.done = Some((id, end.map(|end| end.unwrap_or_else(JobEnd::StoreFailed))));
     }
 
-    /// Lets go of the store's lock, if it is held.
-    fn unlock(&mut self) {
+    /// Lets go of the store's lock, if it is held. The job is what comes after that.
+    fn unlock(&mut self, job: Option<JobId>) {
         let Some(locked) = self.locked.take() else {
             return;
         };
         let unlocked = caught(|| locked.unlock()).unwrap_or(Err(StoreFailure::Abandoned));
         if let Err(failure) = unlocked
-            && self.begin(Task::Tell, None)
+            && self.begin(Task::Tell, job)
         {
             self.tell(&[Event::UnlockFailed { failure }]);
         }
