@@ -1,6 +1,7 @@
 //! One wake-up for threads that block and tasks that await.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -24,7 +25,8 @@ impl Bell {
         let wakers = std::mem::take(&mut listeners.wakers);
         drop(listeners);
         for waker in wakers.into_values() {
-            waker.wake();
+            // It is an executor's, which may be gone. The others are woken all the same.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }
 
@@ -48,6 +50,8 @@ impl Future for Listener<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        // Nothing of an executor's is called under the lock: a waker may be the last that holds a task.
+        let waker = context.waker().clone();
         let mut listeners = lock(&self.bell.0);
         if listeners.rung != self.seen {
             return Poll::Ready(());
@@ -56,9 +60,10 @@ impl Future for Listener<'_> {
             listeners.next_key += 1;
             listeners.next_key
         });
-        listeners.wakers.insert(key, context.waker().clone());
+        let former = listeners.wakers.insert(key, waker);
         drop(listeners);
         self.key = Some(key);
+        drop(former);
         Poll::Pending
     }
 }
@@ -66,7 +71,8 @@ impl Future for Listener<'_> {
 impl Drop for Listener<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            lock(&self.bell.0).wakers.remove(&key);
+            let former = lock(&self.bell.0).wakers.remove(&key);
+            drop(former);
         }
     }
 }

@@ -105,7 +105,7 @@ impl Session {
     fn until_settled(self: &Arc<Self>) -> Option<Duration> {
         let now = self.now();
         let mut desk = self.lock();
-        if desk.carrier.is_none() && !desk.machine.wants(now) && desk.machine.is_saved() {
+        if desk.carrier.is_none() && !desk.wants(now) && desk.machine.is_saved() {
             return None;
         }
         let longest = self.watch(&mut desk, now);

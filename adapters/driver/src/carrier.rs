@@ -9,11 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use simacan_auth::{
-    Event, JobEnd, JobId, LockedStore, Machine, Output, SavedSession, StoreFailure, StoreOp,
-    Timestamp, Transmit,
+    Event, JobEnd, JobId, LockedStore, Output, SavedSession, StoreFailure, StoreOp, Timestamp,
+    Transmit,
 };
 
-use crate::session::{Session, Task};
+use crate::session::{Desk, Session, Task};
 use crate::sync::thread_local;
 use crate::trace;
 
@@ -36,7 +36,6 @@ pub(crate) fn carry(session: Arc<Session>, term: u64) {
         done: None,
     };
     while carrier.turn() {}
-    carrier.unlock(None);
 }
 
 struct Carrier {
@@ -47,10 +46,9 @@ struct Carrier {
     done: Option<(JobId, Option<JobEnd>)>,
 }
 
-/// What the machine has said: events, and then one job at most (I4), since it waits for its end.
+/// What the machine has said beside its events: one job at most (I4), since it waits for its end.
 #[derive(Default)]
 struct Said {
-    events: Vec<Event>,
     job: Option<Job>,
     until: Option<Timestamp>,
 }
@@ -61,11 +59,11 @@ enum Job {
 }
 
 impl Said {
-    fn by(machine: &mut Machine, now: Timestamp) -> Self {
+    fn at(desk: &mut Desk, now: Timestamp) -> Self {
         let mut said = Self::default();
         loop {
-            match machine.poll(now) {
-                Output::Event(event) => said.events.push(event),
+            match desk.machine.poll(now) {
+                Output::Event(event) => desk.events.push_back(event),
                 Output::Transmit(transmit) => said.job = Some(Job::Exchange(transmit)),
                 // The lock is let go whenever the next job does not need it.
                 Output::Store(StoreOp::Unlock) => {}
@@ -98,8 +96,12 @@ impl Carrier {
         let now = self.now();
         let mut desk = session.lock();
         if !desk.is_in_office(self.term) {
-            // What it brings has been reported for it.
+            // What it brings has been reported for it. It is inside the store until it has let go of it.
+            drop(desk);
+            self.unlock();
+            desk = session.lock();
             desk.dismissed.retain(|office| office.term != self.term);
+            let _ = session.hire(desk, now, false); // if that has failed, there is something to tell
             return false;
         }
         self.locked = desk.locked.take().or(self.locked.take());
@@ -108,10 +110,10 @@ impl Carrier {
             Some((job, None)) => desk.machine.abandon(now, job),
             None => {}
         }
-        let Said { events, job, until } = Said::by(&mut desk.machine, now);
+        let Said { job, until } = Said::at(&mut desk, now);
         let is_lock_needed = !matches!(job, None | Some(Job::AtStore(StoreOp::Lock(_))));
         let is_unlock_due = self.locked.is_some() && !is_lock_needed;
-        if events.is_empty() && job.is_none() && !is_unlock_due {
+        if desk.events.is_empty() && job.is_none() && !is_unlock_due {
             session.leave(&mut desk, now, until);
             let is_closed = desk.is_closed;
             let store = desk.store.take_if(|_| is_closed);
@@ -122,25 +124,21 @@ impl Carrier {
         }
         // Under the lock of the poll: who dismisses this carrier has to know which job it has.
         let id = job.as_ref().and_then(Job::id);
+        // These come first, so that the drop of the last client need not wait for a callback.
+        let is_save = matches!(job, Some(Job::AtStore(StoreOp::Save(..))));
         let first = match &job {
-            _ if is_unlock_due => Task::Store,
-            Some(Job::Exchange(_)) if events.is_empty() => Task::Exchange,
-            Some(Job::AtStore(_)) if events.is_empty() => Task::Store,
+            _ if is_unlock_due || is_save => Task::Store,
+            Some(Job::Exchange(_)) if desk.events.is_empty() => Task::Exchange,
+            Some(Job::AtStore(_)) if desk.events.is_empty() => Task::Store,
             _ => Task::Tell,
         };
         desk.begin(session.process.monotonic(), first, id);
         drop(desk);
-        // First, so that the drop of the last client need not wait for a callback.
-        if is_unlock_due && self.begin(Task::Store, id) {
-            self.unlock(id);
+        if is_unlock_due {
+            self.unlock();
         }
-        if !events.is_empty() && self.begin(Task::Tell, id) {
-            self.tell(&events);
-            // Only now: a program may end as soon as it is woken, and would lose its last lines.
-            let is_answer = |event: &Event| !matches!(event, Event::ExchangeStarted { .. });
-            if events.iter().any(is_answer) {
-                session.woken.ring();
-            }
+        if !is_save {
+            self.tell(id);
         }
         match job {
             Some(Job::Exchange(transmit)) => self.exchange(transmit),
@@ -160,22 +158,36 @@ impl Carrier {
         is_in_office
     }
 
-    fn tell(&self, events: &[Event]) {
+    /// Tells all that there is to tell. Those who wait are woken only then: a program may end as soon as it
+    /// is, and would lose its last lines.
+    fn tell(&mut self, job: Option<JobId>) {
         let session = &*self.session;
-        let mut desk = session.lock();
-        if desk.is_inside(Task::Tell) {
-            // A callback that hangs costs one thread.
-            desk.untold += events.len() as u64;
-            return;
-        }
-        let untold = std::mem::take(&mut desk.untold);
-        drop(desk);
-        caught(|| trace::untold(untold));
-        for event in events {
+        let mut is_answer = false;
+        loop {
+            let mut desk = session.lock();
+            if !desk.is_in_office(self.term) {
+                break; // who comes next tells the rest
+            }
+            let Some(event) = desk.events.pop_front() else {
+                break;
+            };
+            is_answer |= !matches!(event, Event::ExchangeStarted { .. });
+            if desk.is_inside(Task::Tell) {
+                // A callback that hangs costs one thread.
+                desk.untold += 1;
+                continue;
+            }
+            let untold = std::mem::take(&mut desk.untold);
+            desk.begin(session.process.monotonic(), Task::Tell, job);
+            drop(desk);
+            caught(|| trace::untold(untold));
             caught(|| {
-                trace::event(event);
-                (session.on_event)(event);
+                trace::event(&event);
+                (session.on_event)(&event);
             });
+        }
+        if is_answer {
+            session.woken.ring();
         }
     }
 
@@ -265,16 +277,10 @@ impl Carrier {
         self.done = Some((id, end.map(|end| end.unwrap_or_else(JobEnd::StoreFailed))));
     }
 
-    /// Lets go of the store's lock, if it is held. The job is what comes after that.
-    fn unlock(&mut self, job: Option<JobId>) {
-        let Some(locked) = self.locked.take() else {
-            return;
-        };
-        let unlocked = caught(|| locked.unlock()).unwrap_or(Err(StoreFailure::Abandoned));
-        if let Err(failure) = unlocked
-            && self.begin(Task::Tell, job)
-        {
-            self.tell(&[Event::UnlockFailed { failure }]);
+    /// Lets go of the store's lock, if it is held.
+    fn unlock(&mut self) {
+        if let Some(locked) = self.locked.take() {
+            let_go(&self.session, locked);
         }
     }
 
@@ -282,6 +288,14 @@ impl Carrier {
     fn now(&self) -> Timestamp {
         let now = caught(|| self.session.now());
         now.unwrap_or_else(|| self.session.process.time().into())
+    }
+}
+
+/// Of the store's lock. If that fails, it is for the next who tells.
+pub(crate) fn let_go(session: &Session, locked: Box<dyn LockedStore>) {
+    let unlocked = caught(|| locked.unlock()).unwrap_or(Err(StoreFailure::Abandoned));
+    if let Err(failure) = unlocked {
+        (session.lock().events).push_back(Event::UnlockFailed { failure });
     }
 }
 

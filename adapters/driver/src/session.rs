@@ -1,6 +1,7 @@
 //! What callers, carriers and the time-keeper share: the machine behind a lock, and what is known of its
 //! carrier.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub(crate) struct Desk {
     terms: u64,
     /// Those who hang, and in what: they have been given up and have not come back.
     pub(crate) dismissed: Vec<Office>,
+    /// Said by the machine, and not told yet.
+    pub(crate) events: VecDeque<Event>,
     /// Events that were not told, since a callback hangs.
     pub(crate) untold: u64,
     /// When the machine is to be polled, if nothing happens before.
@@ -113,6 +116,7 @@ impl Desk {
             carrier: None,
             terms: 0,
             dismissed: Vec::new(),
+            events: VecDeque::new(),
             untold: 0,
             poll_at: None,
             scheduled: None,
@@ -132,6 +136,11 @@ impl Desk {
             overdue: None,
         });
         self.terms
+    }
+
+    /// Whether there is anything for a carrier to do.
+    pub(crate) fn wants(&mut self, now: Timestamp) -> bool {
+        !self.events.is_empty() || self.machine.wants(now)
     }
 
     pub(crate) fn is_in_office(&self, term: u64) -> bool {
@@ -199,7 +208,7 @@ impl Session {
     ) -> Result<(), Error> {
         let is_unknown = is_awaited && desk.poll_at.is_none();
         let is_over = desk.is_closed && desk.store.is_some(); // it is dropped on a thread of ours
-        let is_wanted = is_unknown || is_over || desk.machine.wants(now);
+        let is_wanted = is_unknown || is_over || desk.wants(now);
         if desk.carrier.is_none() && is_wanted {
             let (term, is_closed) = (desk.hire(self.process.monotonic()), desk.is_closed);
             drop(desk);
@@ -226,7 +235,7 @@ impl Session {
     /// How long to wait at most until one looks again. A carrier that is seen to be overdue for a second
     /// time is given up: once would not do, since a process that was stopped must not throw away the answer
     /// that lies in its socket.
-    pub(crate) fn watch(&self, desk: &mut Desk, now: Timestamp) -> Duration {
+    pub(crate) fn watch(self: &Arc<Self>, desk: &mut Desk, now: Timestamp) -> Duration {
         /// More of them hang than a callback, a store and an exchange explain.
         const MOST_DISMISSED: usize = 4;
         let time = self.process.monotonic();
@@ -245,7 +254,7 @@ impl Session {
         SECOND
     }
 
-    fn dismiss(&self, desk: &mut Desk, now: Timestamp) {
+    fn dismiss(self: &Arc<Self>, desk: &mut Desk, now: Timestamp) {
         let Some(office) = desk.carrier.take() else {
             return;
         };
@@ -254,8 +263,14 @@ impl Session {
             desk.machine.abandon(now, job);
         }
         if let Some(locked) = desk.locked.take() {
+            let session = self.clone();
+            let let_go = move || {
+                carrier::let_go(&session, locked);
+                let now = session.now();
+                let _ = session.hire(session.lock(), now, false); // if it has failed, that is to be told
+            };
             // In a thread, since it may block. Without one it is dropped there and then, which frees it, too.
-            let _ = (self.process).run_aside(Box::new(move || drop(locked.unlock())));
+            let _ = self.process.run_aside(Box::new(let_go));
         }
         self.settled.ring();
     }

@@ -1,8 +1,16 @@
 //! What never comes back costs one thread, and nobody more than a wait.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use http::StatusCode;
-use simacan_auth_driver::simacan_auth::{Credentials, Denied, Event, Provider};
-use simacan_auth_driver::{Driver, Error};
+use simacan_auth_driver::simacan_auth::{
+    Credentials, Denied, Event, LockRequest, LockedStore, Provider, SessionStore, StoreFailure,
+};
+use simacan_auth_driver::{Driver, Error, block_on};
+use simacan_auth_emulator::Emulator;
 
 use crate::store::{Op, Store};
 use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, settle};
@@ -35,7 +43,7 @@ fn i16_an_auth_server_that_hangs_holds_up_no_good_token() {
         other => panic!("{other:?}"),
     }
     gate.open();
-    world.pass_until("it goes on", || world.send(&driver).is_ok());
+    world.pass_until_sent(&driver);
 }
 
 /// The exchange hangs with the store's lock, for longer than it may: the lock is let go.
@@ -62,7 +70,7 @@ fn an_exchange_that_hangs_keeps_no_lock() {
     // As soon as it is tried again: the tokens are there.
     world.pass_until("the caller is answered", || caller.is_finished());
     drop(caller.join().unwrap());
-    world.pass_until("it is served", || world.send(&hanging).is_ok());
+    world.pass_until_sent(&hanging);
     world.assert_exchanges(2, 0); // the one that hung, and the other's
 }
 
@@ -93,9 +101,8 @@ fn a_store_that_hangs_costs_one_thread() {
         assert_eq!(gate.waiting(), 1, "{hanging:?}");
         gate.open();
         eventually("it is free", || !store.is_held());
-        world.pass_until("it is used again", || {
-            world.send(&driver).is_ok() && store.has_tokens()
-        });
+        world.pass_until_sent(&driver);
+        world.pass_until("it is used again", || store.has_tokens());
         settle(&driver);
     }
 }
@@ -115,10 +122,121 @@ fn a_callback_that_hangs_costs_one_thread() {
         assert_eq!(caller.join().unwrap().unwrap(), StatusCode::OK);
         assert_eq!(gate.waiting(), 1);
         world.assert_exchanges(1, n);
-        world.emulate(simacan_auth_emulator::Emulator::revoke_access_tokens);
+        world.emulate(Emulator::revoke_access_tokens);
     }
     gate.open();
     world.assert_sent(&driver);
+}
+
+/// The refresh is refused, so the password is due at once: a visit follows on the one whose unlock has failed.
+#[test]
+fn a_callback_that_hangs_over_a_failed_unlock_loses_no_job() {
+    let (world, gate) = (World::new(), Gate::closed());
+    let store = Store::new(|op| match op {
+        Op::Unlock => Err(StoreFailure::unreachable("the server is away")),
+        _ => Ok(()),
+    });
+    let settings = world.settings().store(store).on_event({
+        let (gate, refused) = (gate.clone(), AtomicBool::new(false));
+        move |event| match event {
+            Event::RefreshRefused => refused.store(true, Ordering::SeqCst),
+            Event::UnlockFailed { .. } if refused.load(Ordering::SeqCst) => gate.pass(),
+            _ => {}
+        }
+    });
+    let driver = settings.build(world.exchange());
+    world.assert_sent(&driver);
+    settle(&driver);
+    world.emulate(Emulator::revoke_access_tokens);
+    world.emulate(Emulator::revoke_refresh_tokens);
+    let caller = world.sending(&driver);
+    eventually("it hangs", || gate.waiting() == 1);
+    world.pass_until("the caller is answered", || caller.is_finished());
+    drop(caller.join().unwrap());
+    world.skip(400); // any cool-down is over
+    let caller = world.sending(&driver);
+    world.pass_until("the next is answered", || caller.is_finished());
+    assert_eq!(caller.join().unwrap().unwrap(), StatusCode::OK);
+    gate.open();
+}
+
+/// They are told by whoever comes next, in order.
+#[test]
+fn no_event_is_lost_with_a_carrier_that_hangs_in_the_store() {
+    let (world, gate) = (World::new(), Gate::closed());
+    let store = Store::new({
+        let gate = gate.clone();
+        move |op| {
+            if op == Op::Unlock {
+                gate.pass();
+            }
+            Ok(())
+        }
+    });
+    let driver = world.settings().store(store).build(world.exchange());
+    let caller = world.sending(&driver);
+    world.pass_until("the caller is served", || caller.is_finished());
+    assert_eq!(caller.join().unwrap().unwrap(), StatusCode::OK);
+    let settling = thread::spawn({
+        let driver = driver.clone();
+        move || block_on(driver.settle(Duration::from_secs(600)))
+    });
+    world.pass_until("it has settled", || settling.is_finished());
+    let events = world.events.lock().unwrap().clone();
+    assert!(
+        matches!(
+            &events[..],
+            [Event::ExchangeStarted { .. }, Event::LoggedIn { .. }]
+        ),
+        "{events:?}"
+    );
+    gate.open();
+}
+
+/// Each of its operations takes longer than it may. Whoever is given up is inside until it has let go.
+#[test]
+fn a_store_that_is_slow_throughout_costs_one_thread() {
+    let (world, loads, unlocks) = (World::new(), Gate::closed(), Gate::closed());
+    let store = Store::new({
+        let (loads, unlocks) = (loads.clone(), unlocks.clone());
+        move |op| {
+            match op {
+                Op::Load => loads.pass(),
+                Op::Unlock => unlocks.pass(),
+                _ => {}
+            }
+            Ok(())
+        }
+    });
+    let locks = Arc::new(AtomicUsize::new(0));
+    let driver = world
+        .settings()
+        .token_timeout(Duration::from_secs(600))
+        .store(Counted(store.clone(), locks.clone()))
+        .build(world.exchange());
+    let caller = world.sending(&driver);
+    world.pass_until("the caller is answered", || caller.is_finished());
+    drop(caller.join().unwrap());
+    loads.open();
+    eventually("it is being unlocked", || unlocks.waiting() == 1);
+    world.skip(400); // any cool-down is over
+    let caller = world.sending(&driver);
+    world.pass_until("the next is answered", || caller.is_finished());
+    drop(caller.join().unwrap());
+    assert_eq!(locks.load(Ordering::SeqCst), 1);
+    unlocks.open();
+    eventually("it is free", || !store.is_held());
+    world.pass_until_sent(&driver);
+}
+
+/// How often its lock was asked for.
+struct Counted(Store, Arc<AtomicUsize>);
+
+impl SessionStore for Counted {
+    fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.lock(request)
+    }
 }
 
 /// 600 sessions behind an auth server that hangs hold up neither a session at another, nor more threads than

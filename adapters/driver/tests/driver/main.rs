@@ -4,4 +4,5 @@
 mod hangs;
 mod mishaps;
 mod store;
+mod wakers;
 mod world;

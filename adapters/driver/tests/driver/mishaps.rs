@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use simacan_auth_driver::simacan_auth::{Event, StoreFailure};
+use simacan_auth_driver::simacan_auth::{Credentials, Event, StoreFailure};
 use simacan_auth_driver::{Driver, Error, block_on};
 
 use crate::store::{Op, Store};
-use crate::world::{Gate, World, eventually, settle};
+use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, settle};
 
 fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("a panic of the test's"))
@@ -136,6 +136,43 @@ fn the_last_client_may_be_dropped_in_a_callback() {
     assert!(store.has_tokens());
 }
 
+/// A callback may take as long as it likes: what an exchange has brought is saved before it is called.
+#[test]
+fn i14_what_is_in_flight_is_saved_before_anything_is_told() {
+    let (world, gate, slow) = (World::new(), Gate::default(), Gate::default());
+    let store = Store::new(|_| Ok(()));
+    let settings = world.settings().store(store.clone()).on_event({
+        let slow = slow.clone();
+        move |event| {
+            if matches!(event, Event::CredentialsReplaced { .. }) {
+                slow.pass();
+            }
+        }
+    });
+    let driver = settings.build({
+        let (gate, exchange) = (gate.clone(), world.exchange());
+        move |request| {
+            let answer = exchange(request);
+            gate.pass();
+            answer
+        }
+    });
+    world.assert_sent(&driver);
+    settle(&driver);
+    let before = store.saved();
+    gate.close();
+    slow.close();
+    world.skip(REFRESH_IS_DUE);
+    world.assert_sent(&driver);
+    eventually("its answer is there", || gate.waiting() == 1);
+    driver.set_credentials(Credentials::new("u", "another one"));
+    gate.open();
+    eventually("a callback has been called", || slow.waiting() == 1);
+    drop(driver);
+    assert!(store.saved() != before, "it is not saved");
+    slow.open();
+}
+
 /// Nothing drops it, so it has to be told.
 #[test]
 fn a_client_in_a_static_settles() {
@@ -174,7 +211,7 @@ fn i6_without_a_thread_nothing_is_lost() {
     world.give_no_threads(false);
     world.assert_sent(&driver);
     settle(&driver);
-    world.skip(crate::world::REFRESH_IS_DUE);
+    world.skip(REFRESH_IS_DUE);
     world.give_no_threads(true);
     world.assert_sent(&driver); // with the token that is good
     world.give_no_threads(false);

@@ -41,9 +41,12 @@ impl Store {
         *self.0.is_held.lock().unwrap()
     }
 
+    pub(crate) fn saved(&self) -> Option<Vec<u8>> {
+        self.0.saved.lock().unwrap().clone()
+    }
+
     pub(crate) fn has_tokens(&self) -> bool {
-        let saved = self.0.saved.lock().unwrap().clone();
-        String::from_utf8(saved.unwrap_or_default())
+        String::from_utf8(self.saved().unwrap_or_default())
             .unwrap()
             .contains(r#""access_token""#)
     }

@@ -144,6 +144,20 @@ impl World {
         assert_eq!(self.send(driver).expect("an answer"), StatusCode::OK);
     }
 
+    /// Sooner or later, while time goes by: who waits for a backoff can't be who lets it pass.
+    #[track_caller]
+    pub(crate) fn pass_until_sent(&self, driver: &Driver) {
+        for _ in 0..50 {
+            let caller = self.sending(driver);
+            self.pass_until("a caller is answered", || caller.is_finished());
+            if matches!(caller.join().unwrap(), Ok(StatusCode::OK)) {
+                return;
+            }
+            self.skip(10); // a cool-down may be on
+        }
+        panic!("it is not served any more");
+    }
+
     pub(crate) fn count(&self, which: impl Fn(&Event) -> bool) -> usize {
         let events = self.events.lock().unwrap();
         events.iter().filter(|event| which(event)).count()
