@@ -10,7 +10,7 @@ use simacan_auth::{Clearance, Machine, Permit, Ticket, Timestamp};
 
 use crate::carrier;
 use crate::error::Error;
-use crate::session::{Office, Session, Task};
+use crate::session::{SECOND, Session, Task};
 
 /// What a look at the machine gives.
 enum Look {
@@ -29,6 +29,7 @@ impl Session {
     ) -> Result<Ticket, Error> {
         let deadline = self.process.monotonic().saturating_add(timeout);
         loop {
+            self.check_process()?; // before the bell, which has a lock, too
             // Before looking, so that nothing is missed in between.
             let woken = self.woken.listen();
             let (given_back, longest) = match self.look(permit, &mut question)? {
@@ -50,7 +51,6 @@ impl Session {
         question: impl FnOnce(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Look, Error> {
         let now = self.now();
-        self.check_process()?;
         let mut desk = self.lock();
         let permit = permit.unwrap_or_else(|| desk.machine.permit());
         let clearance = question(&mut desk.machine, now, permit);
@@ -60,7 +60,7 @@ impl Session {
             Clearance::Denied(denied) => Err(denied.into()),
             Clearance::Foreign(foreign) => Err(foreign.into()),
             Clearance::Wait(permit) => {
-                let longest = self.watch(&mut desk, now);
+                let longest = self.watch(&mut desk).min(SECOND);
                 self.hire(desk, now, true)?;
                 if carrier::is_here() {
                     return Err(Error::InCallback);
@@ -108,26 +108,30 @@ impl Session {
         if desk.carrier.is_none() && !desk.wants(now) && desk.machine.is_saved() {
             return None;
         }
-        let longest = self.watch(&mut desk, now);
+        let longest = self.watch(&mut desk).min(SECOND);
         let _ = self.hire(desk, now, true);
         Some(longest)
     }
 
     /// What the drop of the last client waits for: that what is in flight is saved, or that the store is let
-    /// go. Not for a callback, nor for a carrier that is given up.
+    /// go. Not for a callback, nor for a carrier that is given up, nor for a thread if nothing is to be saved.
+    /// It needs no time-keeper: it blocks, and looks once a second.
     pub(crate) async fn end(self: &Arc<Self>) {
         let deadline = self.process.monotonic().saturating_add(self.drop_timeout);
         loop {
             let listener = self.settled.listen();
-            let is_waited_for = |office: Office| office.task != Task::Tell;
-            let is_busy = self.lock().carrier.is_some_and(is_waited_for);
-            let left = deadline.saturating_sub(self.process.monotonic());
-            if !is_busy || left.is_zero() {
+            let is_busy = {
+                let desk = self.lock();
+                desk.carrier.is_some_and(|office| match office.task {
+                    Task::Start => !desk.machine.is_saved(),
+                    Task::Tell => false,
+                    Task::Store | Task::Exchange => true,
+                })
+            };
+            if !is_busy || self.process.monotonic() >= deadline {
                 return;
             }
-            if self.wait(listener, left).await.is_err() {
-                return;
-            }
+            self.until(listener, deadline).await;
         }
     }
 
@@ -137,14 +141,18 @@ impl Session {
         listener: impl Future<Output = ()>,
         longest: Duration,
     ) -> Result<(), Error> {
-        let until = self.process.monotonic().saturating_add(longest);
-        self.schedule(&mut self.lock(), until)?;
+        let end = self.process.monotonic().saturating_add(longest);
+        self.schedule(&mut self.lock(), end)?;
+        self.until(listener, end).await;
+        Ok(())
+    }
+
+    async fn until(&self, listener: impl Future<Output = ()>, end: Duration) {
         let mut listener = pin!(listener);
         std::future::poll_fn(|context| match listener.as_mut().poll(context) {
-            Poll::Pending if self.process.monotonic() < until => Poll::Pending,
+            Poll::Pending if self.process.monotonic() < end => Poll::Pending,
             _ => Poll::Ready(()),
         })
         .await;
-        Ok(())
     }
 }

@@ -36,6 +36,8 @@ pub(crate) fn carry(session: Arc<Session>, term: u64) {
         done: None,
     };
     while carrier.turn() {}
+    drop(carrier);
+    IS_HERE.with(|is_here| is_here.set(false)); // the thread may carry for another session
 }
 
 struct Carrier {
@@ -101,10 +103,13 @@ impl Carrier {
             self.unlock();
             desk = session.lock();
             desk.dismissed.retain(|office| office.term != self.term);
-            let _ = session.hire(desk, now, false); // if that has failed, there is something to tell
+            let _ = session.hire(desk, now, false); // if it has failed, that is to be told
             return false;
         }
         self.locked = desk.locked.take().or(self.locked.take());
+        if let Some(job) = desk.given_up.take() {
+            desk.machine.abandon(now, job);
+        }
         match self.done.take() {
             Some((job, Some(end))) => desk.machine.handle_end(now, job, end),
             Some((job, None)) => desk.machine.abandon(now, job),
@@ -132,7 +137,7 @@ impl Carrier {
             Some(Job::AtStore(_)) if desk.events.is_empty() => Task::Store,
             _ => Task::Tell,
         };
-        desk.begin(session.process.monotonic(), first, id);
+        session.begin(&mut desk, first, id);
         drop(desk);
         if is_unlock_due {
             self.unlock();
@@ -153,7 +158,7 @@ impl Carrier {
         let mut desk = self.session.lock();
         let is_in_office = desk.is_in_office(self.term);
         if is_in_office {
-            desk.begin(self.session.process.monotonic(), task, job);
+            self.session.begin(&mut desk, task, job);
         }
         is_in_office
     }
@@ -161,7 +166,7 @@ impl Carrier {
     /// Tells all that there is to tell. Those who wait are woken only then: a program may end as soon as it
     /// is, and would lose its last lines.
     fn tell(&mut self, job: Option<JobId>) {
-        let session = &*self.session;
+        let session = &self.session;
         let mut is_answer = false;
         loop {
             let mut desk = session.lock();
@@ -178,7 +183,7 @@ impl Carrier {
                 continue;
             }
             let untold = std::mem::take(&mut desk.untold);
-            desk.begin(session.process.monotonic(), Task::Tell, job);
+            session.begin(&mut desk, Task::Tell, job);
             drop(desk);
             caught(|| trace::untold(untold));
             caught(|| {
@@ -200,10 +205,12 @@ impl Carrier {
                 return;
             }
         }
-        if !self.begin(Task::Exchange, Some(id)) {
+        let mut desk = self.session.lock();
+        if !desk.is_in_office(self.term) {
             return;
         }
-        let mut desk = self.session.lock();
+        // With the lock in the slot: who gives it up has to find it there.
+        self.session.begin(&mut desk, Task::Exchange, Some(id));
         let is_closed = desk.is_closed;
         if !is_closed {
             desk.locked = self.locked.take();

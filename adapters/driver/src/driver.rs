@@ -87,6 +87,8 @@ impl Driver {
     pub async fn log_in(&self) -> Result<Status, Error> {
         let ticket = Box::pin(self.ask(None, None, Machine::log_in)).await?;
         drop(ticket);
+        // The thread that logs in need not be one that sends: it would keep the token beyond its end.
+        self.session().passes.keep(None);
         Ok(self.status())
     }
 

@@ -52,6 +52,23 @@ struct Times {
     last: Option<(Duration, SystemTime)>,
 }
 
+/// A process, and that of a child which was forked from it. To look at them takes no lock.
+struct Global {
+    process_id: u32,
+    process: Arc<Process>,
+    next: Box<OnceLock<Self>>,
+}
+
+impl Global {
+    fn new() -> Self {
+        Self {
+            process_id: std::process::id(),
+            process: Process::new(Os(Instant::now())),
+            next: Box::default(),
+        }
+    }
+}
+
 impl Process {
     /// Threads of one line at a time.
     const MOST: usize = 64;
@@ -66,10 +83,18 @@ impl Process {
         })
     }
 
-    /// The one that a driver uses if it is given no other.
+    /// The one that a driver uses if it is given no other. A forked child has one of its own: it has none of
+    /// its parent's threads, and its parent's locks may be held for ever.
     pub fn global() -> Arc<Self> {
-        static GLOBAL: OnceLock<Arc<Process>> = OnceLock::new();
-        GLOBAL.get_or_init(|| Self::new(Os(Instant::now()))).clone()
+        static FIRST: OnceLock<Global> = OnceLock::new();
+        let mut place = &FIRST;
+        loop {
+            let global = place.get_or_init(Global::new);
+            if global.process_id == std::process::id() {
+                return global.process.clone();
+            }
+            place = &global.next;
+        }
     }
 
     pub(crate) fn monotonic(&self) -> Duration {
@@ -132,24 +157,24 @@ impl Process {
     ) -> io::Result<()> {
         let id = Arc::as_ptr(session).addr();
         let mut times = lock(&self.times);
+        if !times.is_kept {
+            let process = self.clone();
+            // Under the lock: nobody relies on one that turns out not to be had.
+            (self.system).spawn("simacan-time", Box::new(move || process.keep_time()))?;
+            times.is_kept = true;
+        }
         if let Some(known) = known {
             times.due.remove(&(known, id));
         }
         times.due.insert((at, id), Arc::downgrade(session));
-        if !times.is_kept {
-            let process = self.clone();
-            // Under the lock: nobody relies on a time-keeper that turns out not to be had.
-            (self.system).spawn("simacan-time", Box::new(move || process.keep_time()))?;
-            times.is_kept = true;
-        }
         drop(times);
         self.changed.notify_one();
         Ok(())
     }
 
     /// The session that was to be looked at then is no more.
-    pub(crate) fn forget(&self, session: &Arc<Session>, known: Duration) {
-        let id = Arc::as_ptr(session).addr();
+    pub(crate) fn forget(&self, session: &Session, known: Duration) {
+        let id = std::ptr::from_ref(session).addr();
         lock(&self.times).due.remove(&(known, id));
     }
 

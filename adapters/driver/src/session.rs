@@ -57,6 +57,8 @@ pub(crate) struct Desk {
     terms: u64,
     /// Those who hang, and in what: they have been given up and have not come back.
     pub(crate) dismissed: Vec<Office>,
+    /// The job of the last of them, until a carrier has reported that it is abandoned.
+    pub(crate) given_up: Option<JobId>,
     /// Said by the machine, and not told yet.
     pub(crate) events: VecDeque<Event>,
     /// Events that were not told, since a callback hangs.
@@ -105,7 +107,7 @@ impl Task {
 
 /// What a carrier may need beyond the time-outs that it has given.
 const GRACE: Duration = Duration::from_secs(5);
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 impl Desk {
     pub(crate) fn new(machine: Machine, store: Option<Arc<dyn SessionStore>>) -> Mutex<Self> {
@@ -116,6 +118,7 @@ impl Desk {
             carrier: None,
             terms: 0,
             dismissed: Vec::new(),
+            given_up: None,
             events: VecDeque::new(),
             untold: 0,
             poll_at: None,
@@ -140,18 +143,11 @@ impl Desk {
 
     /// Whether there is anything for a carrier to do.
     pub(crate) fn wants(&mut self, now: Timestamp) -> bool {
-        !self.events.is_empty() || self.machine.wants(now)
+        self.given_up.is_some() || !self.events.is_empty() || self.machine.wants(now)
     }
 
     pub(crate) fn is_in_office(&self, term: u64) -> bool {
         self.carrier.is_some_and(|office| office.term == term)
-    }
-
-    /// The carrier in office goes over to this.
-    pub(crate) fn begin(&mut self, now: Duration, task: Task, job: Option<JobId>) {
-        if let Some(office) = &mut self.carrier {
-            (office.task, office.job, office.since, office.overdue) = (task, job, now, None);
-        }
     }
 
     pub(crate) fn is_inside(&self, task: Task) -> bool {
@@ -210,32 +206,44 @@ impl Session {
         let is_over = desk.is_closed && desk.store.is_some(); // it is dropped on a thread of ours
         let is_wanted = is_unknown || is_over || desk.wants(now);
         if desk.carrier.is_none() && is_wanted {
-            let (term, is_closed) = (desk.hire(self.process.monotonic()), desk.is_closed);
+            let term = desk.hire(self.process.monotonic());
             drop(desk);
-            self.start(term, is_closed)?;
+            return self.start(term);
+        }
+        if let Some(at) = desk.poll_at {
+            let _ = self.schedule(&mut desk, at); // there was no time-keeper to be had, perhaps
         }
         Ok(())
     }
 
-    /// What is left to do for one that is closed queues behind nobody: its end may be waited for.
-    fn start(self: &Arc<Self>, term: u64, is_closed: bool) -> Result<(), Error> {
+    fn start(self: &Arc<Self>, term: u64) -> Result<(), Error> {
         let session = self.clone();
         let work = Box::new(move || carrier::carry(session, term));
-        let started = if is_closed {
-            self.process.run_aside(work)
-        } else {
-            self.process.run(&self.line, work)
-        };
-        started.map_err(|error| {
-            self.lock().carrier.take_if(|office| office.term == term);
+        self.process.run(&self.line, work).map_err(|error| {
+            let mut desk = self.lock();
+            if desk.carrier.take_if(|office| office.term == term).is_some() {
+                // When the machine was to be polled is not known any more: soon.
+                let at = self.process.monotonic().saturating_add(GRACE);
+                desk.poll_at = Some(at);
+                let _ = self.schedule(&mut desk, at);
+            }
             Error::NoThread(Arc::new(error))
         })
     }
 
-    /// How long to wait at most until one looks again. A carrier that is seen to be overdue for a second
+    /// The carrier in office goes over to this. If it hangs there, somebody is to notice, even if nobody waits.
+    pub(crate) fn begin(self: &Arc<Self>, desk: &mut Desk, task: Task, job: Option<JobId>) {
+        let since = self.process.monotonic();
+        if let Some(office) = &mut desk.carrier {
+            (office.task, office.job, office.since, office.overdue) = (task, job, since, None);
+        }
+        let _ = self.schedule(desk, since.saturating_add(self.longest(task)));
+    }
+
+    /// How long the carrier may still take; then one looks again. One that is seen to be overdue for a second
     /// time is given up: once would not do, since a process that was stopped must not throw away the answer
     /// that lies in its socket.
-    pub(crate) fn watch(self: &Arc<Self>, desk: &mut Desk, now: Timestamp) -> Duration {
+    pub(crate) fn watch(self: &Arc<Self>, desk: &mut Desk) -> Duration {
         /// More of them hang than a callback, a store and an exchange explain.
         const MOST_DISMISSED: usize = 4;
         let time = self.process.monotonic();
@@ -245,34 +253,39 @@ impl Session {
         let (longest, so_far) = (self.longest(office.task), time.saturating_sub(office.since));
         let left = longest.saturating_sub(so_far);
         if !left.is_zero() {
-            return left.min(SECOND);
+            return left;
         }
         let overdue = *office.overdue.get_or_insert(time);
         if time.saturating_sub(overdue) >= SECOND && desk.dismissed.len() < MOST_DISMISSED {
-            self.dismiss(desk, now);
+            self.dismiss(desk);
         }
         SECOND
     }
 
-    fn dismiss(self: &Arc<Self>, desk: &mut Desk, now: Timestamp) {
+    /// Whoever sees to it that there is another carrier has that one report the job: it asks for the time.
+    fn dismiss(self: &Arc<Self>, desk: &mut Desk) {
         let Some(office) = desk.carrier.take() else {
             return;
         };
         desk.dismissed.push(office);
-        if let Some(job) = office.job {
-            desk.machine.abandon(now, job);
-        }
-        if let Some(locked) = desk.locked.take() {
-            let session = self.clone();
-            let let_go = move || {
+        desk.given_up = office.job;
+        let Some(locked) = desk.locked.take() else {
+            return;
+        };
+        // In a thread, since it may block. Without one it stays in the slot: the next carrier lets go of it.
+        let handed_over = Arc::new(Mutex::new(Some(locked)));
+        let (session, taken) = (self.clone(), handed_over.clone());
+        let let_go = move || {
+            let locked = lock(&taken).take();
+            if let Some(locked) = locked {
                 carrier::let_go(&session, locked);
                 let now = session.now();
                 let _ = session.hire(session.lock(), now, false); // if it has failed, that is to be told
-            };
-            // In a thread, since it may block. Without one it is dropped there and then, which frees it, too.
-            let _ = self.process.run_aside(Box::new(let_go));
+            }
+        };
+        if self.process.run_aside(Box::new(let_go)).is_err() {
+            desk.locked = lock(&handed_over).take();
         }
-        self.settled.ring();
     }
 
     /// The carrier in office has nothing to do until then. Under the lock of the poll that has said so:
@@ -307,39 +320,37 @@ impl Session {
         scheduled.map_err(|error| Error::NoThread(Arc::new(error)))
     }
 
-    /// Nobody asks any more.
-    pub(crate) fn close(self: &Arc<Self>) -> MutexGuard<'_, Desk> {
+    /// Nobody asks any more: no time is kept for it.
+    pub(crate) fn close(&self) -> MutexGuard<'_, Desk> {
         let mut desk = self.lock();
         desk.is_closed = true;
         desk.machine.close();
-        // One that has not begun has nothing in flight. When its thread comes it is not in office any more.
-        desk.carrier.take_if(|office| office.task == Task::Start);
         if let Some(at) = desk.scheduled.take() {
             self.process.forget(self, at);
         }
         desk
     }
 
-    /// By the time-keeper: wakes those who wait for a time, and has the machine polled if it is time.
+    /// By the time-keeper: wakes those who wait for a time, has the machine polled if it is time, and gives up
+    /// a carrier that hangs.
     pub(crate) fn tick(self: &Arc<Self>, time: Duration, is_jump: bool) {
         let mut desk = self.lock();
         desk.scheduled = None;
-        let is_due = |at: Duration| is_jump || at <= time;
-        let term = match (desk.poll_at, desk.carrier) {
-            (Some(at), None) if is_due(at) => Some(desk.hire(time)),
-            (Some(at), _) => {
-                let _ = self.schedule(&mut desk, at);
-                None
-            }
-            _ => None,
+        let left = self.watch(&mut desk);
+        let is_due = desk.poll_at.is_some_and(|at| is_jump || at <= time);
+        let is_wanted = desk.carrier.is_none() && (is_due || desk.given_up.is_some());
+        let again = match desk.carrier {
+            Some(office) if office.task == Task::Start => None, // once it has begun
+            Some(_) => Some(time.saturating_add(left)),
+            None => desk.poll_at.filter(|_| !is_wanted),
         };
+        if let Some(at) = again {
+            let _ = self.schedule(&mut desk, at);
+        }
+        let term = is_wanted.then(|| desk.hire(time));
         drop(desk);
-        if let Some(term) = term
-            && self.start(term, false).is_err()
-        {
-            let mut desk = self.lock();
-            desk.poll_at = Some(time.saturating_add(GRACE));
-            let _ = self.schedule(&mut desk, time.saturating_add(GRACE));
+        if let Some(term) = term {
+            let _ = self.start(term); // it is tried again
         }
         self.woken.ring();
         self.settled.ring();

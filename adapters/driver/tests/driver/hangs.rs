@@ -74,6 +74,40 @@ fn an_exchange_that_hangs_keeps_no_lock() {
     world.assert_exchanges(2, 0); // the one that hung, and the other's
 }
 
+/// There is no thread to let go of the lock in. It is not dropped under the driver's own, where all would wait
+/// for it: the next carrier lets go of it.
+#[test]
+fn a_lock_is_let_go_once_there_is_a_thread() {
+    let (world, gate, unlocks) = (World::new(), Gate::closed(), Arc::new(AtomicUsize::new(0)));
+    let store = Store::new({
+        let unlocks = unlocks.clone();
+        move |op| {
+            if op == Op::Unlock {
+                unlocks.fetch_add(1, Ordering::SeqCst);
+            }
+            Ok(())
+        }
+    });
+    let driver = world.settings().store(store.clone()).build({
+        let (gate, exchange) = (gate.clone(), world.exchange());
+        move |request| {
+            gate.pass();
+            exchange(request)
+        }
+    });
+    let caller = world.sending(&driver);
+    eventually("it hangs", || gate.waiting() == 1);
+    world.give_no_threads(true);
+    world.pass_until("the caller is told", || caller.is_finished());
+    let error = caller.join().unwrap().expect_err("there is no token");
+    assert!(matches!(error, Error::NoThread(_)), "{error:?}");
+    assert!(store.is_held());
+    world.give_no_threads(false);
+    world.pass_until("the lock is let go", || unlocks.load(Ordering::SeqCst) > 0);
+    gate.open();
+    world.pass_until_sent(&driver);
+}
+
 /// It costs one thread, however often it is wanted, and it is used again as soon as it comes back.
 #[test]
 fn a_store_that_hangs_costs_one_thread() {
@@ -237,6 +271,33 @@ impl SessionStore for Counted {
         self.1.fetch_add(1, Ordering::SeqCst);
         self.0.lock(request)
     }
+}
+
+/// Nothing of its own is in flight: its carrier waits for a thread.
+#[test]
+fn the_last_client_does_not_wait_for_a_thread() {
+    let (world, gate) = (World::new(), Gate::closed());
+    let hanging = || {
+        let settings = world.settings().store(Store::new(|_| Ok(())));
+        let (gate, exchange) = (gate.clone(), world.exchange());
+        settings.build(move |request| {
+            gate.pass();
+            exchange(request)
+        })
+    };
+    let ask = |driver: &Driver| {
+        let mut asked = std::pin::pin!(driver.log_in());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(asked.as_mut().poll(&mut context).is_pending());
+    };
+    let busy: Vec<_> = (0..64).map(|_| hanging()).collect();
+    busy.iter().for_each(ask);
+    eventually("all their threads hang", || gate.waiting() == 64);
+    let queued = hanging();
+    ask(&queued);
+    let dropping = thread::spawn(move || drop(queued));
+    eventually("it is dropped", || dropping.is_finished());
+    gate.open();
 }
 
 /// 600 sessions behind an auth server that hangs hold up neither a session at another, nor more threads than

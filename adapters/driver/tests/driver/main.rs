@@ -2,6 +2,7 @@
 //! the conformance suite's.
 
 mod hangs;
+mod keeper;
 mod mishaps;
 mod store;
 mod wakers;

@@ -1,4 +1,4 @@
-//! Panics, calls from where nothing may wait, threads that are not to be had, and forks.
+//! Panics, calls from where nothing may wait, and threads that are not to be had.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
