@@ -14,7 +14,7 @@ use http::{HeaderMap, Request, Response, header};
 use crate::error::AuthorizeError;
 use crate::fork::Fork;
 use crate::token::{AccessToken, RefreshToken};
-use crate::wire::{self, Answer, Grant};
+use crate::wire::{self, Answer, Grant, Sent};
 use crate::{Credentials, ForeignOrigin, Origin, Provider, RequestBody, Timestamp};
 
 pub use authenticated::{Authenticated, Cause, Refresh};
@@ -148,8 +148,8 @@ impl<S: State> Exchange<S> {
         &mut self.session
     }
 
-    fn read(&self, now: Timestamp, response: &Response<impl AsRef<[u8]>>) -> Answer {
-        wire::read(&self.session.context.provider, now, response)
+    fn read(&self, sent: Sent, now: Timestamp, response: &Response<impl AsRef<[u8]>>) -> Answer {
+        wire::read(&self.session.context.provider, sent, now, response)
     }
 }
 

@@ -41,7 +41,8 @@ impl Machine {
         let Some(provider) = self.provider() else {
             return;
         };
-        let answer = wire::read(provider, now, &response);
+        let sent = self.state.in_flight_sends();
+        let answer = wire::read(provider, sent, now, &response);
         drop(response);
         self.end_exchange(now, answer);
     }
@@ -79,6 +80,8 @@ impl Machine {
 
     pub(super) fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
         let is_awaited = !self.state.has_usable_token(now);
+        let answers = self.state.refresh_token().map(|token| token.answers);
+        let memory = self.config.refusal_memory;
         let end = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::InFlight(_, exchange)) => {
                 end_login(exchange.settle(now, answer), State::Unauthenticated)
@@ -86,17 +89,19 @@ impl Machine {
             State::ReLogin(Phase::InFlight(_, exchange)) => {
                 end_login(exchange.settle(now, answer), State::ReLogin)
             }
-            State::Refreshing(Phase::InFlight(_, exchange)) => match exchange.settle(now, answer) {
-                RefreshOutcome::Authenticated(session) => {
-                    (State::Authenticated(session), End::Refreshed)
+            State::Refreshing(Phase::InFlight(_, exchange)) => {
+                match exchange.settle(now, answer, memory) {
+                    RefreshOutcome::Authenticated(session) => {
+                        (State::Authenticated(session), End::Refreshed)
+                    }
+                    RefreshOutcome::ReLogin(session) => {
+                        (State::ReLogin(session.into()), End::RefreshRefused)
+                    }
+                    RefreshOutcome::Failed(session, failure) => {
+                        (State::Refreshing(session.into()), End::Failed(failure))
+                    }
                 }
-                RefreshOutcome::ReLogin(session) => {
-                    (State::ReLogin(session.into()), End::RefreshRefused)
-                }
-                RefreshOutcome::Failed(session, failure) => {
-                    (State::Refreshing(session.into()), End::Failed(failure))
-                }
-            },
+            }
             State::Superseded(_, superseded) => superseded.end(answer),
             other => (other, End::Discarded(None)),
         });
@@ -105,6 +110,9 @@ impl Machine {
             End::LoggedIn | End::Refreshed | End::RefreshRefused | End::Rejected
         );
         self.end_store_exchange(changed);
+        if self.state.refresh_token().map(|token| token.answers) != answers && !changed {
+            self.end_store_exchange_noted();
+        }
         match end {
             End::LoggedIn => {
                 self.enter_authenticated(is_awaited, |generation, expires_at| Event::LoggedIn {
@@ -253,10 +261,10 @@ impl Superseded {
     /// again, not even if they have been set again meanwhile (I2).
     fn end(self, answer: Answer) -> (State, End) {
         match (answer, self.sent) {
-            (Answer::Refused, Some(sent)) if sent.same_as(self.next.credentials()) => {
+            (Answer::Refused { .. }, Some(sent)) if sent.same_as(self.next.credentials()) => {
                 (State::Rejected(self.next.reject()), End::Rejected)
             }
-            (Answer::Refused, sent) => (self.next.into(), End::Discarded(sent)),
+            (Answer::Refused { .. }, sent) => (self.next.into(), End::Discarded(sent)),
             _ => (self.next.into(), End::Discarded(None)),
         }
     }
