@@ -211,6 +211,14 @@ impl RefreshToken {
     pub(crate) fn expose(&self) -> &str {
         &self.token
     }
+
+    /// It has brought tokens: what was answered to it before is of no consequence any more.
+    pub(crate) fn accepted(self) -> Self {
+        Self {
+            answers: Answers::default(),
+            ..self
+        }
+    }
 }
 
 impl fmt::Debug for RefreshToken {

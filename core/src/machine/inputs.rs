@@ -81,7 +81,6 @@ impl Machine {
     pub(super) fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
         let is_awaited = !self.state.has_usable_token(now);
         let answers = self.state.refresh_token().map(|token| token.answers);
-        let memory = self.config.refusal_memory;
         let end = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::InFlight(_, exchange)) => {
                 end_login(exchange.settle(now, answer), State::Unauthenticated)
@@ -90,7 +89,7 @@ impl Machine {
                 end_login(exchange.settle(now, answer), State::ReLogin)
             }
             State::Refreshing(Phase::InFlight(_, exchange)) => {
-                match exchange.settle(now, answer, memory) {
+                match exchange.settle(now, answer, &self.config) {
                     RefreshOutcome::Authenticated(session) => {
                         (State::Authenticated(session), End::Refreshed)
                     }

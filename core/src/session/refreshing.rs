@@ -1,5 +1,4 @@
 use std::hash::Hasher;
-use std::time::Duration;
 
 use http::{Request, Response};
 
@@ -64,7 +63,7 @@ impl Exchange<Refreshing> {
     pub fn receive<B: AsRef<[u8]>>(self, now: Timestamp, response: Response<B>) -> RefreshOutcome {
         let answer = self.read(Sent::RefreshToken, now, &response);
         drop(response);
-        self.settle(now, answer, Config::default().refusal_memory)
+        self.settle(now, answer, &Config::default())
     }
 
     /// Puts the bearer token on a request while the refresh is on its way.
@@ -76,15 +75,15 @@ impl Exchange<Refreshing> {
         self.session.authorize(now, request)
     }
 
-    /// `memory`: for how long a server may answer anything but tokens, until that counts as a refusal.
+    /// The configuration says which answers together are a refusal.
     pub(crate) fn settle(
         mut self,
         now: Timestamp,
         answer: Answer,
-        memory: Duration,
+        config: &Config,
     ) -> RefreshOutcome {
         match answer {
-            Answer::Undecided(failure) if !self.is_as_good_as_refused(now, &failure, memory) => {
+            Answer::Undecided(failure) if !self.is_as_good_as_refused(now, &failure, config) => {
                 RefreshOutcome::Failed(self.session, failure)
             }
             Answer::Undecided(_) | Answer::Refused { .. } => RefreshOutcome::ReLogin(
@@ -97,7 +96,7 @@ impl Exchange<Refreshing> {
                     Authenticated::new(
                         AccessToken::received(tokens.access, tokens.expires_in, emitted_at, now),
                         // Without a new one the old one holds (RFC 6749, section 6).
-                        Some(tokens.refresh.unwrap_or(spent.refresh_token)),
+                        Some(tokens.refresh.unwrap_or(spent.refresh_token.accepted())),
                     )
                 }))
             }
@@ -108,11 +107,11 @@ impl Exchange<Refreshing> {
         &mut self,
         now: Timestamp,
         failure: &Failure,
-        memory: Duration,
+        config: &Config,
     ) -> bool {
         let is_unclear = failure.kind() == FailureKind::Unclear;
         let answers = &mut self.session.state.refresh_token.answers;
-        failure.is_answer() && answers.note(now, is_unclear, memory)
+        failure.is_answer() && answers.note(now, is_unclear, config)
     }
 }
 
