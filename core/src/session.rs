@@ -129,7 +129,7 @@ impl<S: State> Session<S> {
 }
 
 impl<S: State> Exchange<S> {
-    /// No answer came, or none that could be read to its end. What the server did with the
+    /// No answer came, not even its status. What the server did with the
     /// request is unknown; the session may begin again.
     pub fn fail(self) -> Session<S> {
         self.session

@@ -24,7 +24,7 @@ enum End {
 }
 
 impl Machine {
-    /// The answer to an exchange is here, read to its end. `now` is when.
+    /// The answer to an exchange is here, read to its end or until it broke off. `now` is when.
     ///
     /// Keep the body somewhere that is bounded and wiped, such as a
     /// [`ResponseBody`](crate::ResponseBody): it holds tokens.
@@ -47,7 +47,7 @@ impl Machine {
         self.end_exchange(now, answer);
     }
 
-    /// No answer came, or not to its end: refused, reset, timed out, abandoned.
+    /// No answer came, not even its status: refused, reset, timed out, abandoned.
     pub fn handle_failure(&mut self, now: Timestamp, exchange: JobId, failure: TransportFailure) {
         if self.state.in_flight() == Some(exchange) {
             self.end_exchange(now, Answer::Undecided(Failure::Transport(failure)));
