@@ -1,5 +1,7 @@
 //! What a server has answered to one refresh token, when it was neither tokens nor a refusal (DESIGN 7).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -19,6 +21,11 @@ impl Answers {
     /// Of these it takes as many.
     const UNCLEAR: u32 = 3;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde")]
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// One more. Whether all of them together are a refusal: it takes several that are unclear and are not
     /// of one bad minute, or a long time in which there was nothing else.
     pub(crate) fn note(&mut self, now: Timestamp, is_unclear: bool, config: &Config) -> bool {
@@ -34,7 +41,7 @@ impl Answers {
 
 /// Whether `first`, which is now if there was none, is as long ago as `length`. One of a clock that has been
 /// set back since counts from now (I12).
-fn since(first: &mut Option<Timestamp>, now: Timestamp, length: std::time::Duration) -> bool {
+fn since(first: &mut Option<Timestamp>, now: Timestamp, length: Duration) -> bool {
     let known = first.filter(|&first| !now.set_back_since(first));
     let start = *first.insert(known.unwrap_or(now));
     known.is_some() && now >= start.plus(length)

@@ -58,7 +58,7 @@ pub struct SavedSession {
 pub(crate) struct SavedTokens {
     access_token: Bearer,
     refresh_token: Option<RefreshToken>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Answers::is_none")]
     refresh_answers: Answers,
     received_at: Timestamp,
     expires_at: Option<Timestamp>,
