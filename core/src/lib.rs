@@ -161,6 +161,7 @@
 //! 6750 (bearer tokens), RFC 9700 (their security), RFC 9110 (HTTP).
 
 mod allowed;
+mod answers;
 mod config;
 mod credentials;
 mod error;
@@ -173,7 +174,6 @@ mod pacing;
 mod provider;
 mod saved;
 mod session;
-mod short_copy;
 mod store;
 mod time;
 mod token;
@@ -197,7 +197,6 @@ pub use session::{
     Authenticated, Cause, Exchange, LoginOutcome, ReLogin, Refresh, RefreshOutcome, Refreshing,
     Rejected, Resumed, Session, State, Unauthenticated,
 };
-pub use short_copy::ShortCopy;
 pub use store::{LockRequest, LockedStore, SessionStore, StoreFailure};
 pub use time::Timestamp;
 pub use token::Generation;

@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod fuzz;
 pub mod history;
 pub mod model;
+pub mod profiles;
 pub mod world;
 
 #[cfg(doctest)]

@@ -12,28 +12,33 @@ fn the_core_is_at_most_24_crates() {
     assert!(core.len() <= 24, "{}", core.len());
 }
 
-/// The client's own tree, with the same features; the core's; and values that each thread has.
+/// Beside values that each thread has.
 #[test]
-fn an_adapter_adds_only_itself_to_its_client_the_core_and_thread_local() {
-    for (adapter, client) in [
-        ("simacan-auth-ureq", "ureq"),
-        ("simacan-auth-reqwest", "reqwest"),
-    ] {
-        let tree = Tree::of(adapter);
-        let parts = [client, "simacan-auth", "thread_local"].map(|part| tree.below(part));
-        let mut all = tree.crates();
-        println!(
-            "{adapter}: {} crates; {client}: {}",
-            all.len(),
-            parts[0].len()
-        );
-        all.retain(|name| !parts.iter().any(|part| part.contains(name)));
-        let added = Vec::from_iter(all);
-        assert!(
-            added.len() == 1 && added[0].starts_with(adapter),
-            "{added:?}"
-        );
+fn the_driver_adds_only_itself_to_the_core() {
+    assert_adds_only_itself("simacan-auth-driver", ["simacan-auth", "thread_local"]);
+}
+
+/// The client's own tree, with the same features.
+#[test]
+fn an_adapter_adds_only_itself_to_its_client_and_the_driver() {
+    assert_adds_only_itself("simacan-auth-ureq", ["ureq", "simacan-auth-driver"]);
+    assert_adds_only_itself("simacan-auth-reqwest", ["reqwest", "simacan-auth-driver"]);
+}
+
+fn assert_adds_only_itself(package: &str, dependencies: [&str; 2]) {
+    let tree = Tree::of(package);
+    let mut all = tree.crates();
+    println!("{package}: {} crates", all.len());
+    for dependency in dependencies {
+        let below = tree.below(dependency);
+        println!("{dependency}: {}", below.len());
+        all.retain(|name| !below.contains(name));
     }
+    let added = Vec::from_iter(all);
+    assert!(
+        added.len() == 1 && added[0].starts_with(package),
+        "{added:?}"
+    );
 }
 
 /// Each crate once for each that asks for it, with its depth.

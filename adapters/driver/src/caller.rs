@@ -62,10 +62,10 @@ impl Session {
             Clearance::Wait(permit) => {
                 let longest = self.watch(&mut desk).min(SECOND);
                 self.hire(desk, now, true)?;
-                return match carrier::is_here() {
-                    true => Err(Error::InCallback),
-                    false => Ok(Look::Wait(permit, longest)),
-                };
+                if carrier::is_here() {
+                    return Err(Error::InCallback);
+                }
+                return Ok(Look::Wait(permit, longest));
             }
         };
         // What is due is done, and this caller does not wait for it: if it can't be, the next one hears of it.

@@ -127,10 +127,8 @@ impl Carrier {
         let is_unlock_due = self.locked.is_some() && !is_lock_needed;
         if desk.events.is_empty() && job.is_none() && !is_unlock_due {
             session.leave(&mut desk, now, until);
-            let store = match desk.is_closed {
-                true => desk.store.take(),
-                false => None,
-            };
+            let is_closed = desk.is_closed;
+            let store = desk.store.take_if(|_| is_closed);
             drop(desk);
             caught(|| drop(store)); // which may block
             session.settled.ring();
@@ -225,9 +223,10 @@ impl Carrier {
             desk.locked = self.locked.take();
         }
         drop(desk);
-        let answer = match is_closed {
-            true => None, // nobody is left to want it
-            false => caught(|| trace::exchange(transmit.request, &self.session.exchange)),
+        let answer = if is_closed {
+            None // nobody is left to want it
+        } else {
+            caught(|| trace::exchange(transmit.request, &self.session.exchange))
         };
         let end = answer.map(|answer| match answer {
             Ok(response) => JobEnd::Answered(response),

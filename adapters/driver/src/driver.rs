@@ -87,6 +87,8 @@ impl Driver {
     pub async fn log_in(&self) -> Result<Status, Error> {
         let ticket = Box::pin(self.ask(None, None, Machine::log_in)).await?;
         drop(ticket);
+        // The thread that logs in need not be one that sends: it would keep the token beyond its end.
+        self.session().passes.keep(None);
         Ok(self.status())
     }
 
@@ -164,9 +166,7 @@ impl Drop for Client {
             std::mem::forget(session.clone());
             return;
         }
-        let mut desk = session.lock();
-        desk.is_closed = true;
-        desk.machine.close();
+        let desk = session.close();
         let has_store = desk.store.is_some();
         // Only what the machine wants by now: the time is not asked for, which may panic.
         let hired = session.hire(desk, Timestamp::default(), false);

@@ -173,6 +173,12 @@ impl Process {
         Ok(())
     }
 
+    /// The session that was to be looked at then is no more.
+    pub(crate) fn forget(&self, session: &Session, known: Duration) {
+        let id = std::ptr::from_ref(session).addr();
+        lock(&self.times).due.remove(&(known, id));
+    }
+
     /// The time-keeper. It runs nothing of a user's: carriers do.
     fn keep_time(self: Arc<Self>) {
         /// A suspended machine, or a clock that is set, is noticed this soon.
@@ -198,9 +204,10 @@ impl Process {
         let mut times = lock(&self.times);
         let last = times.last.replace(now);
         let is_jump = last.is_some_and(|last| is_jump(last, now));
-        let later = match is_jump {
-            true => BTreeMap::new(),
-            false => times.due.split_off(&(now.0 + Duration::from_nanos(1), 0)),
+        let later = if is_jump {
+            BTreeMap::new()
+        } else {
+            times.due.split_off(&(now.0 + Duration::from_nanos(1), 0))
         };
         let due = std::mem::replace(&mut times.due, later);
         drop(times);

@@ -187,9 +187,10 @@ impl Session {
 
     /// A forked child has a copy of the lock, which may be held for ever.
     pub(crate) fn check_process(&self) -> Result<(), Error> {
-        match std::process::id() == self.process_id {
-            true => Ok(()),
-            false => Err(Error::Forked),
+        if std::process::id() == self.process_id {
+            Ok(())
+        } else {
+            Err(Error::Forked)
         }
     }
 
@@ -317,6 +318,17 @@ impl Session {
         let scheduled = self.process.schedule(self, desk.scheduled, at);
         desk.scheduled = scheduled.is_ok().then_some(at);
         scheduled.map_err(|error| Error::NoThread(Arc::new(error)))
+    }
+
+    /// Nobody asks any more: no time is kept for it.
+    pub(crate) fn close(&self) -> MutexGuard<'_, Desk> {
+        let mut desk = self.lock();
+        desk.is_closed = true;
+        desk.machine.close();
+        if let Some(at) = desk.scheduled.take() {
+            self.process.forget(self, at);
+        }
+        desk
     }
 
     /// By the time-keeper: wakes those who wait for a time, has the machine polled if it is time, and gives up

@@ -45,29 +45,20 @@ impl Client {
     }
 
     /// As [`send`](Self::send), for a request that has been built.
-    pub async fn execute(&self, request: Request) -> Result<Response, Error> {
+    pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
         let (url, deadline) = (request.url().clone(), deadline(&request));
-        let again = request.try_clone(); // before there is a token on it
-        let (ticket, response) = self.send_with(None, request, deadline).await?;
-        let (Verdict::Retry(permit), Some(again)) = (self.review(ticket, &url, &response), again)
-        else {
-            return Ok(response);
-        };
-        drain(response).await;
-        let (ticket, response) = self.send_with(Some(permit), again, deadline).await?;
-        drop(self.review(ticket, &url, &response));
-        Ok(response)
-    }
-
-    async fn send_with(
-        &self,
-        permit: Option<Permit>,
-        mut request: Request,
-        deadline: Option<Instant>,
-    ) -> Result<(Ticket, Response), Error> {
-        let ticket = self.authorize(permit, &mut request, deadline).await?;
-        let response = self.client.execute(request).await;
-        Ok((ticket, response.map_err(Error::Request)?))
+        let mut permit = None;
+        loop {
+            let again = request.try_clone(); // before there is a token on it
+            let ticket = self.authorize(permit, &mut request, deadline).await?;
+            let response = self.client.execute(request).await.map_err(Error::Request)?;
+            let verdict = self.review(ticket, &url, &response);
+            let (Verdict::Retry(next), Some(again)) = (verdict, again) else {
+                return Ok(response);
+            };
+            drain(response).await;
+            (permit, request) = (Some(next), again);
+        }
     }
 
     /// With the wait for the token, the request has to keep to this time.

@@ -98,6 +98,13 @@ impl Client {
         permit: Option<Permit>,
         request: &mut Request<B>,
     ) -> Result<Ticket, Error> {
+        // Without a future around it, which would take a third longer.
+        if permit.is_none()
+            && let Some(ticket) =
+                (self.driver).authorize_now(|pass, now| pass.authorize(now, request))
+        {
+            return Ok(ticket);
+        }
         let ticket = block_on(self.driver.authorize(permit, request));
         ticket.map_err(simacan_auth_driver::Error::cast)
     }

@@ -3,12 +3,15 @@
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::entry::{PasswordOutcome, RefreshOutcome, Refusal, What};
 use crate::form::{Form, Malformed};
 use crate::model::{Answer, Emulator};
+use crate::profile::Profile;
 use crate::sessions::Grant;
 use crate::token::{self, Kind, Token};
+use crate::wording::Case;
 
 impl Emulator {
     /// `POST /auth/password`
@@ -20,7 +23,7 @@ impl Emulator {
             });
         };
         let (grant, what) = self.log_in(now, name, password);
-        (self.answer_or_refuse(grant), what)
+        (self.answer_or_refuse(grant, Case::WrongPassword), what)
     }
 
     /// `POST /auth/refresh`
@@ -32,7 +35,7 @@ impl Emulator {
             });
         };
         let (grant, what) = self.refresh(now, text);
-        (self.answer_or_refuse(grant), what)
+        (self.answer_or_refuse(grant, Case::DeadRefreshToken), what)
     }
 
     /// Tries a name and password: the decision that both ways to log in share.
@@ -83,25 +86,33 @@ impl Emulator {
             };
             token.write(settings.seed, &user, &settings.scope, grant.issued)
         };
-        let refresh = grant.with_refresh_token;
+        let life = settings.access_token_life.as_secs();
+        let shape = settings.profile.shape(grant.serial, life);
+        let has_refresh_token = grant.with_refresh_token;
+        let refresh_token =
+            has_refresh_token.then(|| write(Kind::Refresh, grant.refresh_expires(settings)));
+        let refresh_expires_in = settings.refresh_token_life.as_secs();
+        let session = || token::session_id(settings.seed, grant.family);
         let body = TokenAnswer {
             access_token: write(Kind::Access, grant.access_expires(settings)),
-            expires_in: settings.access_token_life.as_secs(),
-            refresh_expires_in: refresh.then(|| settings.refresh_token_life.as_secs()),
-            refresh_token: refresh.then(|| write(Kind::Refresh, grant.refresh_expires(settings))),
-            token_type: "bearer",
-            not_before_policy: 0,
-            session_state: token::session_id(settings.seed, grant.family),
-            scope: &settings.scope,
+            expires_in: shape.expires_in,
+            refresh_expires_in: (shape.is_keycloak && has_refresh_token)
+                .then_some(refresh_expires_in),
+            refresh_token: refresh_token.or(shape.refresh_token_instead.map(str::to_owned)),
+            token_type: shape.token_type,
+            not_before_policy: shape.is_keycloak.then_some(0),
+            session_state: shape.is_keycloak.then(session),
+            scope: shape.has_scope.then_some(&settings.scope),
         };
-        json(StatusCode::OK, &body)
+        json(shape.status, &body)
     }
 
-    /// The tokens, or the bare 401 of the Simacan Auth API.
-    fn answer_or_refuse(&self, grant: Option<Grant>) -> Answer {
-        match grant {
-            Some(grant) => self.answer_tokens(&grant),
-            None => bare(StatusCode::UNAUTHORIZED),
+    /// The tokens, or why there are none: a bare 401, unless the profile has words for it.
+    fn answer_or_refuse(&self, grant: Option<Grant>, case: Case) -> Answer {
+        match (grant, self.settings.profile) {
+            (Some(grant), _) => self.answer_tokens(&grant),
+            (None, Profile::Documented) => bare(StatusCode::UNAUTHORIZED),
+            (None, profile) => profile.answer(case),
         }
     }
 }
@@ -110,16 +121,19 @@ impl Emulator {
 #[derive(Serialize)]
 struct TokenAnswer<'a> {
     access_token: String,
-    expires_in: u64,
+    expires_in: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_expires_in: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
-    token_type: &'a str,
-    #[serde(rename = "not-before-policy")]
-    not_before_policy: u64,
-    session_state: String,
-    scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'a str>,
+    #[serde(rename = "not-before-policy", skip_serializing_if = "Option::is_none")]
+    not_before_policy: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a String>,
 }
 
 /// The answer of the Simacan Auth API to a request that is wrong in form.

@@ -57,9 +57,12 @@ pub enum Fault {
     /// The request is handled; the answer has only the first half of its body, and a
     /// `Content-Length` that agrees with that.
     Truncated,
-    /// The request is handled; the answer ends half-way through its body, before the
-    /// `Content-Length` that it announced. In the pure model, the header says the full length.
+    /// The request is handled; the answer breaks off half-way through its body
+    /// ([`Outcome::CutShort`]).
     CutShort,
+    /// The request is handled; the answer breaks off behind all of its body, as with a
+    /// `Content-Length` that is too large or a last chunk that is lost ([`Outcome::CutShort`]).
+    CutAtEnd,
     /// The request is handled; the answer is a 200 with these bytes.
     Garbage(Vec<u8>),
     /// The request is not handled but answered with this. `From<http::Response<_>>` makes one.
@@ -98,6 +101,7 @@ impl Fault {
             | Self::Delay(_)
             | Self::Truncated
             | Self::CutShort
+            | Self::CutAtEnd
             | Self::Garbage(_) => None,
         }
     }
@@ -114,10 +118,9 @@ impl Fault {
                 };
             }
             Self::Truncated => answer.body_mut().truncate(full / 2),
-            Self::CutShort => {
-                answer.headers_mut().insert(CONTENT_LENGTH, full.into());
-                answer.body_mut().truncate(full / 2);
-            }
+            // Something is missing of an empty body, too.
+            Self::CutShort => return cut(answer, full / 2, full.max(1)),
+            Self::CutAtEnd => return cut(answer, full, full + 1),
             Self::Garbage(bytes) => {
                 *answer.status_mut() = StatusCode::OK;
                 answer.body_mut().clone_from(bytes);
@@ -133,6 +136,18 @@ impl Fault {
             | Self::Redirect(..) => {}
         }
         answer.into()
+    }
+}
+
+/// The answer with so much of its body as arrives, and the length that was announced.
+fn cut(mut answer: Response<Vec<u8>>, arrives: usize, announced: usize) -> Reply {
+    answer.body_mut().truncate(arrives);
+    answer
+        .headers_mut()
+        .insert(CONTENT_LENGTH, announced.into());
+    Reply {
+        delay: Duration::ZERO,
+        outcome: Outcome::CutShort(answer),
     }
 }
 
@@ -161,6 +176,7 @@ impl fmt::Display for Fault {
             Self::RetryAfter(status, _) => write!(f, "status {} with retry-after", status.as_u16()),
             Self::Truncated => f.write_str("truncated body"),
             Self::CutShort => f.write_str("body cut short"),
+            Self::CutAtEnd => f.write_str("body cut at its end"),
             Self::Garbage(bytes) => write!(f, "garbage of {} bytes", bytes.len()),
             Self::Replaced { status, .. } => write!(f, "replaced by a {}", status.as_u16()),
             Self::Redirect(status, _) => write!(f, "redirect {}", status.as_u16()),

@@ -1,8 +1,9 @@
 //! An emulator of the Simacan Auth API and of the target APIs behind it, for tests of their
 //! clients.
 //!
-//! The crate is written from the documentation of the API alone and shares no code with the
-//! clients it tests, so that a mistake in one is not repeated in the other.
+//! The crate is written from the documentation of the API, and its [profiles](Profile) from what other
+//! servers do. It shares no code with the clients it tests, so that a mistake in one is not repeated
+//! in the other.
 //!
 //! # The model
 //!
@@ -66,6 +67,8 @@
 //! | other paths under these two folders | 404 |
 //! | any other path | a target API: 200 or 204 with a good access token, else 401 |
 //!
+//! That is the documented API; a [`Profile`] answers as a known server does instead.
+//!
 //! The host plays no part, but for [`Place::Host`]. [`Settings`] changes lives, policies and users;
 //! the methods of [`Emulator`] interfere while it runs: tokens that die early, a changed password,
 //! a target that always answers 401, and [`Fault`]s in transit, by script or by seed
@@ -100,18 +103,22 @@ mod mix;
 mod model;
 mod oauth2;
 mod options;
+mod profile;
 mod route;
 mod server;
 mod sessions;
 mod settings;
 mod target;
 mod token;
+mod wording;
 
 pub use entry::{Entry, PasswordOutcome, Presented, RefreshOutcome, Refusal, What};
 pub use fault::{Endpoint, Fault, FaultRates};
 pub use ledger::{Counters, Ledger};
 pub use model::{Emulator, Outcome, Reply};
 pub use options::Options;
+pub use profile::{BasicDecoding, Profile};
 pub use server::{Server, Socket};
 pub use settings::{Detail, Reuse, Rotation, Settings};
 pub use target::{Place, Times};
+pub use wording::Case;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use simacan_auth_emulator::{
-    Detail, Emulator, Entry, FaultRates, Reuse, Rotation, Server, Settings,
+    Detail, Emulator, Entry, FaultRates, Profile, Reuse, Rotation, Server, Settings,
 };
 
 const HELP: &str = "\
@@ -21,6 +21,7 @@ USAGE: simacan-auth-emulator [FLAG VALUE]...
   --password TEXT             the user's password                 [open sesame]
   --seed NUMBER               what tokens and faults follow from  [0]
 
+  --profile NAME              answer like one of the servers below  [documented]
   --access-token-life TIME                                        [1h]
   --refresh-token-life TIME                                       [24h]
   --grace TIME                answer a spent refresh token so long  [0s]
@@ -39,6 +40,20 @@ Faults, each in so many of 1000 requests:
   --truncated RATE            handled, then half the body
   --delayed RATE              handled, then answered after --delay
   --delay TIME                                                    [1s]
+
+Profiles. Each sets grace, rotation and reuse as well; put it before them to set those otherwise:
+  documented                  the documented API; RFC 6749 at /oauth2/token
+  keycloak-old                a wrong password: 401 invalid_grant
+  keycloak                    since 26.6
+  auth0                       a refusal: 403
+  league                      a dead refresh token: 401 invalid_request
+  authlib                     a wrong password: 400 invalid_request
+  django                      reuse protection, grace, a rotation ends the access token
+  glewlwyd                    refusals without a body
+  node-oauth2-server          takes HTTP Basic as it comes
+  always-ok                   errors with 200
+  patchwork                   tokens with 201; odd types, lifetimes and refresh tokens
+  gateway                     refusals in HTML, with a challenge for Basic
 
   --help                      show this
 
@@ -124,6 +139,10 @@ impl Flags {
             "--client-id" => self.client_id = value()?,
             "--client-secret" => self.client_secret = Some(value()?),
             "--seed" => self.settings = settings.with_seed(number(&value()?, u64::MAX)?),
+            "--profile" => {
+                let profiles = Profile::ALL.map(|profile| (profile.name(), profile));
+                self.settings = settings.with_profile(one_of(&value()?, &profiles)?);
+            }
             "--access-token-life" => {
                 self.settings = settings.with_access_token_life(time(&value()?)?);
             }

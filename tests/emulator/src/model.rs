@@ -73,7 +73,7 @@ impl Emulator {
         request: &Request<B>,
     ) -> Option<Response<Vec<u8>>> {
         match self.handle(now, request).outcome {
-            Outcome::Answer(answer) => Some(answer),
+            Outcome::Answer(answer) | Outcome::CutShort(answer) => Some(answer),
             Outcome::Lost => None,
         }
     }
@@ -166,7 +166,7 @@ impl Emulator {
             }
         };
         let mut answered = None;
-        if let Outcome::Answer(answer) = &mut reply.outcome {
+        if let Outcome::Answer(answer) | Outcome::CutShort(answer) = &mut reply.outcome {
             answered = Some(answer.status());
             if *head.method == Method::HEAD {
                 let length = answer.body().len();
@@ -262,6 +262,9 @@ impl From<Answer> for Reply {
 pub enum Outcome {
     /// An answer.
     Answer(Response<Vec<u8>>),
+    /// An answer that breaks off: its body is what arrives of it, and its `Content-Length` says that
+    /// there should be more.
+    CutShort(Response<Vec<u8>>),
     /// Nothing: the connection is dropped without an answer.
     Lost,
 }
@@ -269,17 +272,13 @@ pub enum Outcome {
 impl std::fmt::Debug for Outcome {
     /// Without the body, which may hold tokens.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Answer(answer) => {
-                write!(
-                    f,
-                    "Answer({}, {} bytes)",
-                    answer.status(),
-                    answer.body().len()
-                )
-            }
-            Self::Lost => f.write_str("Lost"),
-        }
+        let (name, answer) = match self {
+            Self::Answer(answer) => ("Answer", answer),
+            Self::CutShort(answer) => ("CutShort", answer),
+            Self::Lost => return f.write_str("Lost"),
+        };
+        let len = answer.body().len();
+        write!(f, "{name}({}, {len} bytes)", answer.status())
     }
 }
 

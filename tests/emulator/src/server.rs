@@ -295,7 +295,7 @@ fn serve<S: Read + Write>(shared: &Shared, stream: S) -> io::Result<()> {
         if !reply.delay.is_zero() && !shared.sleep(reply.delay) {
             return Ok(());
         }
-        let Outcome::Answer(answer) = reply.outcome else {
+        let (Outcome::Answer(answer) | Outcome::CutShort(answer)) = reply.outcome else {
             return Ok(());
         };
         let reusable = connection.write(request, &answer)?;

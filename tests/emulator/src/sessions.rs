@@ -112,6 +112,10 @@ impl Sessions {
         if token.serial < self.refresh_live_from {
             return Err(Refusal::Revoked);
         }
+        if let Some(again) = self.families[position].again(settings, token.serial) {
+            let serial = again.serial;
+            return Ok((again, RefreshOutcome::Grace { serial }));
+        }
 
         let serial = self.take_serial();
         let family = &mut self.families[position];
@@ -138,16 +142,25 @@ impl Sessions {
     }
 
     /// Whether an access token is good.
-    pub(crate) fn check_access(&self, now: u64, token: &Token) -> Result<(), Refusal> {
+    pub(crate) fn check_access(
+        &self,
+        settings: &Settings,
+        now: u64,
+        token: &Token,
+    ) -> Result<(), Refusal> {
         if token.expires <= now {
             return Err(Refusal::Expired);
         }
-        let family_lives = self.families.iter().any(|family| family.id == token.family);
-        if family_lives && token.serial >= self.access_live_from {
-            Ok(())
-        } else {
-            Err(Refusal::Revoked)
+        let family = self
+            .families
+            .iter()
+            .find(|family| family.id == token.family);
+        let family = family.ok_or(Refusal::Revoked)?;
+        let is_before_rotation = settings.rotation_ends_access && token.serial < family.current;
+        if is_before_rotation || token.serial < self.access_live_from {
+            return Err(Refusal::Revoked);
         }
+        Ok(())
     }
 
     pub(crate) fn revoke_access_tokens(&mut self) {
@@ -172,6 +185,19 @@ impl Family {
             // At least, not equal: an answer given in grace spends the one it stands in for, and
             // whoever received that one is within the window too.
             serial >= spent.serial && now < spent.at.saturating_add(grace)
+        })
+    }
+
+    /// The pair that a spent token was replaced by, if that is what is answered in grace.
+    fn again(&self, settings: &Settings, serial: u64) -> Option<Grant> {
+        let spent = self.spent.as_ref()?;
+        let is_spent = settings.same_pair_in_grace && spent.serial == serial;
+        is_spent.then_some(Grant {
+            serial: self.current,
+            family: self.id,
+            user: self.user,
+            issued: spent.at,
+            with_refresh_token: true,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::{Endpoint, FaultRates};
+use crate::profile::Profile;
 
 /// The users, lives and policies of an [`Emulator`](crate::Emulator).
 ///
@@ -19,6 +20,9 @@ pub struct Settings {
     pub(crate) rotation: Rotation,
     pub(crate) reuse: Reuse,
     pub(crate) grace: Duration,
+    pub(crate) same_pair_in_grace: bool,
+    pub(crate) rotation_ends_access: bool,
+    pub(crate) profile: Profile,
     pub(crate) lock_out_after: Option<u32>,
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<Secret>,
@@ -38,6 +42,9 @@ impl Settings {
             rotation: Rotation::Rotate,
             reuse: Reuse::Refuse,
             grace: Duration::ZERO,
+            same_pair_in_grace: false,
+            rotation_ends_access: false,
+            profile: Profile::Documented,
             lock_out_after: Some(5),
             client_id: "emulator".into(),
             client_secret: None,
@@ -102,6 +109,43 @@ impl Settings {
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Sets whether a grace answers with the pair that it has answered with before, and not with a
+    /// new one.
+    #[must_use]
+    pub fn with_same_pair_in_grace(mut self, same: bool) -> Self {
+        self.same_pair_in_grace = same;
+        self
+    }
+
+    /// Sets whether the old access token dies when its refresh token is replaced: it lives on, unless
+    /// told otherwise.
+    #[must_use]
+    pub fn with_access_ended_by_rotation(mut self, ended: bool) -> Self {
+        self.rotation_ends_access = ended;
+        self
+    }
+
+    /// Answers like a known server, and sets rotation, reuse, grace and what a rotation ends to what
+    /// that server does. They can be set otherwise afterwards.
+    ///
+    /// ```
+    /// use simacan_auth_emulator::{Profile, Rotation, Settings};
+    ///
+    /// let keycloak = Settings::new().with_profile(Profile::Keycloak);
+    /// let without_rotation = keycloak.with_rotation(Rotation::KeepOld);
+    /// ```
+    #[must_use]
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        let policy = profile.policy();
+        self.profile = profile;
+        self.rotation = policy.rotation;
+        self.reuse = policy.reuse;
+        self.grace = policy.grace;
+        self.same_pair_in_grace = policy.same_pair_in_grace;
+        self.rotation_ends_access = policy.rotation_ends_access;
         self
     }
 

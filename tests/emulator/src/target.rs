@@ -115,7 +115,7 @@ impl Emulator {
         else {
             return unknown;
         };
-        match self.sessions.check_access(now, &token) {
+        match self.sessions.check_access(&self.settings, now, &token) {
             Ok(()) => Presented::Valid {
                 serial: token.serial,
             },

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use simacan_auth_emulator::Profile;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_simacan-auth-emulator");
 
 #[test]
@@ -15,6 +17,7 @@ fn help_lists_every_flag() {
         "username",
         "password",
         "seed",
+        "profile",
         "access-token-life",
         "refresh-token-life",
         "grace",
@@ -41,6 +44,22 @@ fn help_lists_every_flag() {
             format!("simacan-auth-emulator: --{flag}: a value is missing\n")
         );
     }
+}
+
+#[test]
+fn help_lists_every_profile_and_an_error_names_them() {
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    let names = Profile::ALL.map(Profile::name);
+    for name in names {
+        assert!(help.contains(&format!("\n  {name:<28}")), "{name}");
+        // It is taken: what is wrong is the next flag.
+        let output = run(&["--profile", name, "--port"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.ends_with("--port: a value is missing\n"), "{error}");
+    }
+    let error = String::from_utf8(run(&["--profile", "cas"]).stderr).unwrap();
+    let names = names.join(", ");
+    assert!(error.ends_with(&format!("--profile: 'cas' is none of {names}\n")));
 }
 
 #[test]

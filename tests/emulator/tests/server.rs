@@ -135,6 +135,21 @@ fn a_body_cut_short_ends_the_connection_half_way() {
 }
 
 #[test]
+fn a_refusal_cut_at_its_end_ends_the_connection_behind_all_of_it() {
+    let server = serve(Server::options());
+    server.with(|emulator| emulator.script_n(Endpoint::Password, Fault::CutAtEnd, 2));
+    for (password, status) in [("open+sesame", 200), ("wrong", 401)] {
+        let mut client = Client::connect(&server);
+        let body = format!("username=foo%40bar.com&password={password}");
+        client.form("/api/v1/auth/password", &body);
+        let (got, headers) = client.read_head();
+        let announced = headers.iter().find(|(name, _)| name == "content-length");
+        let announced: usize = announced.unwrap().1.parse().unwrap();
+        assert_eq!((got, client.read_rest().len()), (status, announced - 1));
+    }
+}
+
+#[test]
 fn a_truncated_body_is_a_whole_answer() {
     let server = serve(Server::options());
     server.with(|emulator| emulator.script(Endpoint::Password, Fault::Truncated));

@@ -1,7 +1,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
-/// The system's allocator, which counts for each thread what it allocates and what it has in use.
+/// The system's allocator, which counts for each thread what it allocates and what it has in use, and what
+/// all of them have.
 #[expect(clippy::exhaustive_structs, reason = "it stands in a static")]
 pub struct Counting;
 
@@ -10,6 +12,8 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
     static IN_USE: Cell<isize> = const { Cell::new(0) };
 }
+
+static IN_USE_BY_ALL: AtomicIsize = AtomicIsize::new(0);
 
 impl Counting {
     /// How many allocations this thread has made so far, each reallocation among them.
@@ -24,9 +28,17 @@ impl Counting {
         IN_USE.get()
     }
 
+    /// How many bytes all threads together have allocated and not freed.
+    #[must_use]
+    pub fn in_use_by_all() -> isize {
+        IN_USE_BY_ALL.load(Ordering::Relaxed)
+    }
+
     fn note(allocations: usize, bytes: usize, freed: usize) {
+        let more = bytes.cast_signed() - freed.cast_signed();
         ALLOCATIONS.set(ALLOCATIONS.get() + allocations);
-        IN_USE.set(IN_USE.get() + bytes.cast_signed() - freed.cast_signed());
+        IN_USE.set(IN_USE.get() + more);
+        IN_USE_BY_ALL.fetch_add(more, Ordering::Relaxed);
     }
 }
 

@@ -1,9 +1,15 @@
-//! No copy of a password or token that was dropped is left in memory that the core owned (DESIGN 8).
+//! No copy of a password or token that was dropped is left in memory that the core owned (DESIGN 8), nor by
+//! the driver's thread.
 //!
 //! All that this program ever allocates stays in the arena. What the test itself says stands in its
 //! binary and not there.
 
-use std::time::Duration;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
 
 use http::{Response, StatusCode};
 use simacan_auth::{
@@ -11,6 +17,7 @@ use simacan_auth::{
     Output, Provider, Refresh, RefreshOutcome, ResponseBody, Resumed, SavedSession, Session,
     SessionStore, Timestamp, Verdict,
 };
+use simacan_auth_driver::{Driver, Process, System, block_on};
 use simacan_auth_file_store::FileStore;
 use simacan_auth_memory::Arena;
 
@@ -30,7 +37,7 @@ const CLIENT: &str = "CLIENTSECRET";
 const BASIC: &str = "bWU6Q0xJRU5UU0VDUkVU";
 
 fn copies(text: &str) -> usize {
-    // SAFETY: the program has one thread.
+    // SAFETY: the program has one thread; those of a driver have ended.
     unsafe { ARENA.count(text.as_bytes()) }
 }
 
@@ -202,6 +209,12 @@ fn machine() {
     assert_gone(&REFRESH);
 }
 
+fn store() -> (PathBuf, FileStore) {
+    let place = std::env::temp_dir().join(format!("simacan-auth-memory-{}", std::process::id()));
+    let store = FileStore::new(place.join("session.json"));
+    (place, store)
+}
+
 /// Saved, read again, and damaged: by way of a file.
 fn saved() {
     const DAMAGED: [&[u8]; 3] = [
@@ -209,8 +222,7 @@ fn saved() {
         br#"{"version":1,"tokens":{"access_token":"aACCESSTHREE","refresh_token":["rREFRESHTHREE"]}}"#,
         br#"{"version":1,"tokens":{"access_token":"%61ACCESSTHREE","refresh_token":"rREFRESHTHREE%0a"}}"#,
     ];
-    let place = std::env::temp_dir().join(format!("simacan-auth-memory-{}", std::process::id()));
-    let store = FileStore::new(place.join("session.json"));
+    let (place, store) = store();
     let (_, exchange) = Session::new(Provider::simacan(), credentials(0)).begin(NOW);
     let LoginOutcome::Authenticated(session) = exchange.receive(NOW, tokens(1)) else {
         panic!("these are tokens");
@@ -290,6 +302,80 @@ fn superseded() {
     }
 }
 
+/// The driver's threads, to wait for their end. Nobody keeps the time: nothing is waited for but them.
+#[derive(Clone, Default)]
+struct Threads(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl System for Threads {
+    fn spawn(&self, name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        if name == "simacan-auth" {
+            self.0.lock().expect("no panic").push(thread::spawn(run));
+        }
+        Ok(())
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn time(&self) -> SystemTime {
+        NOW.into()
+    }
+}
+
+impl Threads {
+    fn join(&self) {
+        for thread in self.0.lock().expect("no panic").drain(..) {
+            thread.join().expect("it did not panic");
+        }
+    }
+}
+
+/// A login and a refresh in the driver's thread, each saved; then another password, and the end.
+fn driver() {
+    let (place, store) = store();
+    let (threads, answers) = (Threads::default(), AtomicUsize::new(0));
+    let settings = Driver::settings(Provider::simacan(), credentials(0)).store(store);
+    let settings = settings.process(Process::new(threads.clone()));
+    let driver = settings.build(move |request| {
+        drop(request);
+        let answer = tokens(answers.fetch_add(1, Ordering::SeqCst));
+        Ok(answer.map(|answer| {
+            let mut body = ResponseBody::new();
+            assert!(body.push(answer).is_continue());
+            body
+        }))
+    });
+    let settle = || {
+        assert!(block_on(driver.settle(Duration::from_secs(10))));
+        threads.join();
+    };
+    let mut target = http::Request::get(API).body(()).expect("it is well formed");
+    let ticket = block_on(driver.authorize(None, &mut target)).expect("there is a token");
+    settle();
+    assert_eq!((copies(ACCESS[0]), copies(REFRESH[0])), (1, 1));
+
+    let Verdict::Retry(permit) = driver.review(ticket, StatusCode::UNAUTHORIZED) else {
+        panic!("a newer token may help");
+    };
+    let again = block_on(driver.authorize(Some(permit), &mut target));
+    drop((again.expect("there is another token"), target));
+    settle();
+    assert_gone(&[ACCESS[0], REFRESH[0]]);
+    assert_eq!((copies(ACCESS[1]), copies(REFRESH[1])), (1, 1));
+    assert_eq!(copies(PASSWORDS[0]), 1);
+
+    driver.set_credentials(credentials(1));
+    settle();
+    assert_gone(&PASSWORDS[..1]);
+    drop(driver);
+    threads.join();
+    assert_gone(&PASSWORDS);
+    assert_gone(&ACCESS);
+    assert_gone(&REFRESH);
+    std::fs::remove_dir_all(place).expect("it is ours");
+}
+
 /// Read in pieces, as a driver reads it, and larger than the room that there is at first.
 fn bodies() {
     let mut body = ResponseBody::new();
@@ -326,5 +412,6 @@ fn main() {
     superseded();
     bodies();
     saved();
+    driver();
     println!("no copy of a dropped password or token is left in memory");
 }

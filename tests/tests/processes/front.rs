@@ -172,7 +172,7 @@ impl Shared {
         lock(&self.senders).insert(place, sender);
         drop(emulator);
         match reply.outcome {
-            Outcome::Answer(answer) => bytes(&answer),
+            Outcome::Answer(answer) | Outcome::CutShort(answer) => bytes(&answer),
             Outcome::Lost => Vec::new(),
         }
     }

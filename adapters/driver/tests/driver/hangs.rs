@@ -13,7 +13,7 @@ use simacan_auth_driver::{Driver, Error, block_on};
 use simacan_auth_emulator::Emulator;
 
 use crate::store::{Op, Store};
-use crate::world::{Gate, REFRESH_IS_DUE, World, eventually};
+use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, settle};
 
 /// Those who have a good token don't notice; who has none is told in time.
 #[test]
@@ -27,7 +27,7 @@ fn i16_an_auth_server_that_hangs_holds_up_no_good_token() {
         }
     });
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     gate.close();
     world.skip(REFRESH_IS_DUE);
     for _ in 0..50 {
@@ -137,7 +137,7 @@ fn a_store_that_hangs_costs_one_thread() {
         eventually("it is free", || !store.is_held());
         world.pass_until_sent(&driver);
         world.pass_until("it is used again", || store.has_tokens());
-        world.settle(&driver);
+        settle(&driver);
     }
 }
 
@@ -180,7 +180,7 @@ fn a_callback_that_hangs_over_a_failed_unlock_loses_no_job() {
     });
     let driver = settings.build(world.exchange());
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     world.emulate(Emulator::revoke_access_tokens);
     world.emulate(Emulator::revoke_refresh_tokens);
     let caller = world.sending(&driver);

@@ -10,7 +10,7 @@ use simacan_auth_driver::simacan_auth::{Credentials, Provider, Status};
 use simacan_auth_driver::{Driver, Error, Process, System, block_on};
 
 use crate::store::Store;
-use crate::world::{Gate, REFRESH_IS_DUE, World, eventually};
+use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, settle};
 
 /// Nobody asks any more. What hangs is given up all the same, and the lock let go.
 #[test]
@@ -25,7 +25,7 @@ fn who_stays_logged_in_gives_up_what_hangs() {
         }
     });
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     gate.close();
     world.skip(REFRESH_IS_DUE);
     eventually("the refresh hangs", || gate.waiting() == 1);
@@ -44,7 +44,7 @@ fn who_stays_logged_in_does_so_after_a_thread_was_not_to_be_had() {
     let settings = world.settings().stay_logged_in();
     let driver = settings.build(world.exchange());
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     world.give_no_threads(true);
     driver.set_credentials(Credentials::new("u", "another one"));
     world.give_no_threads(false);

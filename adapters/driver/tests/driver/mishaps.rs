@@ -1,19 +1,17 @@
-//! Panics, calls from where nothing may wait, threads that are not to be had, and forks.
+//! Panics, calls from where nothing may wait, and threads that are not to be had.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use simacan_auth_driver::simacan_auth::{
-    Credentials, Event, LockRequest, LockedStore, Provider, SessionStore, Status, StoreFailure,
+    Credentials, Event, LockRequest, LockedStore, SessionStore, StoreFailure,
 };
 use simacan_auth_driver::{Driver, Error, block_on};
-use simacan_auth_emulator::Emulator;
 
 use crate::store::{Op, Store};
-use crate::world::{Gate, REFRESH_IS_DUE, World, eventually};
+use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, settle};
 
 fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("a panic of the test's"))
@@ -68,7 +66,7 @@ fn a_lock_that_is_not_given_free_is_an_event() {
     });
     let driver = world.settings().store(store).build(world.exchange());
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     let failed = |event: &Event| matches!(event, Event::UnlockFailed { .. });
     assert_eq!(world.count(failed), 1);
 }
@@ -109,7 +107,7 @@ fn a_call_in_a_callback_waits_for_nothing() {
     let driver = settings.build(world.exchange());
     assert!(itself.set(driver.clone()).is_ok());
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     let answers = answers.lock().unwrap();
     assert!(
         matches!(&answers[..], [Some(Error::InCallback), None]),
@@ -163,7 +161,7 @@ fn i14_what_is_in_flight_is_saved_before_anything_is_told() {
         }
     });
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     let before = store.saved();
     gate.close();
     slow.close();
@@ -205,7 +203,7 @@ fn a_store_that_panics_when_it_is_dropped_holds_up_nobody() {
         }
     });
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     gate.close();
     world.skip(REFRESH_IS_DUE);
     world.assert_sent(&driver);
@@ -236,7 +234,7 @@ fn a_client_in_a_static_settles() {
     let caller = world.sending(driver);
     eventually("it is being saved", || gate.waiting() == 1);
     gate.open();
-    world.settle(driver);
+    settle(driver);
     assert!(store.has_tokens() && !store.is_held());
     caller.join().unwrap().unwrap();
 }
@@ -254,116 +252,12 @@ fn i6_without_a_thread_nothing_is_lost() {
     }
     world.give_no_threads(false);
     world.assert_sent(&driver);
-    world.settle(&driver);
+    settle(&driver);
     world.skip(REFRESH_IS_DUE);
     world.give_no_threads(true);
     world.assert_sent(&driver); // with the token that is good
     world.give_no_threads(false);
     world.assert_sent(&driver);
-    world.settle(&driver);
-    world.assert_exchanges(1, 1);
-}
-
-/// Whatever the parent's other threads were doing just then.
-#[test]
-fn a_forked_child_waits_for_no_lock_of_its_parents() {
-    let world = World::new();
-    let driver = world.driver();
-    world.assert_sent(&driver);
-    world.settle(&driver);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let busy = thread::spawn({
-        let (driver, is_over) = (driver.clone(), is_over.clone());
-        move || {
-            while !is_over.load(Ordering::SeqCst) {
-                let _ = block_on(driver.log_in());
-            }
-        }
-    });
-    for _ in 0..100 {
-        in_child(|| matches!(block_on(driver.log_in()), Err(Error::Forked)));
-    }
-    is_over.store(true, Ordering::SeqCst);
-    busy.join().unwrap();
-}
-
-/// Although its parent's threads, which there are none of in the child, had their time-keeper.
-#[test]
-fn a_forked_child_may_make_clients_of_its_own() {
-    let settings = || Driver::settings(Provider::simacan(), Credentials::new("u", "p"));
-    let parents = settings().stay_logged_in().build(World::new().exchange());
-    block_on(parents.log_in()).expect("a token");
-    let logs_in = || {
-        struct Wakes(thread::Thread);
-
-        impl Wake for Wakes {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
-
-        let settings = settings().token_timeout(Duration::from_millis(50));
-        let driver = settings.build(|_| {
-            loop {
-                thread::park();
-            }
-        });
-        // As an executor does, without a timer.
-        let waker = Waker::from(Arc::new(Wakes(thread::current())));
-        let mut asked = std::pin::pin!(driver.log_in());
-        loop {
-            match asked.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(answer) => return answer,
-                Poll::Pending => thread::park(),
-            }
-        }
-    };
-    assert!(matches!(logs_in(), Err(Error::TimedOut { .. })));
-    in_child(|| matches!(logs_in(), Err(Error::TimedOut { .. })));
-}
-
-/// Whether this is so in a forked child, which is ended if it hangs.
-#[track_caller]
-fn in_child(is_so: impl FnOnce() -> bool) {
-    match fork::fork().expect("a child") {
-        fork::Fork::Child => {
-            thread::spawn(|| {
-                thread::sleep(Duration::from_secs(10));
-                std::process::exit(2);
-            });
-            std::process::exit(i32::from(!is_so()));
-        }
-        fork::Fork::Parent(child) => {
-            let status = fork::waitpid(child).expect("its end");
-            assert_eq!(status, 0, "how the child has ended");
-        }
-    }
-}
-
-#[test]
-fn a_forked_child_gets_a_typed_error() {
-    let world = World::new();
-    let driver = world
-        .settings()
-        .store(Store::new(|_| Ok(())))
-        .build(world.exchange());
-    world.assert_sent(&driver);
-    world.settle(&driver);
-    world.emulate(Emulator::revoke_access_tokens);
-    match fork::fork().expect("a child") {
-        fork::Fork::Child => {
-            // What this thread has cached goes on; all that needs the lock does not.
-            let is_typed = matches!(block_on(driver.log_in()), Err(Error::Forked))
-                && driver.status() == Status::Interrupted
-                && !block_on(driver.settle(Duration::from_secs(1)));
-            drop(driver);
-            std::process::exit(i32::from(!is_typed));
-        }
-        fork::Fork::Parent(child) => {
-            let status = fork::waitpid(child).expect("its end");
-            assert_eq!(status, 0, "what the child saw");
-        }
-    }
-    world.assert_sent(&driver);
+    settle(&driver);
     world.assert_exchanges(1, 1);
 }

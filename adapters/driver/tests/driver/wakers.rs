@@ -11,7 +11,7 @@ use simacan_auth_driver::Driver;
 use simacan_auth_driver::simacan_auth::{Config, Event, TransportFailure};
 
 use crate::store::Store;
-use crate::world::{Gate, World, eventually};
+use crate::world::{Gate, World, eventually, settle};
 
 /// As those of an executor that is gone, or whose queue is full.
 struct Panics;
@@ -135,7 +135,7 @@ fn the_time_keeper_waits_for_no_client_and_drops_nothing_of_a_users() {
         assert!(poll(&mut asked).is_pending());
         let failed = |event: &Event| matches!(event, Event::AttemptFailed { .. });
         eventually("it has failed", || world.count(failed) == 1);
-        world.settle(&driver);
+        settle(&driver);
         assert!(poll(&mut asked).is_pending());
         drop(driver);
         *task.0.lock().unwrap() = Some(asked);

@@ -158,11 +158,6 @@ impl World {
         panic!("it is not served any more");
     }
 
-    #[track_caller]
-    pub(crate) fn settle(&self, driver: &Driver) {
-        assert!(block_on(driver.settle(Duration::from_secs(60))));
-    }
-
     pub(crate) fn count(&self, which: impl Fn(&Event) -> bool) -> usize {
         let events = self.events.lock().unwrap();
         events.iter().filter(|event| which(event)).count()
@@ -194,6 +189,11 @@ impl World {
         }
         panic!("in vain: {what}");
     }
+}
+
+#[track_caller]
+pub(crate) fn settle(driver: &Driver) {
+    assert!(block_on(driver.settle(Duration::from_secs(60))));
 }
 
 /// Waits for an effect, while no time goes by.

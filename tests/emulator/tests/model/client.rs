@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{Request, Response, StatusCode};
 use serde_json::Value;
 use simacan_auth_emulator::{Emulator, Settings};
@@ -43,6 +45,15 @@ pub(crate) fn raw_form(path: &str, body: &str) -> Request<String> {
         .header("content-type", "application/x-www-form-urlencoded")
         .body(body.to_owned())
         .unwrap()
+}
+
+/// With an id and a secret, encoded or not.
+pub(crate) fn basic(mut request: Request<String>, credentials: &str) -> Request<String> {
+    let value = format!("Basic {}", BASE64.encode(credentials));
+    request
+        .headers_mut()
+        .insert("authorization", value.parse().unwrap());
+    request
 }
 
 pub(crate) fn login(user: &str, password: &str) -> Request<String> {

@@ -99,14 +99,42 @@ fn a_truncated_body_comes_after_the_state_changed() {
 fn a_body_cut_short_announces_the_full_length() {
     let (mut emulator, first) = logged_in();
     emulator.script(Endpoint::Refresh, Fault::CutShort);
-    let answer = answer(handle(&mut emulator, &refresh(&first.refresh)));
-    let announced: usize = answer.headers()["content-length"]
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let (answer, announced) = cut(handle(&mut emulator, &refresh(&first.refresh)));
     assert_eq!(answer.body().len(), announced / 2);
+    assert!(serde_json::from_slice::<serde_json::Value>(answer.body()).is_err());
     assert_eq!(status(&mut emulator, 0, &refresh(&first.refresh)), 401);
+}
+
+#[test]
+fn a_body_cut_at_its_end_is_a_whole_object_of_which_more_was_announced() {
+    let (mut emulator, first) = logged_in();
+    emulator.script(Endpoint::Refresh, Fault::CutAtEnd);
+    let (answer, announced) = cut(handle(&mut emulator, &refresh(&first.refresh)));
+    assert_eq!(announced, answer.body().len() + 1);
+    refreshed(&mut emulator, 0, &tokens(&answer).refresh);
+}
+
+#[test]
+fn refusals_break_off_too_with_a_body_or_without() {
+    for fault in [Fault::CutShort, Fault::CutAtEnd] {
+        let mut emulator = emulator();
+        emulator.script_n(Endpoint::Password, fault, 2);
+        let (bare, announced) = cut(handle(&mut emulator, &login(USER, "wrong")));
+        assert_eq!((bare.status().as_u16(), announced), (401, 1));
+        let request = form(
+            "/oauth2/token",
+            &[
+                ("grant_type", "password"),
+                ("client_id", "emulator"),
+                ("username", USER),
+                ("password", "wrong"),
+            ],
+        );
+        let (coded, announced) = cut(handle(&mut emulator, &request));
+        assert_eq!(coded.status(), 400);
+        assert!(coded.body().starts_with(br#"{"error":"#));
+        assert!(coded.body().len() < announced);
+    }
 }
 
 #[test]
@@ -190,6 +218,16 @@ fn handle(emulator: &mut Emulator, request: &Request<String>) -> Reply {
 fn answer(reply: Reply) -> Response<Vec<u8>> {
     match reply.outcome {
         Outcome::Answer(answer) => answer,
-        Outcome::Lost => panic!("lost"),
+        other => panic!("{other:?}"),
     }
+}
+
+/// What arrives of an answer that breaks off, and the length that it announced.
+fn cut(reply: Reply) -> (Response<Vec<u8>>, usize) {
+    let Outcome::CutShort(answer) = reply.outcome else {
+        panic!("{:?}", reply.outcome);
+    };
+    let announced = answer.headers()["content-length"].to_str().unwrap();
+    let announced = announced.parse().unwrap();
+    (answer, announced)
 }

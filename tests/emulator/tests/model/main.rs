@@ -5,6 +5,7 @@ mod faults;
 mod lives;
 mod logins;
 mod oauth2;
+mod profiles;
 mod records;
 mod rotation;
 mod seeds;

@@ -1,7 +1,5 @@
 //! `/oauth2/token`, by RFC 6749.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{Request, Response};
 
 use crate::client::*;
@@ -190,14 +188,6 @@ fn refresh_grant(token: &str) -> Request<String> {
             ("refresh_token", token),
         ],
     )
-}
-
-fn basic(mut request: Request<String>, credentials: &str) -> Request<String> {
-    let value = format!("Basic {}", BASE64.encode(credentials));
-    request
-        .headers_mut()
-        .insert("authorization", value.parse().unwrap());
-    request
 }
 
 #[track_caller]

@@ -1,0 +1,67 @@
+//! Through the driver, which both adapters have, a request with a good token costs no allocation.
+
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use http::{HeaderMap, Request, StatusCode};
+use simacan_auth::{Credentials, Provider, ResponseBody, Ticket, Verdict};
+use simacan_auth_driver::{Driver, block_on};
+use simacan_auth_emulator::{Emulator, Settings};
+use simacan_auth_memory::Counting;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const TARGET: &str = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
+
+/// Logged in, and this thread has its pass.
+fn driver() -> Driver {
+    let emulator = Mutex::new(Emulator::new(Settings::new().with_user("u", "p")));
+    let settings = Driver::settings(Provider::simacan(), Credentials::new("u", "p"));
+    let driver = settings.build(move |request| {
+        let mut emulator = emulator.lock().expect("no panic");
+        let answer = emulator.respond(SystemTime::now(), &request);
+        Ok(answer.expect("no fault is set").map(|answer| {
+            let mut body = ResponseBody::new();
+            assert!(body.push(&answer).is_continue());
+            body
+        }))
+    });
+    let mut request = Request::post(TARGET).body(()).expect("it is well formed");
+    drop(block_on(driver.authorize(None, &mut request)).expect("the password is good"));
+    driver
+}
+
+#[track_caller]
+fn assert_allocates_nothing(driver: &Driver, mut authorize: impl FnMut() -> Ticket) {
+    // Room for the header.
+    drop(authorize());
+    let before = Counting::allocations();
+    for _ in 0..10 {
+        let verdict = driver.review(authorize(), StatusCode::OK);
+        assert!(matches!(verdict, Verdict::Deliver));
+    }
+    assert_eq!(Counting::allocations(), before);
+}
+
+#[test]
+fn an_http_request() {
+    let driver = driver();
+    let mut request = Request::post(TARGET).body(()).expect("it is well formed");
+    assert_allocates_nothing(&driver, || {
+        block_on(driver.authorize(None, &mut request)).expect("there is a token")
+    });
+}
+
+/// As reqwest's, with its URL in one piece.
+#[test]
+fn another_request() {
+    let driver = driver();
+    let mut request = (TARGET, HeaderMap::new());
+    assert_allocates_nothing(&driver, || {
+        let ticket = driver.authorize_now(|pass, now| {
+            pass.authorize_other(now, &mut request, |it| it.0, |it| &mut it.1)
+        });
+        ticket.expect("there is a token")
+    });
+}

@@ -1,0 +1,86 @@
+//! A day with each of the emulator's profiles keeps the rules, and is served.
+
+use simacan_auth_emulator::Profile;
+use simacan_auth_tests::history::seed;
+use simacan_auth_tests::profiles::live_a_day;
+
+/// A failed refresh is tried again, and one that an event makes needless may be under way.
+const SPARE_REFRESHES: u64 = 6;
+
+fn check(profile: Profile) {
+    let seed = seed();
+    for seed in seed..seed + 10 {
+        let report = live_a_day(profile, seed);
+        assert_eq!(report.fault(), None, "{report:?}, seed {seed}");
+        let most = report.ideal.refreshes + SPARE_REFRESHES;
+        assert!(report.done.refreshes <= most, "{report:?}, seed {seed}");
+    }
+}
+
+#[test]
+fn documented() {
+    check(Profile::Documented);
+}
+
+#[test]
+#[ignore = "a 401 with invalid_grant is not read as a refusal yet"]
+fn keycloak_old() {
+    check(Profile::KeycloakOld);
+}
+
+#[test]
+fn keycloak() {
+    check(Profile::Keycloak);
+}
+
+#[test]
+#[ignore = "a 403 with invalid_grant is not read as a refusal yet"]
+fn auth0() {
+    check(Profile::Auth0);
+}
+
+#[test]
+#[ignore = "a refresh answered 401 with invalid_request is not read as refused yet"]
+fn league() {
+    check(Profile::League);
+}
+
+#[test]
+#[ignore = "unclear answers to a password are not counted yet"]
+fn authlib() {
+    check(Profile::Authlib);
+}
+
+#[test]
+fn django() {
+    check(Profile::Django);
+}
+
+#[test]
+#[ignore = "a refresh answered 400 without a code is not read as refused yet"]
+fn glewlwyd() {
+    check(Profile::Glewlwyd);
+}
+
+#[test]
+fn node_oauth2_server() {
+    check(Profile::NodeOauth2Server);
+}
+
+#[test]
+#[ignore = "an error code in a 200 is not read yet"]
+fn always_ok() {
+    check(Profile::AlwaysOk);
+}
+
+#[test]
+#[ignore = "tokens with a 201 are not read yet"]
+fn patchwork() {
+    check(Profile::Patchwork);
+}
+
+#[test]
+#[ignore = "the page of a gateway is believed for good yet"]
+fn gateway() {
+    check(Profile::Gateway);
+}
