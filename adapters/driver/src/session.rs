@@ -320,12 +320,14 @@ impl Session {
         scheduled.map_err(|error| Error::NoThread(Arc::new(error)))
     }
 
-    /// Nobody asks any more: no time is kept for it.
+    /// Nobody asks any more: no time is kept for it, but for a carrier that may hang.
     pub(crate) fn close(&self) -> MutexGuard<'_, Desk> {
         let mut desk = self.lock();
         desk.is_closed = true;
         desk.machine.close();
-        if let Some(at) = desk.scheduled.take() {
+        if desk.carrier.is_none()
+            && let Some(at) = desk.scheduled.take()
+        {
             self.process.forget(self, at);
         }
         desk

@@ -13,7 +13,7 @@ use simacan_auth_driver::{Driver, Error, block_on};
 use simacan_auth_emulator::Emulator;
 
 use crate::store::{Op, Store};
-use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, settle};
+use crate::world::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
 
 /// Those who have a good token don't notice; who has none is told in time.
 #[test]
@@ -285,11 +285,6 @@ fn the_last_client_does_not_wait_for_a_thread() {
             exchange(request)
         })
     };
-    let ask = |driver: &Driver| {
-        let mut asked = std::pin::pin!(driver.log_in());
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(asked.as_mut().poll(&mut context).is_pending());
-    };
     let busy: Vec<_> = (0..64).map(|_| hanging()).collect();
     busy.iter().for_each(ask);
     eventually("all their threads hang", || gate.waiting() == 64);
@@ -317,11 +312,7 @@ fn sessions_behind_a_server_that_hangs_hold_up_no_other() {
             })
         })
         .collect();
-    for driver in &hanging {
-        let mut asked = std::pin::pin!(driver.log_in());
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(asked.as_mut().poll(&mut context).is_pending());
-    }
+    hanging.iter().for_each(ask);
     eventually("all their threads hang", || gate.waiting() == 64);
     world.assert_sent(&world.driver());
     assert_eq!(gate.waiting(), 64);

@@ -10,7 +10,7 @@ use simacan_auth_driver::simacan_auth::{Credentials, Provider, Status};
 use simacan_auth_driver::{Driver, Error, Process, System, block_on};
 
 use crate::store::Store;
-use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, settle};
+use crate::world::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
 
 /// Nobody asks any more. What hangs is given up all the same, and the lock let go.
 #[test]
@@ -35,6 +35,26 @@ fn who_stays_logged_in_gives_up_what_hangs() {
     world.pass_until("it has a new token", || {
         world.counters().refreshes_received > 0 && !store.is_held()
     });
+}
+
+/// Not even the last client is there any more.
+#[test]
+fn what_hangs_when_the_last_client_goes_is_given_up() {
+    let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
+    let driver = world.settings().store(store.clone()).build({
+        let (gate, exchange) = (gate.clone(), world.exchange());
+        move |request| {
+            gate.pass();
+            exchange(request)
+        }
+    });
+    ask(&driver);
+    eventually("it hangs", || gate.waiting() == 1);
+    let dropping = thread::spawn(move || drop(driver));
+    world.pass_until("it is dropped", || dropping.is_finished());
+    assert!(store.is_held());
+    world.pass_until("the lock is let go", || !store.is_held());
+    gate.open();
 }
 
 /// Nor does it end when there was no thread for a moment.

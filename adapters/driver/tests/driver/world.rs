@@ -1,8 +1,10 @@
 //! The emulated platform without sockets, and a time that goes by as a test says.
 
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response, StatusCode};
@@ -194,6 +196,14 @@ impl World {
 #[track_caller]
 pub(crate) fn settle(driver: &Driver) {
     assert!(block_on(driver.settle(Duration::from_secs(60))));
+}
+
+/// Asks for a token, and goes away.
+#[track_caller]
+pub(crate) fn ask(driver: &Driver) {
+    let mut asked = pin!(driver.log_in());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(asked.as_mut().poll(&mut context).is_pending());
 }
 
 /// Waits for an effect, while no time goes by.
