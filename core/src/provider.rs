@@ -146,6 +146,12 @@ impl Provider {
         authority.map_or("", |authority| authority.as_str())
     }
 
+    /// Whether the auth endpoint is one of loopback that is spoken to without TLS: what is sent there must not
+    /// go through a proxy.
+    pub fn is_plain_http(&self) -> bool {
+        self.auth_endpoint().scheme() == Some(&http::uri::Scheme::HTTP)
+    }
+
     fn new(dialect: Dialect, targets: Targets) -> Self {
         Self(Arc::new(Parts { dialect, targets }))
     }

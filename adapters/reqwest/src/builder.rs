@@ -66,13 +66,21 @@ impl Builder {
 
     /// The client. Nothing is sent before its first request.
     pub fn build(self) -> reqwest::Result<Client> {
+        // A proxy that the environment names has no part in what stays on loopback, without TLS; one that the
+        // user sets by hand has.
+        let http: Http = if self.provider.is_plain_http() {
+            let http = self.http;
+            Arc::new(move |builder| http(builder.no_proxy()))
+        } else {
+            self.http
+        };
         let client = match self.target_client {
             Some(client) => client,
-            None => (self.http)(ClientBuilder::new())
+            None => http(ClientBuilder::new())
                 .redirect(within(self.provider))
                 .build()?,
         };
-        let exchange = exchange::over(self.http, self.settings.exchange_timeout)?;
+        let exchange = exchange::over(http, self.settings.exchange_timeout)?;
         Ok(Client {
             client,
             driver: self.settings.build(exchange),

@@ -28,13 +28,22 @@ pub(crate) fn over(
         let answer = runtime.block_on(exchange(client, request));
         // A look-up of the host's name may still be under way.
         runtime.shutdown_background();
-        answer.map_err(TransportFailure::new)
+        // The URL may have a query that is nobody's business.
+        answer.map_err(|error| TransportFailure::new(error.without_url()))
     })
 }
 
-/// A client that does what an exchange needs and nothing else.
+/// A client that does what an exchange needs and nothing else: it has the user's roots, proxy, resolver and local
+/// address, and no more of what the user has set for the targets than can't be undone here.
 fn client(http: &Http, timeout: Duration) -> reqwest::Result<Client> {
     http(ClientBuilder::new())
+        // An error of HTTP/2 may repeat what the server has said, and that what it was sent (RFC 9113, section 6.8).
+        .http1_only()
+        .referer(false)
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         // A stale pooled connection fails like a lost answer.
@@ -42,6 +51,7 @@ fn client(http: &Http, timeout: Duration) -> reqwest::Result<Client> {
         // It would log passwords and tokens.
         .connection_verbose(false)
         .connect_timeout(timeout / 2)
+        .read_timeout(timeout)
         .timeout(timeout)
         .build()
 }

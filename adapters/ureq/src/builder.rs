@@ -71,8 +71,15 @@ impl Builder {
     pub fn build(self) -> Client {
         const USER_AGENT: &str = concat!("simacan-auth-ureq/", env!("CARGO_PKG_VERSION"));
         let is_own = self.agent.is_none();
+        let is_plain_http = self.settings.provider().is_plain_http();
         let agent = self.agent.unwrap_or_else(|| {
-            (self.http)(Agent::config_builder().user_agent(USER_AGENT))
+            let mut config = Agent::config_builder().user_agent(USER_AGENT);
+            if is_plain_http {
+                // A proxy that the environment names has no part in what stays on loopback, without TLS; one
+                // that the user sets by hand has.
+                config = config.proxy(None);
+            }
+            (self.http)(config)
                 .http_status_as_error(false)
                 .redirect_auth_headers(RedirectAuthHeaders::Never)
                 .save_redirect_history(true)
