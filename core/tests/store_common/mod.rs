@@ -83,7 +83,7 @@ pub(crate) struct Process {
     /// All that it could have printed.
     pub(crate) printed: String,
     store: Memory,
-    pub(crate) flight: Option<Transmit>,
+    flight: Option<Transmit>,
     pub(crate) until: Option<Timestamp>,
 }
 
