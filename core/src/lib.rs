@@ -161,7 +161,6 @@
 //! 6750 (bearer tokens), RFC 9700 (their security), RFC 9110 (HTTP).
 
 mod allowed;
-mod answers;
 mod config;
 mod credentials;
 mod error;

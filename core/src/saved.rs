@@ -7,7 +7,6 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-use crate::answers::Answers;
 use crate::fork::Fork;
 use crate::pacing::LoginGuard;
 use crate::token::{AccessToken, Bearer, RefreshToken};
@@ -58,8 +57,6 @@ pub struct SavedSession {
 pub(crate) struct SavedTokens {
     access_token: Bearer,
     refresh_token: Option<RefreshToken>,
-    #[serde(default, skip_serializing_if = "Answers::is_none")]
-    refresh_answers: Answers,
     received_at: Timestamp,
     expires_at: Option<Timestamp>,
 }
@@ -114,7 +111,6 @@ impl SavedTokens {
         Self {
             access_token: access.bearer().fork(),
             refresh_token: refresh.map(Fork::fork),
-            refresh_answers: refresh.map(|token| token.answers).unwrap_or_default(),
             received_at: access.received_at(),
             expires_at: access.expires_at(),
         }
@@ -127,11 +123,7 @@ impl SavedTokens {
 
     pub(crate) fn into_parts(self) -> (AccessToken, Option<RefreshToken>) {
         let access = AccessToken::saved(self.access_token, self.expires_at, self.received_at);
-        let mut refresh = self.refresh_token;
-        if let Some(token) = &mut refresh {
-            token.answers = self.refresh_answers;
-        }
-        (access, refresh)
+        (access, self.refresh_token)
     }
 }
 
@@ -217,7 +209,7 @@ impl Fork for SavedTokens {
         if let Some(refresh_token) = &self.refresh_token {
             refresh_token.fingerprint(hasher);
         }
-        (self.received_at, self.expires_at, self.refresh_answers).hash(&mut hasher);
+        (self.received_at, self.expires_at).hash(&mut hasher);
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::answers::Answers;
 use crate::fork::Fork;
 use crate::time::Deadline;
 use crate::wiped::Wiped;
@@ -195,29 +194,15 @@ impl fmt::Debug for AccessToken {
 }
 
 /// A refresh token: sent once, and dropped when its successor arrives (I3).
-pub(crate) struct RefreshToken {
-    token: Wiped<String>,
-    pub(crate) answers: Answers,
-}
+pub(crate) struct RefreshToken(Wiped<String>);
 
 impl RefreshToken {
     pub(crate) fn new(token: &str) -> Self {
-        Self {
-            token: Wiped(token.to_owned()),
-            answers: Answers::default(),
-        }
+        Self(Wiped(token.to_owned()))
     }
 
     pub(crate) fn expose(&self) -> &str {
-        &self.token
-    }
-
-    /// It has brought tokens: what was answered to it before is of no consequence any more.
-    pub(crate) fn accepted(self) -> Self {
-        Self {
-            answers: Answers::default(),
-            ..self
-        }
+        &self.0
     }
 }
 
@@ -259,13 +244,10 @@ impl Fork for AccessToken {
 
 impl Fork for RefreshToken {
     fn fork(&self) -> Self {
-        Self {
-            answers: self.answers,
-            ..Self::new(self.expose())
-        }
+        Self::new(self.expose())
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        (self.expose(), self.answers).hash(&mut hasher);
+        self.expose().hash(&mut hasher);
     }
 }
