@@ -148,7 +148,10 @@ fn send_with_ureq(how: &str, origin: &str, root: &[u8]) {
     let tls = tls(root);
     let auth = logged_in(origin, tls.clone());
     let bearer = bearer(&auth, &url);
-    let agent = ureq::Agent::config_builder().tls_config(tls).build();
+    // Whoever looks for a 401 has to know whether it is from where the token went.
+    let has_history = how == "floor";
+    let agent = ureq::Agent::config_builder().tls_config(tls);
+    let agent = agent.save_redirect_history(has_history).build();
     let agent = ureq::Agent::from(agent);
     let send = || {
         let mut request = Request::post(&url)
