@@ -1,11 +1,10 @@
 //! One wake-up for threads that block and tasks that await.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, caught, lock};
 
 /// Wakes everyone who listens. One listens first and looks then, so that nothing is missed in between.
 #[derive(Default)]
@@ -26,7 +25,7 @@ impl Bell {
         drop(listeners);
         for waker in wakers.into_values() {
             // It is an executor's, which may be gone. The others are woken all the same.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            caught(|| waker.wake());
         }
     }
 

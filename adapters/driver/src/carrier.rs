@@ -5,7 +5,6 @@
 //! report its end; poll again. While it is in office nobody else polls.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use simacan_auth::{
@@ -14,7 +13,7 @@ use simacan_auth::{
 };
 
 use crate::session::{Desk, Session, Task};
-use crate::sync::thread_local;
+use crate::sync::{caught, thread_local};
 use crate::trace;
 
 thread_local! {
@@ -311,9 +310,4 @@ pub(crate) fn let_go(session: &Session, locked: Box<dyn LockedStore>) {
     if let Err(failure) = unlocked {
         (session.lock().events).push_back(Event::UnlockFailed { failure });
     }
-}
-
-/// `None` after a panic, which ends nothing but what it happened in.
-fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(run)).ok()
 }

@@ -3,13 +3,12 @@
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::carrier;
 use crate::session::Session;
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Condvar, Mutex, caught, lock};
 
 /// Where a [`Process`] gets its threads and clocks from: the system, or a test.
 pub trait System: Send + Sync + 'static {
@@ -121,7 +120,7 @@ impl Process {
             Box::new(move || {
                 let mut next = Some(work);
                 while let Some(work) = next {
-                    let _ = catch_unwind(AssertUnwindSafe(work));
+                    caught(work);
                     next = process.next(&own);
                 }
             }),

@@ -119,11 +119,11 @@ impl Machine {
     ///
     /// When a time has come that a poll has named, poll: it may name another.
     pub fn wants(&mut self, now: Timestamp) -> bool {
-        if !self.events.is_empty() || self.store_wants(now) {
+        if !self.events.is_empty() {
             return true;
         }
-        if self.store.as_ref().is_some_and(|store| store.is_visited()) {
-            return false;
+        if let Some(wants) = self.store_wants(now) {
+            return wants;
         }
         if self.round.is_open() {
             if !self.state.is_due() {

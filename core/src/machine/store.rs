@@ -213,16 +213,15 @@ impl Machine {
         Some(Output::Store(op))
     }
 
-    /// Whether [`poll_store`](Self::poll_store) would say anything but to wait.
-    pub(super) fn store_wants(&mut self, now: Timestamp) -> bool {
+    /// Whether [`poll_store`](Self::poll_store) would say anything but to wait; `None` if it would say
+    /// nothing at all.
+    pub(super) fn store_wants(&mut self, now: Timestamp) -> Option<bool> {
         let (is_due, is_open) = (self.state.is_due(), self.round.is_open());
-        let Some(store) = &mut self.store else {
-            return false;
-        };
+        let store = self.store.as_mut()?;
         match store.visit {
-            None => store.is_save_due(now) && !is_open,
-            Some(visit) if visit.step == Step::Exchange => is_due,
-            Some(visit) => visit.awaited.is_none(),
+            None => (store.is_save_due(now) && !is_open).then_some(true),
+            Some(visit) if visit.step == Step::Exchange => Some(is_due),
+            Some(visit) => Some(visit.awaited.is_none()),
         }
     }
 

@@ -19,13 +19,7 @@ use crate::world::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
 #[test]
 fn i16_an_auth_server_that_hangs_holds_up_no_good_token() {
     let (world, gate) = (World::new(), Gate::default());
-    let driver = world.settings().build({
-        let (gate, exchange) = (gate.clone(), world.exchange());
-        move |request| {
-            gate.pass();
-            exchange(request)
-        }
-    });
+    let driver = world.settings().build(world.exchange_behind(&gate));
     world.assert_sent(&driver);
     settle(&driver);
     gate.close();
@@ -50,13 +44,10 @@ fn i16_an_auth_server_that_hangs_holds_up_no_good_token() {
 #[test]
 fn an_exchange_that_hangs_keeps_no_lock() {
     let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
-    let hanging = world.settings().store(store.clone()).build({
-        let (gate, exchange) = (gate.clone(), world.exchange());
-        move |request| {
-            gate.pass();
-            exchange(request)
-        }
-    });
+    let hanging = world
+        .settings()
+        .store(store.clone())
+        .build(world.exchange_behind(&gate));
     let caller = world.sending(&hanging);
     eventually("it hangs", || gate.waiting() == 1);
     assert!(store.is_held());
@@ -88,13 +79,10 @@ fn a_lock_is_let_go_once_there_is_a_thread() {
             Ok(())
         }
     });
-    let driver = world.settings().store(store.clone()).build({
-        let (gate, exchange) = (gate.clone(), world.exchange());
-        move |request| {
-            gate.pass();
-            exchange(request)
-        }
-    });
+    let driver = world
+        .settings()
+        .store(store.clone())
+        .build(world.exchange_behind(&gate));
     let caller = world.sending(&driver);
     eventually("it hangs", || gate.waiting() == 1);
     world.give_no_threads(true);
@@ -279,11 +267,7 @@ fn the_last_client_does_not_wait_for_a_thread() {
     let (world, gate) = (World::new(), Gate::closed());
     let hanging = || {
         let settings = world.settings().store(Store::new(|_| Ok(())));
-        let (gate, exchange) = (gate.clone(), world.exchange());
-        settings.build(move |request| {
-            gate.pass();
-            exchange(request)
-        })
+        settings.build(world.exchange_behind(&gate))
     };
     let busy: Vec<_> = (0..64).map(|_| hanging()).collect();
     busy.iter().for_each(ask);
@@ -305,11 +289,7 @@ fn sessions_behind_a_server_that_hangs_hold_up_no_other() {
             let provider = Provider::simacan_staging();
             let settings = Driver::settings(provider, Credentials::new("u", "p"));
             let settings = settings.process(world.process.clone());
-            let (gate, exchange) = (gate.clone(), world.exchange());
-            settings.build(move |request| {
-                gate.pass();
-                exchange(request)
-            })
+            settings.build(world.exchange_behind(&gate))
         })
         .collect();
     hanging.iter().for_each(ask);

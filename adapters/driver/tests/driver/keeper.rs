@@ -17,13 +17,7 @@ use crate::world::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
 fn who_stays_logged_in_gives_up_what_hangs() {
     let (world, gate, store) = (World::new(), Gate::default(), Store::new(|_| Ok(())));
     let settings = world.settings().store(store.clone()).stay_logged_in();
-    let driver = settings.build({
-        let (gate, exchange) = (gate.clone(), world.exchange());
-        move |request| {
-            gate.pass();
-            exchange(request)
-        }
-    });
+    let driver = settings.build(world.exchange_behind(&gate));
     world.assert_sent(&driver);
     settle(&driver);
     gate.close();
@@ -41,13 +35,10 @@ fn who_stays_logged_in_gives_up_what_hangs() {
 #[test]
 fn what_hangs_when_the_last_client_goes_is_given_up() {
     let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
-    let driver = world.settings().store(store.clone()).build({
-        let (gate, exchange) = (gate.clone(), world.exchange());
-        move |request| {
-            gate.pass();
-            exchange(request)
-        }
-    });
+    let driver = world
+        .settings()
+        .store(store.clone())
+        .build(world.exchange_behind(&gate));
     ask(&driver);
     eventually("it hangs", || gate.waiting() == 1);
     let dropping = thread::spawn(move || drop(driver));

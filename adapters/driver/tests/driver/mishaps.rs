@@ -195,13 +195,9 @@ fn a_store_that_panics_when_it_is_dropped_holds_up_nobody() {
 
     let (world, gate) = (World::new(), Gate::default());
     let settings = world.settings();
-    let driver = settings.store(Unlucky(Store::new(|_| Ok(())))).build({
-        let (gate, exchange) = (gate.clone(), world.exchange());
-        move |request| {
-            gate.pass();
-            exchange(request)
-        }
-    });
+    let driver = settings
+        .store(Unlucky(Store::new(|_| Ok(()))))
+        .build(world.exchange_behind(&gate));
     world.assert_sent(&driver);
     settle(&driver);
     gate.close();

@@ -26,13 +26,7 @@ impl Wake for Panics {
 #[test]
 fn i6_a_waker_that_panics_is_its_own_executors_affair() {
     let (world, gate) = (World::new(), Gate::closed());
-    let driver = world.settings().build({
-        let (gate, exchange) = (gate.clone(), world.exchange());
-        move |request| {
-            gate.pass();
-            exchange(request)
-        }
-    });
+    let driver = world.settings().build(world.exchange_behind(&gate));
     let waker = Waker::from(Arc::new(Panics));
     let mut unlucky = pin!(driver.log_in());
     let mut poll = || unlucky.as_mut().poll(&mut Context::from_waker(&waker));
@@ -63,13 +57,7 @@ fn nobody_is_woken_under_the_lock() {
     let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
     let settings = world.settings().store(store);
     let settings = settings.token_timeout(Duration::from_secs(600));
-    let driver = settings.build({
-        let (gate, exchange) = (gate.clone(), world.exchange());
-        move |request| {
-            gate.pass();
-            exchange(request)
-        }
-    });
+    let driver = settings.build(world.exchange_behind(&gate));
     let caller = world.sending(&driver);
     eventually("it hangs", || gate.waiting() == 1);
     let (sender, woken) = mpsc::channel();

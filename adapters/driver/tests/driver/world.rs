@@ -112,6 +112,19 @@ impl World {
         }
     }
 
+    /// One that stands before the gate first, while that is closed.
+    pub(crate) fn exchange_behind(
+        &self,
+        gate: &Gate,
+    ) -> impl Fn(Request<RequestBody>) -> Result<Response<ResponseBody>, TransportFailure> + use<>
+    {
+        let (gate, exchange) = (gate.clone(), self.exchange());
+        move |request| {
+            gate.pass();
+            exchange(request)
+        }
+    }
+
     pub(crate) fn driver(&self) -> Driver {
         self.settings().build(self.exchange())
     }

@@ -141,10 +141,6 @@ impl Machine {
 }
 
 impl Store {
-    pub(in crate::machine) fn is_visited(&self) -> bool {
-        self.visit.is_some()
-    }
-
     pub(in crate::machine) fn is_unsaved(&self) -> bool {
         self.tokens_unsaved || self.pacing_unsaved
     }
