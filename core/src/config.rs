@@ -55,6 +55,10 @@ pub struct Config {
     /// with a wrong password sends it once a day (I2 holds within a process, without end).
     pub refusal_memory: Duration,
 
+    /// Three unclear answers to one refresh token (a 4xx that does not say why) count as its refusal if
+    /// the first and the last are so far apart. Default: 15 min, longer than a gateway's bad minute.
+    pub unclear_refusal: Duration,
+
     /// For a target that answers even a fresh token with 401: how long its 401s are
     /// delivered and start no refresh. Default: 10 s doubling to 10 min.
     pub target_guard: Doubling,
@@ -105,6 +109,7 @@ impl Default for Config {
             login_spacing: doubling(30 * SECOND, 15 * MINUTE),
             login_reset: 60 * MINUTE,
             refusal_memory: 24 * 60 * MINUTE,
+            unclear_refusal: 15 * MINUTE,
             target_guard: doubling(10 * SECOND, 10 * MINUTE),
             target_refreshes: 60,
             target_window: 60 * MINUTE,
@@ -134,6 +139,7 @@ impl Config {
         self.patience /= factor;
         self.login_reset /= factor;
         self.refusal_memory /= factor;
+        self.unclear_refusal /= factor;
         self.target_window /= factor;
         self
     }
@@ -160,6 +166,7 @@ mod tests {
             login_spacing: doubling(seconds(3), seconds(90)),
             login_reset: seconds(360),
             refusal_memory: seconds(8640),
+            unclear_refusal: seconds(90),
             target_guard: doubling(seconds(1), seconds(60)),
             target_refreshes: 60,
             target_window: seconds(360),

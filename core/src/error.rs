@@ -87,8 +87,8 @@ pub enum Failure {
     /// A redirect. Credentials are never sent to a second place.
     #[error("the auth endpoint answered {0}, a redirect, which is not followed")]
     Redirect(StatusCode),
-    /// A 200 whose body is no token response.
-    #[error("the auth endpoint answered 200, but {0}")]
+    /// A 2xx whose body is no token response.
+    #[error("the auth endpoint answered with success, but {0}")]
     Body(#[from] BodyDefect),
     /// Nothing was sent: without the saved session it is not known whether something should be.
     #[error(transparent)]
@@ -99,18 +99,38 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether it makes sense to try again soon (DESIGN 4). Other failures
-    /// are the configuration's and would only be repeated.
+    /// Whether it makes sense to try again soon. Other failures would only be repeated.
     pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Transport(_) | Self::Body(_) | Self::Store(_) | Self::LoginsPaced => true,
-            Self::Redirect(_) => false,
-            Self::Status { status, .. } => {
-                status.is_server_error()
-                    || *status == StatusCode::TOO_MANY_REQUESTS
-                    || *status == StatusCode::REQUEST_TIMEOUT
+        self.kind() == FailureKind::Transient
+    }
+
+    pub(crate) fn kind(&self) -> FailureKind {
+        let (status, error) = match self {
+            Self::Transport(_) | Self::Body(_) | Self::Store(_) | Self::LoginsPaced => {
+                return FailureKind::Transient;
             }
+            Self::Redirect(_) => return FailureKind::Configuration,
+            Self::Status { status, error, .. } => (status.as_u16(), error),
+        };
+        match status {
+            200..500 if error.is_some_and(OAuthError::is_configuration) => {
+                FailureKind::Configuration
+            }
+            408 | 425 | 429 => FailureKind::Transient,
+            404 | 405 | 407 | 411 | 413 | 414 | 415 | 417 | 421 | 426 | 431 => {
+                FailureKind::Configuration
+            }
+            400..500 => FailureKind::Unclear,
+            _ => FailureKind::Transient,
         }
+    }
+
+    /// Whether the server has answered at all.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { .. } | Self::Redirect(_) | Self::Body(_)
+        )
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
@@ -119,6 +139,17 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// What to make of a [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// It may be over in a moment.
+    Transient,
+    /// The client's own settings, or where it asks, are wrong.
+    Configuration,
+    /// The server does not want it, and does not say why.
+    Unclear,
 }
 
 /// An error code of RFC 6749, section 5.2. Others are not repeated: a server
@@ -157,6 +188,17 @@ impl OAuthError {
         }
     }
 
+    /// The client's fault, whatever was sent with it.
+    pub(crate) fn is_configuration(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidClient
+                | Self::UnauthorizedClient
+                | Self::UnsupportedGrantType
+                | Self::InvalidScope
+        )
+    }
+
     pub(crate) fn parse(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == code)
     }
@@ -189,10 +231,10 @@ pub enum BodyDefect {
     /// JSON, but no object.
     #[error("its body is JSON but not an object")]
     NotAnObject,
-    /// A member that RFC 6749, section 5.1, requires.
+    /// What RFC 6749, section 5.1, requires.
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    /// The same member twice: which one holds?
+    /// The same token twice, with two values: which one holds?
     #[error("`{0}` stands there twice")]
     Duplicate(&'static str),
     /// A number in place of a string, a word in place of a number, and the like.
@@ -204,9 +246,12 @@ pub enum BodyDefect {
     /// A token may hold printable ASCII only (RFC 6749, appendix A.12).
     #[error("`{0}` has characters that no token can have")]
     BadCharacter(&'static str),
-    /// `token_type` is not `bearer`, and no other is understood (RFC 6749, section 7.1).
-    #[error("`token_type` is not `bearer`")]
+    /// `token_type` is one that a bearer header does not do for (RFC 6749, section 7.1).
+    #[error("`token_type` is none that can be sent as a bearer token")]
     NotBearer,
+    /// It is encoded in a way that nobody asked for.
+    #[error("its body is encoded, with {0}, although none was asked for")]
+    Encoded(&'static str),
 }
 
 /// What a driver says when no answer came.

@@ -161,6 +161,7 @@
 //! 6750 (bearer tokens), RFC 9700 (their security), RFC 9110 (HTTP).
 
 mod allowed;
+mod answers;
 mod config;
 mod credentials;
 mod error;

@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
+use crate::answers::Answers;
 use crate::fork::Fork;
 use crate::pacing::LoginGuard;
 use crate::token::{AccessToken, Bearer, RefreshToken};
@@ -57,6 +58,8 @@ pub struct SavedSession {
 pub(crate) struct SavedTokens {
     access_token: Bearer,
     refresh_token: Option<RefreshToken>,
+    #[serde(default, skip_serializing_if = "Answers::is_none")]
+    refresh_answers: Answers,
     received_at: Timestamp,
     expires_at: Option<Timestamp>,
 }
@@ -111,6 +114,7 @@ impl SavedTokens {
         Self {
             access_token: access.bearer().fork(),
             refresh_token: refresh.map(Fork::fork),
+            refresh_answers: refresh.map(|token| token.answers).unwrap_or_default(),
             received_at: access.received_at(),
             expires_at: access.expires_at(),
         }
@@ -123,7 +127,11 @@ impl SavedTokens {
 
     pub(crate) fn into_parts(self) -> (AccessToken, Option<RefreshToken>) {
         let access = AccessToken::saved(self.access_token, self.expires_at, self.received_at);
-        (access, self.refresh_token)
+        let mut refresh = self.refresh_token;
+        if let Some(token) = &mut refresh {
+            token.answers = self.refresh_answers;
+        }
+        (access, refresh)
     }
 }
 
@@ -209,7 +217,7 @@ impl Fork for SavedTokens {
         if let Some(refresh_token) = &self.refresh_token {
             refresh_token.fingerprint(hasher);
         }
-        (self.received_at, self.expires_at).hash(&mut hasher);
+        (self.received_at, self.expires_at, self.refresh_answers).hash(&mut hasher);
     }
 }
 

@@ -14,7 +14,7 @@ use http::{HeaderMap, Request, Response, header};
 use crate::error::AuthorizeError;
 use crate::fork::Fork;
 use crate::token::{AccessToken, RefreshToken};
-use crate::wire::{self, Answer, Grant};
+use crate::wire::{self, Answer, Grant, Sent};
 use crate::{Credentials, ForeignOrigin, Origin, Provider, RequestBody, Timestamp};
 
 pub use authenticated::{Authenticated, Cause, Refresh};
@@ -129,7 +129,7 @@ impl<S: State> Session<S> {
 }
 
 impl<S: State> Exchange<S> {
-    /// No answer came, or none that could be read to its end. What the server did with the
+    /// No answer came, not even its status. What the server did with the
     /// request is unknown; the session may begin again.
     pub fn fail(self) -> Session<S> {
         self.session
@@ -148,8 +148,8 @@ impl<S: State> Exchange<S> {
         &mut self.session
     }
 
-    fn read(&self, now: Timestamp, response: &Response<impl AsRef<[u8]>>) -> Answer {
-        wire::read(&self.session.context.provider, now, response)
+    fn read(&self, sent: Sent, now: Timestamp, response: &Response<impl AsRef<[u8]>>) -> Answer {
+        wire::read(&self.session.context.provider, sent, now, response)
     }
 }
 

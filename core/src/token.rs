@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 
+use crate::answers::Answers;
 use crate::fork::Fork;
 use crate::time::Deadline;
 use crate::wiped::Wiped;
@@ -194,15 +195,29 @@ impl fmt::Debug for AccessToken {
 }
 
 /// A refresh token: sent once, and dropped when its successor arrives (I3).
-pub(crate) struct RefreshToken(Wiped<String>);
+pub(crate) struct RefreshToken {
+    token: Wiped<String>,
+    pub(crate) answers: Answers,
+}
 
 impl RefreshToken {
     pub(crate) fn new(token: &str) -> Self {
-        Self(Wiped(token.to_owned()))
+        Self {
+            token: Wiped(token.to_owned()),
+            answers: Answers::default(),
+        }
     }
 
     pub(crate) fn expose(&self) -> &str {
-        &self.0
+        &self.token
+    }
+
+    /// It has brought tokens: what was answered to it before is of no consequence any more.
+    pub(crate) fn accepted(self) -> Self {
+        Self {
+            answers: Answers::default(),
+            ..self
+        }
     }
 }
 
@@ -244,10 +259,13 @@ impl Fork for AccessToken {
 
 impl Fork for RefreshToken {
     fn fork(&self) -> Self {
-        Self::new(self.expose())
+        Self {
+            answers: self.answers,
+            ..Self::new(self.expose())
+        }
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        self.expose().hash(&mut hasher);
+        (self.expose(), self.answers).hash(&mut hasher);
     }
 }

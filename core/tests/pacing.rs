@@ -195,7 +195,7 @@ fn i6_a_backoff_of_nothing_still_makes_every_attempt() {
 
 #[test]
 fn the_cool_down_doubles_from_half_a_minute_to_five_and_starts_over_after_tokens() {
-    let mut driver = expired(&Reply::Status(403));
+    let mut driver = expired(&Reply::Status(404));
     let mut cool_down = |seconds: u64| {
         let denied = match driver.ask() {
             simacan_auth::Clearance::Wait(permit) => driver.denied_with(permit),
@@ -211,7 +211,7 @@ fn the_cool_down_doubles_from_half_a_minute_to_five_and_starts_over_after_tokens
     for seconds in [30, 60, 120, 240, 300, 300, 300] {
         cool_down(seconds);
     }
-    let mut driver = expired(&Reply::Status(403));
+    let mut driver = expired(&Reply::Status(404));
     let _permit = driver.wait();
     driver.advance(30 * SECOND);
     driver.on_refresh = Some(TOKENS);

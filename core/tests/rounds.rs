@@ -287,9 +287,7 @@ fn i14_a_login_that_fails_after_a_refused_early_refresh_leaves_the_token() {
 
 #[test]
 fn i10_what_is_neither_tokens_nor_refusal_nor_transient_gets_one_attempt() {
-    for status in [
-        201, 204, 300, 302, 307, 308, 400, 403, 404, 405, 410, 422, 451,
-    ] {
+    for status in [300, 302, 307, 308, 400, 403, 404, 405, 410, 422, 451] {
         let mut driver = Driver::for_an_hour();
         driver.advance(HOUR);
         driver.on_refresh = Some(Reply::Status(status));
@@ -308,7 +306,7 @@ fn i10_what_is_transient_is_tried_again() {
         Reply::Body(200, ""),
         Reply::Body(200, "{}"),
     ];
-    let statuses = [408, 429, 500, 502, 503, 504].map(Reply::Status);
+    let statuses = [201, 204, 408, 425, 429, 500, 502, 503, 504].map(Reply::Status);
     for reply in bodies.into_iter().chain(statuses).chain([Reply::Lost]) {
         let mut driver = Driver::for_an_hour();
         driver.advance(HOUR);

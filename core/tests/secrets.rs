@@ -5,7 +5,9 @@ mod common;
 use std::error::Error;
 use std::fmt::{Debug, Display};
 
-use common::{API, Driver, HOUR, MARK, Reply, SECOND, START, assert_clean, credentials, request};
+use common::{
+    API, Driver, HOUR, MARK, MINUTE, Reply, SECOND, START, assert_clean, credentials, request,
+};
 use http::Response;
 use simacan_auth::{
     Authenticated, AuthorizeError, BodyDefect, Clearance, ClientAuth, Config, Credentials, Denied,
@@ -192,30 +194,28 @@ fn i9_whole_histories_of_a_machine_print_no_secret() {
     driver.reply(&Reply::Tokens("3600"));
     let _ticket = driver.go_with(permit);
     for body in answers {
+        let body: &'static str = body.leak();
         driver.advance(HOUR);
         let _clearance = driver.ask();
-        for status in [503, 200, 403] {
-            if let Some(flight) = driver.flight.take() {
-                let body = body.clone().into_bytes();
-                let response = Response::builder().status(status).body(body).unwrap();
-                driver
-                    .machine
-                    .handle_response(driver.now, flight.exchange, response);
-                driver.settle();
+        for status in [503, 200, 404] {
+            if driver.is_flying() {
+                driver.reply(&Reply::Body(status, body));
                 if let Clearance::Denied(denied) = driver.ask() {
                     assert_clean_error(&denied);
                 }
                 driver.advance(SECOND);
             }
         }
+        driver.advance(5 * MINUTE);
+        let _clearance = driver.ask();
         if driver.is_flying() {
             driver.reply(&Reply::Tokens("3600"));
         }
     }
+    driver.on_refresh = Some(Reply::Refused);
+    driver.on_password = Some(Reply::Refused);
     driver.advance(2 * HOUR);
     let _clearance = driver.ask();
-    driver.reply(&Reply::Refused);
-    driver.reply(&Reply::Refused);
     assert_clean_error(&driver.denied());
     driver.set_credentials("other", 2);
     assert!(driver.events.len() > 20);

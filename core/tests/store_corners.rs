@@ -7,7 +7,7 @@ use common::{HOUR, MINUTE, SECOND, START, credentials, earlier};
 use http::Response;
 use simacan_auth::{
     Clearance, Config, JobEnd, Machine, Output, Provider, SavedSession, Status, StoreFailure,
-    StoreOp, Ticket, Timestamp,
+    StoreOp, Ticket, Timestamp, TransportFailure,
 };
 use store_common::{Memory, Op, Process, TOKENS};
 
@@ -324,10 +324,10 @@ fn what_is_to_be_mended_is_in_the_fingerprint() {
             match process.machine.poll(START) {
                 Output::Event(_) => {}
                 Output::Transmit(transmit) => {
-                    let failed = Response::builder().status(503).body("").unwrap();
+                    let lost = TransportFailure::timed_out();
                     process
                         .machine
-                        .handle_response(START, transmit.exchange, failed);
+                        .handle_failure(START, transmit.exchange, lost);
                     break;
                 }
                 other => panic!("{other:?}"),

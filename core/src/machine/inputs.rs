@@ -24,7 +24,7 @@ enum End {
 }
 
 impl Machine {
-    /// The answer to an exchange is here, read to its end. `now` is when.
+    /// The answer to an exchange is here, read to its end or until it broke off. `now` is when.
     ///
     /// Keep the body somewhere that is bounded and wiped, such as a
     /// [`ResponseBody`](crate::ResponseBody): it holds tokens.
@@ -41,12 +41,13 @@ impl Machine {
         let Some(provider) = self.provider() else {
             return;
         };
-        let answer = wire::read(provider, now, &response);
+        let sent = self.state.in_flight_sends();
+        let answer = wire::read(provider, sent, now, &response);
         drop(response);
         self.end_exchange(now, answer);
     }
 
-    /// No answer came, or not to its end: refused, reset, timed out, abandoned.
+    /// No answer came, not even its status: refused, reset, timed out, abandoned.
     pub fn handle_failure(&mut self, now: Timestamp, exchange: JobId, failure: TransportFailure) {
         if self.state.in_flight() == Some(exchange) {
             self.end_exchange(now, Answer::Undecided(Failure::Transport(failure)));
@@ -79,6 +80,7 @@ impl Machine {
 
     pub(super) fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
         let is_awaited = !self.state.has_usable_token(now);
+        let answers = self.state.refresh_token().map(|token| token.answers);
         let end = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::InFlight(_, exchange)) => {
                 end_login(exchange.settle(now, answer), State::Unauthenticated)
@@ -86,17 +88,19 @@ impl Machine {
             State::ReLogin(Phase::InFlight(_, exchange)) => {
                 end_login(exchange.settle(now, answer), State::ReLogin)
             }
-            State::Refreshing(Phase::InFlight(_, exchange)) => match exchange.settle(now, answer) {
-                RefreshOutcome::Authenticated(session) => {
-                    (State::Authenticated(session), End::Refreshed)
+            State::Refreshing(Phase::InFlight(_, exchange)) => {
+                match exchange.settle(now, answer, &self.config) {
+                    RefreshOutcome::Authenticated(session) => {
+                        (State::Authenticated(session), End::Refreshed)
+                    }
+                    RefreshOutcome::ReLogin(session) => {
+                        (State::ReLogin(session.into()), End::RefreshRefused)
+                    }
+                    RefreshOutcome::Failed(session, failure) => {
+                        (State::Refreshing(session.into()), End::Failed(failure))
+                    }
                 }
-                RefreshOutcome::ReLogin(session) => {
-                    (State::ReLogin(session.into()), End::RefreshRefused)
-                }
-                RefreshOutcome::Failed(session, failure) => {
-                    (State::Refreshing(session.into()), End::Failed(failure))
-                }
-            },
+            }
             State::Superseded(_, superseded) => superseded.end(answer),
             other => (other, End::Discarded(None)),
         });
@@ -105,6 +109,9 @@ impl Machine {
             End::LoggedIn | End::Refreshed | End::RefreshRefused | End::Rejected
         );
         self.end_store_exchange(changed);
+        if self.state.refresh_token().map(|token| token.answers) != answers && !changed {
+            self.end_store_exchange_noted();
+        }
         match end {
             End::LoggedIn => {
                 self.enter_authenticated(is_awaited, |generation, expires_at| Event::LoggedIn {
@@ -253,10 +260,10 @@ impl Superseded {
     /// again, not even if they have been set again meanwhile (I2).
     fn end(self, answer: Answer) -> (State, End) {
         match (answer, self.sent) {
-            (Answer::Refused, Some(sent)) if sent.same_as(self.next.credentials()) => {
+            (Answer::Refused { .. }, Some(sent)) if sent.same_as(self.next.credentials()) => {
                 (State::Rejected(self.next.reject()), End::Rejected)
             }
-            (Answer::Refused, sent) => (self.next.into(), End::Discarded(sent)),
+            (Answer::Refused { .. }, sent) => (self.next.into(), End::Discarded(sent)),
             _ => (self.next.into(), End::Discarded(None)),
         }
     }

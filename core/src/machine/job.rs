@@ -27,9 +27,9 @@ pub(super) enum JobKind {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver makes them")]
 pub enum JobEnd {
-    /// The answer to an exchange, read to its end.
+    /// The answer to an exchange, read to its end or until it broke off.
     Answered(Response<ResponseBody>),
-    /// No answer came, or not to its end: refused, reset, timed out.
+    /// No answer came, not even its status: refused, reset, timed out.
     Unanswered(TransportFailure),
     /// The store's lock is held.
     Locked,

@@ -31,6 +31,9 @@ pub enum Output {
 /// [`JobEnd`](crate::JobEnd);
 /// until then no other exchange starts (I4). Don't follow redirects, and give up after some
 /// time: half a minute is ample.
+///
+/// An exchange whose body breaks off, or takes too long, is answered: report the status, the headers and
+/// what was read. A refusal is one without its body, and a rotated token in a whole object is not to be lost.
 #[derive(Debug)]
 #[must_use = "send the request and report how it ended, or nobody gets a token any more"]
 #[expect(clippy::exhaustive_structs, reason = "a driver takes it apart")]

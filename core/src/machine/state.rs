@@ -10,6 +10,7 @@ use crate::session::{
     Unauthenticated,
 };
 use crate::token::{AccessToken, RefreshToken};
+use crate::wire::Sent;
 use crate::{Credentials, Provider, Timestamp};
 
 /// What a machine's session is doing.
@@ -180,6 +181,16 @@ impl State {
             Self::ReLogin(phase) => phase.in_flight(),
             Self::Superseded(id, _) => Some(*id),
             Self::Authenticated(_) | Self::Rejected(_) | Self::Interrupted => None,
+        }
+    }
+
+    /// What the answer that is awaited is to.
+    pub(super) fn in_flight_sends(&self) -> Sent {
+        match self {
+            Self::Refreshing(_) | Self::Superseded(_, Superseded { sent: None, .. }) => {
+                Sent::RefreshToken
+            }
+            _ => Sent::Password,
         }
     }
 

@@ -21,7 +21,7 @@ impl SavedSession {
     /// For a file or a database row.
     #[expect(clippy::missing_panics_doc, reason = "it never does")]
     pub fn to_json(&self) -> SavedJson {
-        const NUMBERS_AND_NAMES: usize = 512;
+        const NUMBERS_AND_NAMES: usize = 768;
         // A character of a token takes three at most (`%22`), one of another text six (`\u001f`).
         let texts = [
             Some(&self.endpoint),

@@ -32,7 +32,7 @@ impl<S: State> LoginOutcome<S> {
         match answer {
             Answer::Tokens(tokens) => Self::Authenticated(exchange.enter(now, tokens)),
             Answer::Undecided(failure) => Self::Failed(exchange.session, failure),
-            Answer::Refused => Self::Rejected(exchange.session.reject(token)),
+            Answer::Refused { .. } => Self::Rejected(exchange.session.reject(token)),
         }
     }
 }

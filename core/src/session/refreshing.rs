@@ -3,11 +3,11 @@ use std::hash::Hasher;
 use http::{Request, Response};
 
 use super::{Authenticated, Exchange, ReLogin, RefreshOutcome, Session, authorize};
-use crate::error::AuthorizeError;
+use crate::error::{AuthorizeError, Failure, FailureKind};
 use crate::fork::Fork;
 use crate::token::{AccessToken, RefreshToken};
-use crate::wire::{Answer, Grant};
-use crate::{RequestBody, Timestamp};
+use crate::wire::{Answer, Grant, Sent};
+use crate::{Config, RequestBody, Timestamp};
 
 /// A refresh is to be made. The access token stays usable until it expires, unless a 401 was
 /// the cause.
@@ -61,9 +61,9 @@ impl Session<Refreshing> {
 impl Exchange<Refreshing> {
     /// The answer is here. `now` is when it was received.
     pub fn receive<B: AsRef<[u8]>>(self, now: Timestamp, response: Response<B>) -> RefreshOutcome {
-        let answer = self.read(now, &response);
+        let answer = self.read(Sent::RefreshToken, now, &response);
         drop(response);
-        self.settle(now, answer)
+        self.settle(now, answer, &Config::default())
     }
 
     /// Puts the bearer token on a request while the refresh is on its way.
@@ -75,10 +75,18 @@ impl Exchange<Refreshing> {
         self.session.authorize(now, request)
     }
 
-    pub(crate) fn settle(self, now: Timestamp, answer: Answer) -> RefreshOutcome {
+    /// The configuration says which answers together are a refusal.
+    pub(crate) fn settle(
+        mut self,
+        now: Timestamp,
+        answer: Answer,
+        config: &Config,
+    ) -> RefreshOutcome {
         match answer {
-            Answer::Undecided(failure) => RefreshOutcome::Failed(self.session, failure),
-            Answer::Refused => RefreshOutcome::ReLogin(
+            Answer::Undecided(failure) if !self.is_as_good_as_refused(now, &failure, config) => {
+                RefreshOutcome::Failed(self.session, failure)
+            }
+            Answer::Undecided(_) | Answer::Refused { .. } => RefreshOutcome::ReLogin(
                 self.session
                     .with_state(|state| ReLogin { token: state.token }),
             ),
@@ -88,11 +96,22 @@ impl Exchange<Refreshing> {
                     Authenticated::new(
                         AccessToken::received(tokens.access, tokens.expires_in, emitted_at, now),
                         // Without a new one the old one holds (RFC 6749, section 6).
-                        Some(tokens.refresh.unwrap_or(spent.refresh_token)),
+                        Some(tokens.refresh.unwrap_or(spent.refresh_token.accepted())),
                     )
                 }))
             }
         }
+    }
+
+    fn is_as_good_as_refused(
+        &mut self,
+        now: Timestamp,
+        failure: &Failure,
+        config: &Config,
+    ) -> bool {
+        let is_unclear = failure.kind() == FailureKind::Unclear;
+        let answers = &mut self.session.state.refresh_token.answers;
+        failure.is_answer() && answers.note(now, is_unclear, config)
     }
 }
 

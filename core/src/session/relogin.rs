@@ -6,7 +6,7 @@ use super::{Exchange, LoginOutcome, Session, Unauthenticated, authorize};
 use crate::error::AuthorizeError;
 use crate::fork::Fork;
 use crate::token::AccessToken;
-use crate::wire::{Answer, Grant};
+use crate::wire::{Answer, Grant, Sent};
 use crate::{RequestBody, Timestamp};
 
 /// The refresh token was refused, so the password may be sent once more (rule 3 of the
@@ -76,7 +76,7 @@ impl Exchange<ReLogin> {
         now: Timestamp,
         response: Response<B>,
     ) -> LoginOutcome<ReLogin> {
-        let answer = self.read(now, &response);
+        let answer = self.read(Sent::Password, now, &response);
         drop(response);
         self.settle(now, answer)
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, header};
 use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
@@ -18,11 +18,21 @@ use crate::error::{BodyDefect, Failure, OAuthError};
 use crate::provider::{Dialect, Provider};
 use crate::token::{Bearer, RefreshToken, is_token};
 
+/// What an answer is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Password,
+    RefreshToken,
+}
+
 /// What the auth endpoint decided, if it did.
 pub(crate) enum Answer {
     Tokens(TokenResponse),
-    /// The documented refusal: the password or the refresh token is not valid (any more).
-    Refused,
+    /// The password or the refresh token is not valid (any more).
+    Refused {
+        /// It is plainly not the API's own word: a gateway's in front of it.
+        by_gateway: bool,
+    },
     Undecided(Failure),
 }
 
@@ -36,65 +46,120 @@ pub(crate) struct TokenResponse {
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
+/// What a server says decides, then its status. In this order:
+///
+/// | answer | to a password | to a refresh token |
+/// |---|---|---|
+/// | any 2xx with an access token | tokens | tokens |
+/// | `invalid_grant` with any 2xx or 4xx | refused | refused |
+/// | a code of the configuration (`invalid_client` and the like) with one of these | configuration | configuration |
+/// | Simacan: 401 | refused | refused |
+/// | RFC 6749: 400, 401, 403, if it is the API's own | unclear | refused |
+/// | 5xx, 408, 425, 429, a 2xx without tokens | transient | transient |
+/// | redirects, 404, 405, 407, 411, 413, 414, 415, 417, 421, 426, 431 | configuration | configuration |
+/// | any other 4xx | unclear | unclear |
+///
+/// The last four are [`Failure`]s, and what each is is [`Failure::kind`]'s to say.
 pub(crate) fn read(
     provider: &Provider,
+    sent: Sent,
     now: Timestamp,
     response: &Response<impl AsRef<[u8]>>,
 ) -> Answer {
-    let status = response.status();
-    let body = response.body().as_ref();
-    if status == StatusCode::OK {
-        return match parse_tokens(body) {
-            Ok(tokens) => Answer::Tokens(tokens),
-            Err(defect) => Answer::Undecided(Failure::Body(defect)),
-        };
-    }
-    if status.is_redirection() {
-        return Answer::Undecided(Failure::Redirect(status));
-    }
-    let error = parse_error(body);
-    let refused = match provider.dialect() {
-        // The identity server behind the API says it its own way (DESIGN 7).
-        Dialect::Simacan { .. } => {
-            status == StatusCode::UNAUTHORIZED || is_invalid_grant(status, error)
-        }
-        // A 401 is `invalid_client` there: the configuration's fault, not the grant's.
-        Dialect::OAuth2 { .. } => is_invalid_grant(status, error),
+    let (status, headers) = (response.status(), response.headers());
+    let members = parse_object(response.body().as_ref());
+    let tokens = members.as_ref().map_err(|defect| *defect).and_then(tokens);
+    let tokens = match tokens {
+        Ok(tokens) if status.is_success() => return Answer::Tokens(tokens),
+        Ok(_) => BodyDefect::Missing("access_token"), // of no consequence: it is no 2xx
+        Err(defect) => defect,
     };
-    if refused {
-        return Answer::Refused;
+    let code = members.as_ref().ok().and_then(error_code);
+    let is_gateways = members.is_err() && is_gateways(headers, response.body().as_ref());
+    let is_refusal = match (code, provider.dialect(), sent) {
+        _ if !status.is_success() && !status.is_client_error() => false,
+        (Some(OAuthError::InvalidGrant), ..) => true,
+        (Some(code), ..) if code.is_configuration() => false,
+        (_, Dialect::Simacan { .. }, _) => status == StatusCode::UNAUTHORIZED,
+        (_, Dialect::OAuth2 { .. }, Sent::RefreshToken) => {
+            matches!(status.as_u16(), 400 | 401 | 403) && !is_gateways
+        }
+        (_, Dialect::OAuth2 { .. }, Sent::Password) => false,
+    };
+    if is_refusal {
+        let by_gateway = is_gateways;
+        return Answer::Refused { by_gateway };
     }
-    Answer::Undecided(Failure::Status {
-        status,
-        error,
-        retry_after: retry_after(response.headers(), now),
+    Answer::Undecided(match code {
+        None if status.is_success() => Failure::Body(match encoding(headers) {
+            Some(encoding) => BodyDefect::Encoded(encoding),
+            None => tokens,
+        }),
+        _ if status.is_redirection() => Failure::Redirect(status),
+        error => Failure::Status {
+            status,
+            error,
+            retry_after: retry_after(headers, now),
+        },
     })
 }
 
-/// RFC 6749, section 5.2.
-fn is_invalid_grant(status: StatusCode, error: Option<OAuthError>) -> bool {
-    status == StatusCode::BAD_REQUEST && error == Some(OAuthError::InvalidGrant)
+/// A page, or a challenge that no token service sends (RFC 9110, section 11.6.1).
+fn is_gateways(headers: &HeaderMap, body: &[u8]) -> bool {
+    let starts = |text: &str, word: &str| {
+        let start = text.trim_start().get(..word.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    let says = |name, words: &[&str]| {
+        let values = headers.get_all(name).iter();
+        let mut values = values.filter_map(|value| value.to_str().ok());
+        values.any(|value| words.iter().any(|word| starts(value, word)))
+    };
+    says(header::CONTENT_TYPE, &["text/html", "application/xhtml"])
+        || says(header::WWW_AUTHENTICATE, &["basic", "digest", "negotiate"])
+        || body.trim_ascii_start().starts_with(b"<")
 }
 
-fn parse_tokens(body: &[u8]) -> Result<TokenResponse, BodyDefect> {
-    let members = parse_object(body)?;
-    let token_type = string("token_type", members.token_type)?;
-    let token_type = token_type.ok_or(BodyDefect::Missing("token_type"))?;
-    if !token_type.eq_ignore_ascii_case("bearer") {
-        return Err(BodyDefect::NotBearer);
+/// One that was not asked for. Others than these are not repeated: a server may put anything there.
+fn encoding(headers: &HeaderMap) -> Option<&'static str> {
+    let value = headers.get(header::CONTENT_ENCODING)?.to_str().ok()?.trim();
+    let is_it = |known: &&&str| known.eq_ignore_ascii_case(value);
+    let known = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"];
+    match known.iter().find(is_it) {
+        Some(known) => Some(known),
+        None if value.is_empty() || value.eq_ignore_ascii_case("identity") => None,
+        None => Some("an unknown way"),
+    }
+}
+
+/// Whatever else is there, an access token that can be used is used.
+fn tokens(members: &Members<'_>) -> Result<TokenResponse, BodyDefect> {
+    if let Some(name) = members.contradiction {
+        return Err(BodyDefect::Duplicate(name));
     }
     let access = token("access_token", members.access_token)?;
     let access = access.ok_or(BodyDefect::Missing("access_token"))?;
-    let refresh = token("refresh_token", members.refresh_token)?;
+    let access = Bearer::new(&access).ok_or(BodyDefect::BadCharacter("access_token"))?;
+    // Of another kind than these it is a bearer token, whatever the server calls it.
+    let kind = string("token_type", members.token_type).ok().flatten();
+    let is_other = |kind: &str| {
+        let others = ["mac", "dpop", "pop"];
+        others
+            .iter()
+            .any(|other| kind.trim().eq_ignore_ascii_case(other))
+    };
+    if kind.is_some_and(|kind| is_other(&kind)) {
+        return Err(BodyDefect::NotBearer);
+    }
+    let refresh = token("refresh_token", members.refresh_token).ok().flatten();
     Ok(TokenResponse {
-        access: Bearer::new(&access).ok_or(BodyDefect::BadCharacter("access_token"))?,
+        access,
         refresh: refresh.map(|token| RefreshToken::new(&token)),
-        expires_in: lifetime(members.expires_in)?,
+        expires_in: lifetime(members.expires_in),
     })
 }
 
-fn parse_error(body: &[u8]) -> Option<OAuthError> {
-    let members = parse_object(body).ok()?;
+fn error_code(members: &Members<'_>) -> Option<OAuthError> {
     let code = string("error", members.error).ok()??;
     OAuthError::parse(&code)
 }
@@ -110,18 +175,14 @@ fn parse_object(body: &[u8]) -> Result<Members<'_>, BodyDefect> {
         Err(_) => serde_json::from_slice(body),
     };
     // The text of these errors can hold a value, so only their place is passed on.
-    let members = members.map_err(|error| match error.classify() {
+    members.map_err(|error| match error.classify() {
         Category::Data => BodyDefect::NotAnObject,
         Category::Eof => BodyDefect::Truncated,
         Category::Syntax | Category::Io => BodyDefect::NotJson {
             line: error.line(),
             column: error.column(),
         },
-    })?;
-    match members.duplicate {
-        Some(name) => Err(BodyDefect::Duplicate(name)),
-        None => Ok(members),
-    }
+    })
 }
 
 /// The members that matter, each as the JSON text that stands in the body: no copy is made, a
@@ -134,7 +195,8 @@ struct Members<'a> {
     token_type: Option<&'a RawValue>,
     expires_in: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
-    duplicate: Option<&'static str>,
+    /// A token that stands there twice with two values: which one holds?
+    contradiction: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -151,6 +213,9 @@ enum Name {
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Two values that contradict each other, of a member that can be done without.
+        const ABSENT: &RawValue = RawValue::NULL;
+
         struct Object;
 
         impl<'de> Visitor<'de> for Object {
@@ -175,8 +240,12 @@ impl<'de> Deserialize<'de> for Members<'de> {
                             continue;
                         }
                     };
-                    if member.replace(map.next_value()?).is_some() {
-                        members.duplicate = Some(name);
+                    let value: &RawValue = map.next_value()?;
+                    match member {
+                        None => *member = Some(value),
+                        Some(first) if first.get() == value.get() => {}
+                        Some(_) if name.ends_with("_token") => members.contradiction = Some(name),
+                        Some(_) => *member = Some(ABSENT),
                     }
                 }
                 Ok(members)
@@ -224,19 +293,14 @@ fn token<'a>(
     Ok(Some(token))
 }
 
-/// Servers send a number, a number in a string, null, nothing, or a nonsensical zero; all
-/// are met, since an answer that is thrown away is a rotated token lost (DESIGN 5).
-fn lifetime(member: Option<&RawValue>) -> Result<Option<Duration>, BodyDefect> {
-    const NAME: &str = "expires_in";
-    let text = match member.map(RawValue::get) {
-        None => return Ok(None),
-        Some(json) if json.starts_with('"') => string(NAME, member)?,
-        Some(json) => Some(Text::Borrowed(json)),
+/// Servers send a number, a number in a string, null, nothing, a word, a nonsensical zero; what can't be
+/// understood is unknown, since an answer that is thrown away is a rotated token lost.
+fn lifetime(member: Option<&RawValue>) -> Option<Duration> {
+    let text = match member?.get() {
+        json if json.starts_with('"') => string("expires_in", member).ok()??,
+        json => Text::Borrowed(json),
     };
-    let text = text.as_deref().unwrap_or_default().trim();
-    if text == "null" {
-        return Ok(None);
-    }
+    let text = text.trim();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -245,21 +309,19 @@ fn lifetime(member: Option<&RawValue>) -> Result<Option<Duration>, BodyDefect> {
     let truncated = |seconds: f64| seconds as u64;
     let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     // Most are integers, which take less to read.
-    let seconds: u64 = text
-        .parse()
-        .or_else(|_| text.parse().map(truncated))
-        .ok()
-        .filter(|_| is_number) // `parse` knows a `+`, `inf` and `NaN`, too
-        .ok_or(BodyDefect::WrongType(NAME))?;
-    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
+    let seconds: Option<u64> = text.parse().or_else(|_| text.parse().map(truncated)).ok();
+    // `parse` knows a `+`, `inf` and `NaN`, too.
+    let seconds = seconds.filter(|&seconds| is_number && seconds > 0)?;
+    Some(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::FailureKind;
 
     fn parse(body: impl AsRef<[u8]>) -> Result<TokenResponse, BodyDefect> {
-        parse_tokens(body.as_ref())
+        parse_object(body.as_ref()).and_then(|members| tokens(&members))
     }
 
     fn defect(body: impl AsRef<[u8]>) -> BodyDefect {
@@ -276,9 +338,10 @@ mod tests {
         token.header().to_str().unwrap().to_owned()
     }
 
-    fn with_expires_in(json: &str) -> Result<Option<u64>, BodyDefect> {
+    fn with_expires_in(json: &str) -> Option<u64> {
         let body = format!(r#"{{"access_token":"a","token_type":"bearer","expires_in":{json}}}"#);
-        parse(body).map(|tokens| tokens.expires_in.map(|life| life.as_secs()))
+        let tokens = parse(body).expect("tokens");
+        tokens.expires_in.map(|life| life.as_secs())
     }
 
     #[test]
@@ -316,55 +379,47 @@ mod tests {
             (r#"{"access_token":"secr"#, BodyDefect::Truncated),
             ("<html>", BodyDefect::NotJson { line: 1, column: 1 }),
             ("{} x", BodyDefect::NotJson { line: 1, column: 4 }),
-            ("{}", BodyDefect::Missing("token_type")),
+            ("{}", BodyDefect::Missing("access_token")),
             (
-                r#"{"token_type":"bearer"}"#,
+                r#"{"access_token":null}"#,
                 BodyDefect::Missing("access_token"),
             ),
             (
-                r#"{"token_type":"bearer","access_token":null}"#,
-                BodyDefect::Missing("access_token"),
-            ),
-            (r#"{"token_type":"mac"}"#, BodyDefect::NotBearer),
-            (
-                r#"{"token_type":["bearer"]}"#,
-                BodyDefect::WrongType("token_type"),
+                r#"{"access_token":"a","token_type":"mac"}"#,
+                BodyDefect::NotBearer,
             ),
             (
-                r#"{"token_type":"bearer","access_token":12}"#,
+                r#"{"access_token":"a","token_type":"DPoP"}"#,
+                BodyDefect::NotBearer,
+            ),
+            (
+                r#"{"access_token":12}"#,
                 BodyDefect::WrongType("access_token"),
             ),
+            (r#"{"access_token":""}"#, BodyDefect::Empty("access_token")),
             (
-                r#"{"token_type":"bearer","access_token":""}"#,
-                BodyDefect::Empty("access_token"),
-            ),
-            (
-                r#"{"token_type":"bearer","access_token":"a\u0000"}"#,
+                r#"{"access_token":"a\u0000"}"#,
                 BodyDefect::BadCharacter("access_token"),
             ),
             (
-                r#"{"token_type":"bearer","access_token":"a\r\nx: y"}"#,
+                r#"{"access_token":"a\r\nx: y"}"#,
                 BodyDefect::BadCharacter("access_token"),
             ),
             (
-                r#"{"token_type":"bearer","access_token":"\ud800"}"#,
+                r#"{"access_token":"\ud800"}"#,
                 BodyDefect::BadCharacter("access_token"),
             ),
             (
-                r#"{"token_type":"bearer","access_token":"é"}"#,
+                r#"{"access_token":"é"}"#,
                 BodyDefect::BadCharacter("access_token"),
             ),
             (
-                r#"{"token_type":"bearer","access_token":"a","refresh_token":{}}"#,
-                BodyDefect::WrongType("refresh_token"),
-            ),
-            (
-                r#"{"token_type":"bearer","access_token":"a","access_token":"b"}"#,
+                r#"{"access_token":"a","access_token":"b"}"#,
                 BodyDefect::Duplicate("access_token"),
             ),
             (
-                r#"{"token_type":"bearer","access_token":"a","expires_in":true}"#,
-                BodyDefect::WrongType("expires_in"),
+                r#"{"access_token":"a","refresh_token":"b","refresh_token":"c"}"#,
+                BodyDefect::Duplicate("refresh_token"),
             ),
         ] {
             assert_eq!(defect(body), expected, "{body:.80}");
@@ -403,70 +458,166 @@ mod tests {
             ("\"null\"", None),
             ("99999999999999999999999", Some(u64::MAX)),
             ("1e999", Some(u64::MAX)),
+            ("\"soon\"", None),
+            ("\"\"", None),
+            ("[]", None),
+            ("[3600]", None),
+            ("true", None),
+            ("\"inf\"", None),
+            ("\"NaN\"", None),
+            ("\"1h\"", None),
         ] {
-            assert_eq!(with_expires_in(json), Ok(seconds), "{json}");
-        }
-        for json in [
-            "\"soon\"", "\"\"", "[]", "true", "\"inf\"", "\"NaN\"", "\"1h\"",
-        ] {
-            assert_eq!(
-                with_expires_in(json),
-                Err(BodyDefect::WrongType("expires_in")),
-                "{json}"
-            );
-        }
-    }
-
-    fn classify(provider: &Provider, status: u16, body: &str) -> &'static str {
-        let response = Response::builder().status(status).body(body).unwrap();
-        match read(provider, Timestamp::default(), &response) {
-            Answer::Tokens(_) => "tokens",
-            Answer::Refused => "refused",
-            Answer::Undecided(failure) if failure.is_transient() => "transient",
-            Answer::Undecided(_) => "permanent",
+            assert_eq!(with_expires_in(json), seconds, "{json}");
         }
     }
 
     #[test]
-    fn i10_only_the_documented_refusal_refuses() {
+    fn i10_an_access_token_is_used_whatever_stands_beside_it() {
+        for (odd, refresh) in [
+            (r#""token_type":null"#, None),
+            (r#""token_type":"""#, None),
+            (r#""token_type":"BearerToken""#, None),
+            (r#""token_type":["bearer"]"#, None),
+            (r#""token_type":"bearer","token_type":"mac""#, None),
+            (r#""expires_in":1,"expires_in":2"#, None),
+            (r#""error":"invalid_grant""#, None),
+            (r#""refresh_token":"""#, None),
+            (r#""refresh_token":{}"#, None),
+            (r#""refresh_token":"é""#, None),
+            (r#""refresh_token":"r","refresh_token":"r""#, Some("r")),
+            (r#""access_token":"a""#, None),
+        ] {
+            let tokens = parse(format!(r#"{{"access_token":"a",{odd}}}"#)).expect(odd);
+            assert_eq!(tokens.expires_in, None, "{odd}");
+            let found = tokens.refresh.as_ref().map(RefreshToken::expose);
+            assert_eq!(found, refresh, "{odd}");
+        }
+    }
+
+    fn classify(
+        provider: &Provider,
+        sent: Sent,
+        status: u16,
+        header: (&'static str, &'static str),
+        body: &str,
+    ) -> &'static str {
+        let response = Response::builder()
+            .status(status)
+            .header(header.0, header.1);
+        let response = response.body(body).unwrap();
+        match read(provider, sent, Timestamp::default(), &response) {
+            Answer::Tokens(_) => "tokens",
+            Answer::Refused { by_gateway: false } => "refused",
+            Answer::Refused { by_gateway: true } => "refused by a gateway",
+            Answer::Undecided(failure) => match failure.kind() {
+                FailureKind::Transient => "transient",
+                FailureKind::Configuration => "configuration",
+                FailureKind::Unclear => "unclear",
+            },
+        }
+    }
+
+    /// Simacan, then RFC 6749; a password, then a refresh token.
+    #[test]
+    #[rustfmt::skip]
+    fn i10_what_each_answer_means() {
+        const JSON: (&str, &str) = ("content-type", "application/json");
+        const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
+        const BASIC: (&str, &str) = ("www-authenticate", "Basic realm=\"gateway\"");
+        const BEARER: (&str, &str) = ("www-authenticate", "Bearer");
+        const TOKENS: &str = r#"{"access_token":"a"}"#;
+        const GRANT: &str = r#"{"error":"invalid_grant"}"#;
+        const CLIENT: &str = r#"{"error":"invalid_client"}"#;
+        const REQUEST: &str = r#"{"error":"invalid_request"}"#;
         let simacan = Provider::simacan();
         let oauth2 = crate::ClientAuth::public("c");
-        let oauth2 = Provider::oauth2("https://l.example/t", oauth2)
-            .build()
-            .unwrap();
-        let invalid_grant = r#"{"error":"invalid_grant"}"#;
-        for (status, body, by_simacan, by_oauth2) in [
-            (401, "", "refused", "permanent"),
-            (401, "<html>", "refused", "permanent"),
-            (400, invalid_grant, "refused", "refused"),
-            (400, "", "permanent", "permanent"),
-            (
-                400,
-                r#"{"error":"invalid_request"}"#,
-                "permanent",
-                "permanent",
-            ),
-            (401, invalid_grant, "refused", "permanent"),
-            (403, invalid_grant, "permanent", "permanent"),
-            (408, "", "transient", "transient"),
-            (429, "", "transient", "transient"),
-            (500, invalid_grant, "transient", "transient"),
-            (503, "", "transient", "transient"),
-            (302, "", "permanent", "permanent"),
-            (307, "", "permanent", "permanent"),
-            (204, "", "permanent", "permanent"),
-            (200, "nonsense", "transient", "transient"),
+        let oauth2 = Provider::oauth2("https://l.example/t", oauth2).build().unwrap();
+        let (config, gateway) = ("configuration", "refused by a gateway");
+        for (status, header, body, expected) in [
+            (200, JSON, TOKENS, ["tokens"; 4]),
+            (201, JSON, TOKENS, ["tokens"; 4]),
+            (206, HTML, TOKENS, ["tokens"; 4]),
+            (401, JSON, TOKENS, ["refused", "refused", "unclear", "refused"]),
+            // The code decides.
+            (200, JSON, GRANT, ["refused"; 4]),
+            (400, JSON, GRANT, ["refused"; 4]),
+            (401, BASIC, GRANT, ["refused"; 4]),
+            (403, JSON, GRANT, ["refused"; 4]),
+            (429, JSON, GRANT, ["refused"; 4]),
+            (500, JSON, GRANT, ["transient"; 4]),
+            (200, JSON, CLIENT, [config; 4]),
+            (400, JSON, CLIENT, [config; 4]),
+            (401, JSON, CLIENT, [config; 4]),
+            (400, JSON, r#"{"error":"unauthorized_client"}"#, [config; 4]),
+            (400, JSON, r#"{"error":"unsupported_grant_type"}"#, [config; 4]),
+            (400, JSON, r#"{"error":"invalid_scope"}"#, [config; 4]),
+            // Then the status.
+            (401, JSON, "", ["refused", "refused", "unclear", "refused"]),
+            (401, JSON, r#"{"error":"inva"#, ["refused", "refused", "unclear", "refused"]),
+            (401, BEARER, "", ["refused", "refused", "unclear", "refused"]),
+            (401, JSON, REQUEST, ["refused", "refused", "unclear", "refused"]),
+            (401, HTML, "<html>", [gateway, gateway, "unclear", "unclear"]),
+            (401, JSON, " <!doctype html>", [gateway, gateway, "unclear", "unclear"]),
+            (401, BASIC, "no", [gateway, gateway, "unclear", "unclear"]),
+            (400, JSON, "", ["unclear", "unclear", "unclear", "refused"]),
+            (400, JSON, REQUEST, ["unclear", "unclear", "unclear", "refused"]),
+            (403, JSON, "", ["unclear", "unclear", "unclear", "refused"]),
+            (403, HTML, "", ["unclear"; 4]),
+            (402, JSON, "", ["unclear"; 4]),
+            (409, JSON, "", ["unclear"; 4]),
+            (451, JSON, "", ["unclear"; 4]),
+            (408, JSON, "", ["transient"; 4]),
+            (425, JSON, "", ["transient"; 4]),
+            (429, JSON, "", ["transient"; 4]),
+            (500, JSON, "", ["transient"; 4]),
+            (503, HTML, "<html>", ["transient"; 4]),
+            (599, JSON, "", ["transient"; 4]),
+            (999, JSON, "", ["transient"; 4]),
+            (200, JSON, "nonsense", ["transient"; 4]),
+            (200, JSON, r#"{"access_token":"a""#, ["transient"; 4]),
+            (200, JSON, REQUEST, ["transient"; 4]),
+            (204, JSON, "", ["transient"; 4]),
+            (302, JSON, "", [config; 4]),
+            (307, JSON, "", [config; 4]),
+            (404, JSON, "", [config; 4]),
+            (405, JSON, "", [config; 4]),
+            (413, JSON, "", [config; 4]),
+            (415, JSON, "", [config; 4]),
+            (431, JSON, "", [config; 4]),
         ] {
-            assert_eq!(
-                classify(&simacan, status, body),
-                by_simacan,
-                "{status} {body}"
+            let found = [
+                classify(&simacan, Sent::Password, status, header, body),
+                classify(&simacan, Sent::RefreshToken, status, header, body),
+                classify(&oauth2, Sent::Password, status, header, body),
+                classify(&oauth2, Sent::RefreshToken, status, header, body),
+            ];
+            assert_eq!(found, expected, "{status} {header:?} {body}");
+        }
+    }
+
+    #[test]
+    fn an_encoding_that_nobody_asked_for_is_named() {
+        for (value, named) in [
+            ("gzip", Some("gzip")),
+            ("BR", Some("br")),
+            ("s3cret", Some("an unknown way")),
+            ("identity", None),
+        ] {
+            let response = Response::builder().header("content-encoding", value);
+            let response = response.body("\u{1f}").unwrap();
+            let answer = read(
+                &Provider::simacan(),
+                Sent::Password,
+                Timestamp::default(),
+                &response,
             );
-            assert_eq!(
-                classify(&oauth2, status, body),
-                by_oauth2,
-                "{status} {body}"
-            );
+            let Answer::Undecided(Failure::Body(defect)) = answer else {
+                panic!("{value}");
+            };
+            match named {
+                Some(name) => assert_eq!(defect, BodyDefect::Encoded(name)),
+                None => assert!(matches!(defect, BodyDefect::NotJson { .. })),
+            }
         }
     }
 }

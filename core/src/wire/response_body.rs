@@ -10,6 +10,9 @@ pub(super) const MAX_BODY: usize = 1 << 20;
 /// The body of an answer, as it arrives: bounded, and wiped when dropped, with every buffer that
 /// it has outgrown.
 ///
+/// One that breaks off is reported as answered, with what was read: the status decides, and a whole object
+/// with tokens is tokens.
+///
 /// ```
 /// use simacan_auth::ResponseBody;
 ///

@@ -84,8 +84,33 @@ struct Held {
     expires_at: Option<Timestamp>,
     /// A 401, or a clock that was set back.
     ended: bool,
-    /// The refresh token was.
+    /// The refresh token was, in one answer or in several.
     refused: bool,
+    /// When it was answered otherwise, and whether that was unclear.
+    answers: Vec<(Timestamp, bool)>,
+}
+
+impl Held {
+    /// An answer to the refresh token that brought no tokens (DESIGN 7).
+    fn answered(&mut self, now: Timestamp, reply: &Reply) {
+        for (at, _) in &mut self.answers {
+            if *at > now.saturating_add(MINUTE) {
+                *at = now; // the clock was ahead
+            }
+        }
+        self.answers.push((now, reply.is_unclear()));
+        let unclear: Vec<_> = self
+            .answers
+            .iter()
+            .filter(|(_, unclear)| *unclear)
+            .collect();
+        let first = |answers: &[&(Timestamp, bool)]| answers.iter().map(|(at, _)| *at).min();
+        let age = |first: Option<Timestamp>| now.saturating_since(first.unwrap_or(now));
+        let all: Vec<_> = self.answers.iter().collect();
+        self.refused |= reply.is_refusal()
+            || age(first(&all)) >= 24 * HOUR
+            || (reply.is_unclear() && unclear.len() >= 3 && age(first(&unclear)) >= 15 * MINUTE);
+    }
 }
 
 pub(crate) struct Driver {
@@ -227,13 +252,18 @@ impl Driver {
             let failure = TransportFailure::timed_out();
             self.machine.handle_failure(self.now, exchange, failure);
         }
-        if *reply == Reply::Refused {
-            if let (Sent::RefreshToken(_), Some(held)) = (&sent, &mut self.held) {
-                held.refused = true;
+        if self.machine.generation() > generation {
+            return self.take_tokens(reply);
+        }
+        if let (Sent::RefreshToken(_), Some(held)) = (&sent, &mut self.held)
+            && *reply != Reply::Lost
+        {
+            held.answered(self.now, reply);
+            if held.refused {
+                self.refused.push(sent);
             }
+        } else if reply.is_refusal() {
             self.refused.push(sent);
-        } else if self.machine.generation() > generation {
-            self.take_tokens(reply);
         }
     }
 
@@ -254,6 +284,7 @@ impl Driver {
             },
             ended: false,
             refused: false,
+            answers: Vec::new(),
         });
     }
 

@@ -22,6 +22,26 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
+    /// Whether it refuses what was sent (DESIGN 7).
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused => true,
+            Self::Status(status) => *status == 401,
+            Self::Body(200..300 | 400..500, body) if body.contains("invalid_grant") => true,
+            Self::Body(status, body) => *status == 401 && !body.contains("invalid_client"),
+            _ => false,
+        }
+    }
+
+    /// Whether it is one that a refresh token survives twice.
+    pub(crate) fn is_unclear(&self) -> bool {
+        match self {
+            Self::Status(status) => matches!(status, 400 | 402 | 403 | 406 | 409 | 410 | 412 | 422),
+            Self::Body(400 | 403, body) => !body.contains("invalid_client"),
+            _ => false,
+        }
+    }
+
     /// `None` if none comes.
     pub(crate) fn response(&self, number: u64) -> Option<Response<Vec<u8>>> {
         let access = format!(r#""access_token":"{MARK}-access-{number}","token_type":"bearer""#);

@@ -10,7 +10,8 @@ use std::time::Duration;
 use http::Response;
 use simacan_auth::{
     Clearance, Config, Event, InvalidSavedSession, JobEnd, JobId, Machine, Output, Permit,
-    Provider, SavedSession, StoreFailure, StoreOp, Ticket, Timestamp, Transmit, Verdict,
+    Provider, SavedSession, StoreFailure, StoreOp, Ticket, Timestamp, Transmit, TransportFailure,
+    Verdict,
 };
 
 use crate::common::{API, credentials, fingerprint, poll, request};
@@ -241,6 +242,14 @@ impl Process {
         };
         let response = Response::builder().status(status).body(body).unwrap();
         self.machine.handle_response(self.now, exchange, response);
+        self.run();
+    }
+
+    /// No answer to it.
+    pub(crate) fn lose(&mut self) {
+        let Transmit { exchange, .. } = self.flight.take().expect("an exchange in flight");
+        let lost = TransportFailure::timed_out();
+        self.machine.handle_failure(self.now, exchange, lost);
         self.run();
     }
 

@@ -26,6 +26,14 @@ impl Machine {
         }
     }
 
+    /// It has brought nothing, but how often the refresh token was answered so is to be saved.
+    pub(in crate::machine) fn end_store_exchange_noted(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.pacing_unsaved = true;
+            self.step(Step::Save);
+        }
+    }
+
     /// Tells the event once what it is about is saved; at once where there is no store.
     pub(in crate::machine) fn tell_when_saved(&mut self, event: Event, is_awaited: bool) {
         match &mut self.store {
