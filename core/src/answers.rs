@@ -21,7 +21,6 @@ impl Answers {
     /// Of these it takes as many.
     const UNCLEAR: u32 = 3;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde")]
     pub(crate) fn is_none(&self) -> bool {
         *self == Self::default()
     }

@@ -50,10 +50,14 @@ pub struct Config {
     /// Without a password for so long, the next ones are free again. Default: 1 h, a token's life.
     pub login_reset: Duration,
 
-    /// How long the refusal of a password that an earlier process has saved is believed: until then
-    /// that password is not sent again. Default: 24 h, so that a program that is started each minute
-    /// with a wrong password sends it once a day (I2 holds within a process, without end).
+    /// How long the refusal of a password is believed, in this process as in the next: until then that
+    /// password is not sent again. Default: 24 h, so that a program that is started each minute with a
+    /// wrong password sends it once a day (I2).
     pub refusal_memory: Duration,
+
+    /// The same if it was plainly not the API that refused it but a gateway in front of it, doubling to
+    /// `refusal_memory`. Default: 1 h, since a gateway's bad minute should not cost a day.
+    pub gateway_refusal: Duration,
 
     /// Three unclear answers to one refresh token (a 4xx that does not say why) count as its refusal if
     /// the first and the last are so far apart. Default: 15 min, longer than a gateway's bad minute.
@@ -109,6 +113,7 @@ impl Default for Config {
             login_spacing: doubling(30 * SECOND, 15 * MINUTE),
             login_reset: 60 * MINUTE,
             refusal_memory: 24 * 60 * MINUTE,
+            gateway_refusal: 60 * MINUTE,
             unclear_refusal: 15 * MINUTE,
             target_guard: doubling(10 * SECOND, 10 * MINUTE),
             target_refreshes: 60,
@@ -139,6 +144,7 @@ impl Config {
         self.patience /= factor;
         self.login_reset /= factor;
         self.refusal_memory /= factor;
+        self.gateway_refusal /= factor;
         self.unclear_refusal /= factor;
         self.target_window /= factor;
         self
@@ -166,6 +172,7 @@ mod tests {
             login_spacing: doubling(seconds(3), seconds(90)),
             login_reset: seconds(360),
             refusal_memory: seconds(8640),
+            gateway_refusal: seconds(360),
             unclear_refusal: seconds(90),
             target_guard: doubling(seconds(1), seconds(60)),
             target_refreshes: 60,

@@ -28,8 +28,9 @@ pub enum AuthorizeError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Denied {
-    /// The auth endpoint refused the password. It is not sent again; this ends
-    /// only with other credentials (I2).
+    /// The auth endpoint refused the password. It is not sent again while that is believed, for
+    /// [`Config::refusal_memory`](crate::Config::refusal_memory); other credentials end this at once, and
+    /// so does [`Machine::retry_refused`](crate::Machine::retry_refused) (I2).
     #[error(
         "{auth_host} refused the password of {username}{}: it is not sent again, set new credentials to go on{}",
         .remembered.map(|at| format!(" ({at}, says the saved session)")).unwrap_or_default(),

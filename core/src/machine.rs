@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::fork::Fork;
 use crate::pacing::{Jitter, LoginGuard, TargetGuards};
+use crate::saved::Refusal;
 use crate::time::Deadline;
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
 
@@ -47,7 +48,8 @@ use store::Store;
 /// - **inputs**, once for each [`Transmit`] and each [`StoreOp`]: [`handle_end`](Self::handle_end), or
 ///   [`abandon`](Self::abandon) where the end is not known; for an exchange also
 ///   [`handle_response`](Self::handle_response) and [`handle_failure`](Self::handle_failure). At any time
-///   [`handle_credentials`](Self::handle_credentials) and [`close`](Self::close).
+///   [`handle_credentials`](Self::handle_credentials), [`retry_refused`](Self::retry_refused) and
+///   [`close`](Self::close).
 /// - **output**: [`poll`](Self::poll), after each call of the families above and when the
 ///   time comes that it has named, until it says [`Output::Wait`]. [`wants`](Self::wants) tells whether it
 ///   would say anything else.
@@ -74,8 +76,12 @@ pub struct Machine {
     allowed: AllowedOrigins,
     targets: TargetGuards,
     jitter: Jitter,
-    /// Every one whose refusal was received; none is sent again (I2).
-    refused: Vec<Credentials>,
+    /// Every one that was refused and then replaced; none is sent again while that is believed (I2).
+    refused: Vec<(Credentials, Refusal)>,
+    /// Of the session's own credentials, if since then there were no tokens.
+    refusal: Option<Refusal>,
+    /// Somebody says that they are right all the same: for one attempt.
+    is_retry: bool,
     exchanges: u64,
     /// Nobody is left to ask.
     is_closed: bool,
@@ -100,6 +106,8 @@ impl Machine {
             targets: TargetGuards::default(),
             jitter: Jitter::new(config.seed),
             refused: Vec::new(),
+            refusal: None,
+            is_retry: false,
             exchanges: 0,
             is_closed: false,
             store: None,
@@ -159,7 +167,10 @@ impl Fork for Machine {
             allowed: self.allowed.clone(),
             targets: self.targets.clone(),
             jitter: self.jitter.clone(),
-            refused: self.refused.iter().map(Fork::fork).collect(),
+            refused: (self.refused.iter())
+                .map(|(refused, refusal)| (refused.fork(), refusal.clone()))
+                .collect(),
+            refusal: self.refusal.clone(),
             events: self.events.clone(),
             store: self.store.as_ref().map(|store| Box::new(store.fork())),
             ..*self
@@ -169,9 +180,11 @@ impl Fork for Machine {
     /// The events only by their number: what they say follows from the rest. Not which machine it is.
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         self.state.fingerprint(hasher);
-        for refused in &self.refused {
+        for (refused, refusal) in &self.refused {
             refused.fingerprint(hasher);
+            refusal.hash(&mut hasher);
         }
+        (&self.refusal, self.is_retry).hash(&mut hasher);
         self.round.fingerprint(hasher);
         (self.generation, self.first_generation, self.refresh_due).hash(&mut hasher);
         (&self.logins, &self.targets, &self.jitter).hash(&mut hasher);

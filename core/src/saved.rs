@@ -8,8 +8,10 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
+use crate::config::{Config, Doubling};
 use crate::fork::Fork;
 use crate::pacing::LoginGuard;
+use crate::time::Delay;
 use crate::token::{AccessToken, Bearer, RefreshToken};
 use crate::{Credentials, Provider, Timestamp, fnv};
 
@@ -72,6 +74,14 @@ pub(crate) struct SavedTokens {
 pub(crate) struct Refusal {
     check: u16,
     pub(crate) at: Timestamp,
+    /// How often in a row it was a gateway that refused; 0: the last time it was the API.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    gateway: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl SavedSession {
@@ -136,9 +146,31 @@ impl SavedTokens {
 }
 
 impl Refusal {
-    pub(crate) fn new(provider: &Provider, credentials: &Credentials, at: Timestamp) -> Self {
+    pub(crate) fn new(
+        provider: &Provider,
+        credentials: &Credentials,
+        at: Timestamp,
+        gateway: u32,
+    ) -> Self {
         let check = Self::check(provider, credentials);
-        Self { check, at }
+        Self { check, at, gateway }
+    }
+
+    pub(crate) fn gateway(&self) -> u32 {
+        self.gateway
+    }
+
+    /// Whether that password is still not to be sent (I2).
+    pub(crate) fn is_believed(&mut self, now: Timestamp, config: &Config) -> bool {
+        self.mend(now);
+        let length = match self.gateway.checked_sub(1) {
+            None => config.refusal_memory,
+            Some(n) => {
+                let (first, longest) = (config.gateway_refusal, config.refusal_memory);
+                Doubling { first, longest }.nth(n)
+            }
+        };
+        !Delay::new(self.at, length).is_over(now)
     }
 
     /// One whose clock was ahead counts from now. Whether it was.

@@ -165,14 +165,18 @@ fn i12_a_jump_and_the_jump_back_wedge_no_phase() {
 }
 
 #[test]
-fn i12_no_jump_ends_a_rejection() {
+fn i12_no_jump_back_ends_a_rejection_and_one_by_a_day_costs_one_password() {
     for jump in 0..jumps(START).len() {
         let mut driver = Driver::new(Config::default());
         driver.on_password = Some(Reply::Refused);
         let _permit = driver.wait();
-        driver.jump_to(jumps(START)[jump]);
+        let to = jumps(START)[jump];
+        let is_over = to >= START.saturating_add(24 * HOUR);
+        driver.jump_to(to);
+        let clearance = driver.ask();
+        assert_eq!(matches!(clearance, Clearance::Wait(_)), is_over, "{to}");
         assert!(matches!(driver.denied(), Denied::Rejected { .. }));
-        assert_eq!(driver.passwords(), 1);
+        assert_eq!(driver.passwords(), 1 + usize::from(is_over));
     }
 }
 

@@ -22,7 +22,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::{Request, StatusCode, Uri};
-use simacan_auth::{Config, Credentials, Event, JobId, Machine, Provider, Status, Timestamp};
+use simacan_auth::{
+    Config, Credentials, Event, JobId, Machine, Output, Provider, Status, Timestamp,
+};
 use simacan_auth_emulator::{Emulator, Place, Times};
 
 pub use liveness::Settled;
@@ -269,8 +271,14 @@ impl<S: Subject> World<S> {
         let now = Timestamp::from_millis(self.now);
         let machine = self.subject.machine_mut();
         machine.handle_credentials(now, credentials(login));
+        // A refused one is taken or not, as the clock has jumped: which it was, the machine says.
+        let mut asked = machine.fork();
+        let mut is_taken = false;
+        while let Output::Event(event) = asked.poll(now) {
+            is_taken |= matches!(event, Event::CredentialsReplaced { .. });
+        }
         let ghost = &mut self.ghost;
-        if login == ghost.login || ghost.has_refused(login) {
+        if login == ghost.login || (ghost.has_refused(login) && !is_taken) {
             return;
         }
         let is_other_user = login.user() != ghost.login.user();

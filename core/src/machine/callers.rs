@@ -207,6 +207,7 @@ impl Machine {
         if self.holds_answer() {
             return Clearance::Wait(permit);
         }
+        self.revive_in_time(now);
         let denied = match &self.state {
             State::Rejected(rejected) => Some(Denied::Rejected {
                 username: rejected.username().to_owned(),

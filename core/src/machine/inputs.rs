@@ -3,11 +3,14 @@
 
 use http::Response;
 
+use super::round::Demand;
 use super::state::{Next, Phase, State, Superseded};
 use super::{JobId, Machine};
 use crate::error::{Failure, TransportFailure};
 use crate::event::Event;
-use crate::session::{LoginOutcome, RefreshOutcome, Session, State as SessionState};
+use crate::fork::Fork;
+use crate::saved::Refusal;
+use crate::session::{LoginOutcome, RefreshOutcome, Rejected, Session, State as SessionState};
 use crate::token::Generation;
 use crate::wire::{self, Answer};
 use crate::{Credentials, Timestamp, pacing};
@@ -54,19 +57,27 @@ impl Machine {
         }
     }
 
-    /// Other credentials: the only thing that ends a rejection.
+    /// Other credentials: they end a rejection at once.
     ///
     /// With the same username the tokens stay. With another one they are wiped, but for what a
     /// [`Pass`](crate::Pass) holds, and the answers to requests that were sent with them are delivered as
-    /// they are. Credentials that are in use already, or that were refused before, change nothing.
+    /// they are. Credentials that are in use already, or whose refusal is still believed, change nothing:
+    /// [`retry_refused`](Self::retry_refused) is the way to say that they are right by now.
     pub fn handle_credentials(&mut self, now: Timestamp, credentials: Credentials) {
         let Some(current) = self.state.credentials() else {
             return;
         };
         let is_known = |known: &Credentials| known.same_as(&credentials);
-        if is_known(current) || self.refused.iter().any(is_known) {
+        let config = &self.config;
+        self.refused
+            .retain_mut(|(_, refusal)| refusal.is_believed(now, config));
+        if is_known(current) || self.refused.iter().any(|(refused, _)| is_known(refused)) {
             return;
         }
+        if let Some(refusal) = self.refusal.take() {
+            self.refused.push((current.fork(), refusal));
+        }
+        self.is_retry = false;
         let username = credentials.username().to_owned();
         let is_other_user = username != current.username();
         if is_other_user {
@@ -81,6 +92,7 @@ impl Machine {
     pub(super) fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
         let is_awaited = !self.state.has_usable_token(now);
         let answers = self.state.refresh_token().map(|token| token.answers);
+        let by_gateway = matches!(answer, Answer::Refused { by_gateway: true });
         let end = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::InFlight(_, exchange)) => {
                 end_login(exchange.settle(now, answer), State::Unauthenticated)
@@ -114,6 +126,8 @@ impl Machine {
         }
         match end {
             End::LoggedIn => {
+                (self.refusal, self.is_retry) = (None, false);
+                self.forget_refusal();
                 self.enter_authenticated(is_awaited, |generation, expires_at| Event::LoggedIn {
                     generation,
                     expires_at,
@@ -130,16 +144,21 @@ impl Machine {
                 self.round.restart();
             }
             End::Rejected => {
-                self.note_refusal(now, None);
+                self.refusal = self.note_refusal(now, None, by_gateway);
+                self.is_retry = false;
                 if let Some(event) = self.enter_rejected() {
                     self.tell_when_saved(event, is_awaited);
                 }
             }
-            End::Failed(failure) => self.attempt_failed(now, failure),
+            End::Failed(failure) => {
+                self.attempt_failed(now, failure);
+                self.end_retry(now);
+            }
             End::Discarded(refused) => {
                 if let Some(refused) = refused {
-                    self.note_refusal(now, Some(&refused));
-                    self.refused.push(refused);
+                    let refusal = self.note_refusal(now, Some(&refused), by_gateway);
+                    self.refused
+                        .extend(refusal.map(|refusal| (refused, refusal)));
                 }
                 self.round.restart();
             }
@@ -173,45 +192,80 @@ impl Machine {
 
     /// The same user: tokens stay, a rejection ends.
     fn replace_password(&mut self, now: Timestamp, new: Credentials) {
-        let refused = self.state.replace(|state| match state {
+        self.state.replace(|state| match state {
             State::Unauthenticated(Phase::InFlight(id, exchange)) => {
-                (supersede(id, Next::Login(exchange.fail()), new), None)
+                (supersede(id, Next::Login(exchange.fail()), new), ())
             }
             State::ReLogin(Phase::InFlight(id, exchange)) => {
-                (supersede(id, Next::ReLogin(exchange.fail()), new), None)
+                (supersede(id, Next::ReLogin(exchange.fail()), new), ())
             }
-            State::Rejected(rejected) => {
-                let (provider, refused, token) = rejected.into_parts();
-                let session = Session::new(provider, new);
-                let state = match token.filter(|token| token.is_usable(now)) {
-                    Some(token) => State::ReLogin(session.with_token(token).into()),
-                    None => State::new(session),
-                };
-                (state, Some(refused))
-            }
+            State::Rejected(rejected) => (revived(now, rejected, Some(new)), ()),
             mut other => {
                 other.replace_credentials(new);
-                (other, None)
+                (other, ())
             }
         });
-        self.refused.extend(refused);
+    }
+
+    /// The password that was refused is right by now: an account was unlocked, a gateway mended. It is sent
+    /// once more, paced as any; if that decides nothing, its refusal is believed as before.
+    pub fn retry_refused(&mut self, now: Timestamp) {
+        if !matches!(self.state, State::Rejected(_)) {
+            return;
+        }
+        self.is_retry = true;
+        self.revive(now);
+        if !self.holds_answer() {
+            // Else the next demand does it.
+            let _round = self.join_round(now, Demand::Urgent);
+        }
+    }
+
+    /// A refusal is not believed for ever (I10).
+    pub(super) fn revive_in_time(&mut self, now: Timestamp) {
+        let config = &self.config;
+        let is_believed = |refusal: &mut Refusal| refusal.is_believed(now, config);
+        if matches!(self.state, State::Rejected(_))
+            && !self.refusal.as_mut().is_some_and(is_believed)
+        {
+            self.revive(now);
+        }
+    }
+
+    fn revive(&mut self, now: Timestamp) {
+        self.forget_remembered();
+        self.state.replace(|state| match state {
+            State::Rejected(rejected) => (revived(now, rejected, None), ()),
+            other => (other, ()),
+        });
+    }
+
+    /// One attempt was allowed, and it has decided nothing.
+    fn end_retry(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.is_retry)
+            && let Some(refusal) = &mut self.refusal
+            && refusal.is_believed(now, &self.config)
+            && self.state.reject_unsent()
+            && let Some(event) = self.enter_rejected()
+        {
+            self.tell(event);
+        }
     }
 
     /// Another user: nothing of the old one's is kept, and nothing is done for the new one
     /// before somebody asks.
     fn replace_user(&mut self, new: Credentials) {
-        let refused = self.state.replace(|state| {
+        self.state.replace(|state| {
             let mut state = match state {
                 State::Unauthenticated(Phase::InFlight(id, exchange)) => {
-                    return (supersede(id, Next::Login(exchange.fail()), new), None);
+                    return (supersede(id, Next::Login(exchange.fail()), new), ());
                 }
                 State::ReLogin(Phase::InFlight(id, exchange)) => {
                     let next = Next::Login(exchange.fail().forget_tokens());
-                    return (supersede(id, next, new), None);
+                    return (supersede(id, next, new), ());
                 }
                 State::Rejected(rejected) => {
-                    let (provider, refused, _) = rejected.into_parts();
-                    return (State::new(Session::new(provider, new)), Some(refused));
+                    return (State::new(Session::new(rejected.into_provider(), new)), ());
                 }
                 State::Refreshing(Phase::InFlight(id, exchange)) => {
                     let next = Next::Login(exchange.fail().forget_tokens());
@@ -227,14 +281,23 @@ impl Machine {
                 State::Unauthenticated(Phase::Due(_)) | State::Interrupted => state,
             };
             state.replace_credentials(new);
-            (state, None)
+            (state, ())
         });
-        self.refused.extend(refused);
         // A number that no token has: what is older is the last user's.
         self.generation = self.generation.next();
         self.first_generation = self.generation;
         self.targets.reset_all();
         self.round.close_if_early();
+    }
+}
+
+/// Goes on with what is left, and with these credentials or the same as before.
+fn revived(now: Timestamp, rejected: Rejected, new: Option<Credentials>) -> State {
+    let (provider, refused, token) = rejected.into_parts();
+    let session = Session::new(provider, new.unwrap_or(refused));
+    match token.filter(|token| token.is_usable(now)) {
+        Some(token) => State::ReLogin(session.with_token(token).into()),
+        None => State::new(session),
     }
 }
 

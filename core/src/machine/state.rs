@@ -269,6 +269,17 @@ impl State {
         });
     }
 
+    /// The password that is due is not to be sent. Whether one was.
+    pub(super) fn reject_unsent(&mut self) -> bool {
+        self.replace(|state| match state {
+            Self::Unauthenticated(Phase::Due(session)) => {
+                (Next::Login(session).reject().into(), true)
+            }
+            Self::ReLogin(Phase::Due(session)) => (Next::ReLogin(session).reject().into(), true),
+            other => (other, false),
+        })
+    }
+
     pub(super) fn has_usable_token(&self, now: Timestamp) -> bool {
         self.token().is_some_and(|token| token.is_usable(now))
     }

@@ -132,7 +132,8 @@ pub(crate) struct Driver {
     printed: (usize, usize),
     issued: u64,
     held: Option<Held>,
-    refused: Vec<Sent>,
+    /// With the time of it.
+    refused: Vec<(Sent, Timestamp)>,
 }
 
 impl Driver {
@@ -205,10 +206,7 @@ impl Driver {
         let Transmit { exchange, request } = transmit;
         assert!(self.flight.is_none(), "I4: a second exchange");
         let sent = Sent::read(&request);
-        assert!(
-            !self.refused.contains(&sent),
-            "I2: a refused one is sent again"
-        );
+        self.check_refused(&sent);
         match &sent {
             Sent::Password { .. } => assert!(self.may_send_password(), "I1: a password"),
             Sent::RefreshToken(token) => {
@@ -227,6 +225,26 @@ impl Driver {
         if let Some(reply) = reply {
             self.land(&reply);
         }
+    }
+
+    /// A password's refusal is believed for a day; a gateway's, which no reply here is, for less.
+    fn check_refused(&mut self, sent: &Sent) {
+        let now = self.now;
+        for (refused, at) in &self.refused {
+            let is_over = refused.is_password() && now.saturating_since(*at) >= 24 * HOUR;
+            assert!(
+                is_over || refused != sent,
+                "I2: a refused one is sent again"
+            );
+        }
+        self.refused.retain(|(refused, _)| refused != sent);
+    }
+
+    /// The password is right by now, whatever was said of it.
+    pub(crate) fn retry_refused(&mut self) {
+        self.refused.retain(|(refused, _)| !refused.is_password());
+        self.machine.retry_refused(self.now);
+        self.settle();
     }
 
     fn may_send_password(&self) -> bool {
@@ -260,10 +278,10 @@ impl Driver {
         {
             held.answered(self.now, reply);
             if held.refused {
-                self.refused.push(sent);
+                self.refused.push((sent, self.now));
             }
         } else if reply.is_refusal() {
-            self.refused.push(sent);
+            self.refused.push((sent, self.now));
         }
     }
 
@@ -309,6 +327,11 @@ impl Driver {
     pub(crate) fn jump_to(&mut self, time: Timestamp) {
         if let Some(held) = &mut self.held {
             held.ended |= time < self.now;
+        }
+        for (_, at) in &mut self.refused {
+            if *at > time.saturating_add(MINUTE) {
+                *at = time; // the clock was ahead
+            }
         }
         self.now = time;
         self.settle();

@@ -83,7 +83,7 @@ pub(crate) struct Process {
     /// All that it could have printed.
     pub(crate) printed: String,
     store: Memory,
-    flight: Option<Transmit>,
+    pub(crate) flight: Option<Transmit>,
     pub(crate) until: Option<Timestamp>,
 }
 

@@ -12,6 +12,8 @@ use super::violation::Violation;
 
 pub(super) const HOUR: u64 = 3_600_000;
 
+const DAY: u64 = 24 * HOUR;
+
 /// The expiry of a token whose server did not say.
 pub(super) const NEVER: u64 = u64::MAX;
 
@@ -24,8 +26,10 @@ pub(super) struct Ghost {
     pub(super) door_open: bool,
     /// The credentials that the program has set last and that changed something.
     pub(super) login: Login,
-    /// A bit for each of those whose refusal was received (I2).
+    /// A bit for each of those whose refusal was ever received.
     pub(super) refused: u8,
+    /// When, by the clock, for a day in which it is believed (I2).
+    believed: Vec<(Login, u64)>,
     /// Milliseconds that went by, however often the clock was set back.
     pub(super) elapsed: u64,
     /// When passwords left in the last hour (I13).
@@ -41,6 +45,8 @@ pub(super) struct Held {
     pub(super) made: (u64, u64),
     pub(super) received: u64,
     pub(super) expires: u64,
+    /// When the refresh token was answered first, with anything but tokens.
+    pub(super) answered: Option<u64>,
     pub(super) standing: Standing,
     /// Whether the clock has ever shown its end: then it may be used or not, whatever the clock shows
     /// since.
@@ -80,6 +86,7 @@ impl Ghost {
             door_open: false,
             login: Login::Alice,
             refused: 0,
+            believed: Vec::new(),
             elapsed: 0,
             passwords: VecDeque::new(),
             targets: Default::default(),
@@ -101,6 +108,22 @@ impl Ghost {
         if let Some(held) = &mut self.held {
             held.has_ended |= held.has_expired(now);
         }
+        for (_, at) in &mut self.believed {
+            if *at > now + 60_000 {
+                *at = now; // the clock was ahead
+            }
+        }
+        // A minute: the machine may have looked at a clock that was set back by less after that.
+        self.believed.retain(|(_, at)| now + 60_000 < at + DAY);
+    }
+
+    /// The refresh token was answered, and there are no tokens. After a day of that it is as good as refused.
+    pub(super) fn answer_refresh(&mut self, now: u64) {
+        if let Some(held) = &mut self.held {
+            let known = held.answered.filter(|first| *first <= now + 60_000);
+            let first = *held.answered.insert(known.unwrap_or(now));
+            self.door_open |= now >= first + DAY;
+        }
     }
 
     pub(super) fn stand(&mut self, standing: Standing) {
@@ -112,8 +135,10 @@ impl Ghost {
 
     /// This password was refused. A token that a 401 had condemned is not usable again: the attempts have
     /// ended with an answer (section 4).
-    pub(super) fn refuse(&mut self, login: Login) {
+    pub(super) fn refuse(&mut self, now: u64, login: Login) {
         self.refused |= login.bit();
+        self.believed.retain(|(known, _)| *known != login);
+        self.believed.push((login, now));
         if let Some(held) = &mut self.held {
             held.has_ended |= held.standing != Standing::Good;
         }
@@ -121,6 +146,10 @@ impl Ghost {
 
     pub(super) fn has_refused(&self, login: Login) -> bool {
         self.refused & login.bit() != 0
+    }
+
+    pub(super) fn is_believed(&self, login: Login) -> bool {
+        self.believed.iter().any(|(known, _)| *known == login)
     }
 
     /// Something goes to the auth server: may it?
@@ -162,7 +191,7 @@ impl Ghost {
         let Some(login) = Login::ALL.into_iter().find(sent) else {
             return Violation::found(1, "a password was sent that nobody has given");
         };
-        if self.has_refused(login) {
+        if self.is_believed(login) {
             return Violation::found(
                 2,
                 format!("{login:?}'s password was sent after its refusal"),
@@ -215,12 +244,16 @@ impl Ghost {
     /// All that a later check depends on.
     pub(super) fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.door_open, self.login, self.refused).hash(&mut hasher);
+        for (login, at) in &self.believed {
+            (login, at).hash(&mut hasher);
+        }
         for at in &self.passwords {
             (self.elapsed - at).min(HOUR).hash(&mut hasher);
         }
         self.held.is_some().hash(&mut hasher);
         if let Some(held) = &self.held {
             (held.made, held.received, held.expires, held.standing).hash(&mut hasher);
+            held.answered.hash(&mut hasher);
             (held.refresh.is_some(), held.has_ended, held.was_condemned).hash(&mut hasher);
         }
         for target in &self.targets {

@@ -126,7 +126,7 @@ impl<S: Subject> World<S> {
         }
         if response.status() == StatusCode::UNAUTHORIZED {
             match wire.carried {
-                Carried::Password(login) => self.ghost.refuse(login),
+                Carried::Password(login) => self.ghost.refuse(self.now, login),
                 Carried::Refresh if !wire.is_void => self.ghost.door_open = true,
                 Carried::Refresh => {}
             }
@@ -145,10 +145,13 @@ impl<S: Subject> World<S> {
                 received: self.now,
                 expires: if life == 0 { NEVER } else { expires },
                 standing: Standing::Good,
+                answered: None,
                 has_ended: false,
                 was_condemned: false,
             });
             self.ghost.door_open = false;
+        } else if wire.carried == Carried::Refresh && !wire.is_void {
+            self.ghost.answer_refresh(self.now);
         }
         let now = Timestamp::from_millis(self.now);
         self.subject.handle_response(now, wire.exchange, response);
@@ -188,6 +191,9 @@ impl<S: Subject> World<S> {
             return;
         };
         self.ended = Some(wire.exchange);
+        if wire.carried == Carried::Refresh && !wire.is_void {
+            self.ghost.answer_refresh(self.now);
+        }
         let mut response = Response::new(Vec::new());
         *response.status_mut() = match how {
             AtServer::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

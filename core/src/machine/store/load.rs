@@ -3,9 +3,7 @@
 use super::Step;
 use crate::event::Event;
 use crate::machine::Machine;
-use crate::machine::state::{Next, Phase, State};
 use crate::saved::{Refusal, SavedTokens};
-use crate::time::Delay;
 use crate::{SavedSession, Timestamp, pacing};
 
 impl Machine {
@@ -67,6 +65,7 @@ impl Machine {
             }
             _ => false,
         };
+        self.is_retry = false;
         self.state.adopt(access, refresh);
         let Some(token) = self.state.token() else {
             return;
@@ -110,8 +109,8 @@ impl Machine {
             leave
         } else if !self.state.sends_password() {
             Step::Exchange
-        } else if let Some(at) = self.remembered_refusal(now) {
-            self.reject_unsent(at);
+        } else if let Some(refusal) = self.remembered_refusal(now) {
+            self.reject_unsent(refusal);
             leave
         } else {
             self.logins.count();
@@ -121,24 +120,22 @@ impl Machine {
         self.step(step);
     }
 
-    /// When the password that would be sent was refused to another process, not too long ago.
-    fn remembered_refusal(&self, now: Timestamp) -> Option<Timestamp> {
-        let refusal = self.store.as_ref()?.refusal.as_ref()?;
-        let mut memory = Delay::new(refusal.at, self.config.refusal_memory);
-        let is_ours = refusal.is_of(self.state.provider()?, self.state.credentials()?);
-        (is_ours && !memory.is_over(now)).then_some(refusal.at)
+    /// The refusal of the password that would be sent, if another process has saved one.
+    fn remembered_refusal(&mut self, now: Timestamp) -> Option<Refusal> {
+        if self.is_retry {
+            return None;
+        }
+        let (provider, ours) = (self.state.provider()?, self.state.credentials()?);
+        let refusal = self.store.as_mut()?.refusal.as_mut()?;
+        let is_believed = refusal.is_of(provider, ours) && refusal.is_believed(now, &self.config);
+        is_believed.then(|| refusal.clone())
     }
 
     /// Another process has had this password refused (I2).
-    fn reject_unsent(&mut self, at: Timestamp) {
-        self.state.replace(|state| {
-            let state = match state {
-                State::Unauthenticated(Phase::Due(session)) => Next::Login(session).reject().into(),
-                State::ReLogin(Phase::Due(session)) => Next::ReLogin(session).reject().into(),
-                other => other,
-            };
-            (state, ())
-        });
+    fn reject_unsent(&mut self, refusal: Refusal) {
+        self.state.reject_unsent();
+        let at = refusal.at;
+        self.refusal = Some(refusal);
         if let Some(store) = &mut self.store {
             store.remembered = Some(at);
         }

@@ -55,18 +55,48 @@ impl Machine {
         held.is_some_and(|held| held.is_awaited)
     }
 
-    /// The auth endpoint has refused these, or else those of the session, and other processes must know.
+    /// The auth endpoint, or a gateway, has refused these, or else those of the session, and other processes
+    /// must know.
     pub(in crate::machine) fn note_refusal(
         &mut self,
         now: Timestamp,
         refused: Option<&Credentials>,
-    ) {
-        let refused = refused.or(self.state.credentials());
-        if let (Some(refused), Some(provider)) = (refused, self.state.provider())
+        by_gateway: bool,
+    ) -> Option<Refusal> {
+        let refused = refused.or(self.state.credentials())?;
+        let provider = self.state.provider()?;
+        let saved = self.store.as_ref().and_then(|store| store.refusal.as_ref());
+        let before = [self.refusal.as_ref(), saved].into_iter().flatten();
+        let before = before.filter(|refusal| refusal.is_of(provider, refused));
+        let in_a_row = before.map(Refusal::gateway).max().unwrap_or(0);
+        let gateway = if by_gateway {
+            in_a_row.saturating_add(1)
+        } else {
+            0
+        };
+        let refusal = Refusal::new(provider, refused, now, gateway);
+        if let Some(store) = &mut self.store {
+            store.refusal = Some(refusal.clone());
+            store.pacing_unsaved = true;
+        }
+        Some(refusal)
+    }
+
+    /// The password of the session is right by now.
+    pub(in crate::machine) fn forget_refusal(&mut self) {
+        if let (Some(ours), Some(provider)) = (self.state.credentials(), self.state.provider())
             && let Some(store) = &mut self.store
         {
-            store.refusal = Some(Refusal::new(provider, refused, now));
-            store.pacing_unsaved = true;
+            store
+                .refusal
+                .take_if(|refusal| refusal.is_of(provider, ours));
+        }
+    }
+
+    /// It is no refusal of before that holds things up.
+    pub(in crate::machine) fn forget_remembered(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.remembered = None;
         }
     }
 

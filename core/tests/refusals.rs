@@ -1,0 +1,167 @@
+//! The refusal of a password is believed for some time and not for ever (DESIGN 7, I2, I10).
+
+mod common;
+mod store_common;
+
+use common::{Driver, HOUR, MINUTE, Reply, SECOND, START};
+use http::Response;
+use simacan_auth::{Clearance, Config, Denied, Status};
+use store_common::{Memory, Process, TOKENS};
+
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// The first password has just been refused.
+fn rejected() -> Driver {
+    let mut driver = Driver::new(Config::default());
+    driver.on_password = Some(Reply::Refused);
+    let permit = driver.wait();
+    let denied = driver.denied_with(permit);
+    assert!(matches!(denied, Denied::Rejected { .. }), "{denied:?}");
+    driver
+}
+
+#[test]
+fn i10_a_refusal_ends_after_a_day_with_the_next_demand() {
+    let mut driver = rejected();
+    driver.advance(DAY.saturating_sub(SECOND));
+    assert!(matches!(driver.denied(), Denied::Rejected { .. }));
+    driver.advance(SECOND);
+    assert_eq!(driver.passwords(), 1, "nobody has asked");
+    driver.on_password = Some(Reply::Tokens("3600"));
+    let permit = driver.wait();
+    let _ticket = driver.go_with(permit);
+    assert_eq!(driver.passwords(), 2);
+}
+
+#[test]
+fn i2_a_password_that_stays_wrong_is_sent_once_a_day() {
+    let mut driver = rejected();
+    for _ in 0..10 * 24 * 60 {
+        driver.advance(MINUTE);
+        let _clearance = driver.ask();
+    }
+    assert_eq!(driver.passwords(), 11);
+}
+
+#[test]
+fn i12_a_refusal_by_a_clock_that_was_ahead_counts_from_now() {
+    let mut driver = rejected();
+    driver.jump_to(common::earlier(START, 30 * DAY));
+    assert!(matches!(driver.denied(), Denied::Rejected { .. }));
+    driver.advance(DAY);
+    let _permit = driver.wait();
+}
+
+#[test]
+fn i2_who_says_that_it_is_right_by_now_gets_one_attempt() {
+    let mut driver = rejected();
+    driver.retry_refused();
+    assert_eq!(
+        (driver.passwords(), driver.machine.status()),
+        (2, Status::Rejected)
+    );
+    driver.on_password = Some(Reply::Status(503));
+    driver.retry_refused();
+    driver.advance(HOUR);
+    assert_eq!(
+        (driver.passwords(), driver.machine.status()),
+        (3, Status::Rejected)
+    );
+    driver.on_password = Some(Reply::Tokens("3600"));
+    driver.retry_refused();
+    let _ticket = driver.go();
+    driver.retry_refused(); // of no consequence
+    assert_eq!(driver.passwords(), 4);
+}
+
+#[test]
+fn i13_it_is_paced_as_any() {
+    let mut driver = rejected();
+    for _ in 0..100 {
+        driver.retry_refused();
+        driver.advance(MINUTE);
+    }
+    assert!(driver.most_in_an_hour(true) <= 12);
+}
+
+#[test]
+fn a_refused_password_can_be_set_again_after_a_day() {
+    let mut driver = rejected();
+    driver.set_credentials("fleet", 2);
+    driver.advance(DAY.saturating_sub(MINUTE));
+    driver.set_credentials("fleet", 1);
+    driver.on_password = Some(Reply::Tokens("3600"));
+    let _permit = driver.wait();
+    assert_eq!(driver.sent.last().unwrap().1, Driver::password("fleet", 2));
+
+    let mut driver = rejected();
+    driver.set_credentials("fleet", 2);
+    driver.advance(DAY);
+    driver.set_credentials("fleet", 1);
+    driver.on_password = Some(Reply::Tokens("3600"));
+    let _permit = driver.wait();
+    assert_eq!(driver.sent.last().unwrap().1, Driver::password("fleet", 1));
+}
+
+fn refuse_as_a_gateway(process: &mut Process) {
+    let exchange = process
+        .flight
+        .take()
+        .expect("an exchange in flight")
+        .exchange;
+    let response = Response::builder().status(401);
+    let response = response.header("www-authenticate", "Basic realm=\"proxy\"");
+    let response = response.body("<html>").unwrap();
+    process
+        .machine
+        .handle_response(process.now, exchange, response);
+    process.run();
+}
+
+/// When passwords are sent to a gateway that refuses each, by a process that is asked every ten minutes for
+/// five days, or by one that is started anew each time.
+fn hours_of_passwords(is_restarted: bool) -> Vec<u64> {
+    let store = Memory::default();
+    let mut process = Process::start(&store, START);
+    let mut hours = Vec::new();
+    for step in 0..6 * 24 * 5 {
+        let now = START.saturating_add(step * 10 * MINUTE);
+        if is_restarted {
+            process = Process::start(&store, now);
+        }
+        process.now = now;
+        if let Clearance::Wait(_) = process.ask() {
+            process.run();
+            if process.flight.is_some() {
+                hours.push(now.saturating_since(START).as_secs() / 3600);
+                refuse_as_a_gateway(&mut process);
+            }
+        }
+    }
+    hours
+}
+
+#[test]
+fn i10_a_gateways_refusal_is_believed_for_an_hour_doubling_to_a_day() {
+    for is_restarted in [false, true] {
+        let hours = hours_of_passwords(is_restarted);
+        assert_eq!(hours, [0, 1, 3, 7, 15, 31, 55, 79, 103], "{is_restarted}");
+    }
+}
+
+#[test]
+fn i2_a_process_that_is_started_anew_can_be_told_too() {
+    let store = Memory::default();
+    let mut first = Process::start(&store, START);
+    let _permit = first.demand();
+    first.answer(401, "");
+    let mut second = Process::start(&store, START.saturating_add(MINUTE));
+    let _waits = second.ask();
+    second.run();
+    assert_eq!(second.machine.status(), Status::Rejected);
+    second.machine.retry_refused(second.now);
+    second.run();
+    second.answer(200, TOKENS);
+    assert!(matches!(second.ask(), Clearance::Go(_)));
+    assert!(store.text().contains("\"refusal\":null"), "it is accepted");
+}
