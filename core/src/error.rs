@@ -72,7 +72,8 @@ pub enum Denied {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// No answer came. Whether the request arrived is unknown.
+    /// No answer came. Whether the request arrived is unknown, unless it
+    /// [was not sent](TransportFailure::is_not_sent).
     #[error("no answer came: {0}")]
     Transport(#[source] TransportFailure),
     /// An answer that is neither tokens nor the documented refusal.
@@ -258,36 +259,64 @@ pub enum BodyDefect {
 /// What a driver says when no answer came.
 ///
 /// Its text ends up in errors and logs, so it must hold no secret. The errors of HTTP
-/// clients name the address at most, and the auth endpoint's address is none.
+/// clients name the address at most, and the auth endpoint's address is none; but leave out its query, and
+/// what the server has said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransportFailure(ErrorCause);
+pub struct TransportFailure {
+    cause: ErrorCause,
+    is_not_sent: bool,
+}
 
 impl TransportFailure {
     /// Takes the client's error. What it prints, with all its sources, becomes the text.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(ErrorCause::new(error))
+        Self::of(ErrorCause::new(error))
+    }
+
+    /// As [`new`](Self::new), for an exchange that ended before it had a connection: the host was not
+    /// found, it or its proxy refused, the TLS handshake failed. Nothing of the request has left.
+    ///
+    /// Say it by where the exchange was, not by what its error is: a reset in the handshake and one after
+    /// the request was read look alike. If that can't be told, it was sent.
+    pub fn not_sent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            is_not_sent: true,
+            ..Self::new(error)
+        }
     }
 
     /// The exchange took longer than the driver gives it.
     pub fn timed_out() -> Self {
-        Self(ErrorCause::of_text("the exchange took too long"))
+        Self::of(ErrorCause::of_text("the exchange took too long"))
     }
 
     /// Whoever carried the exchange is gone: a panic, a runtime that was shut down.
     pub fn abandoned() -> Self {
-        Self(ErrorCause::of_text("the exchange was abandoned"))
+        Self::of(ErrorCause::of_text("the exchange was abandoned"))
+    }
+
+    /// Whether it is certain that nothing of the request has left.
+    pub fn is_not_sent(&self) -> bool {
+        self.is_not_sent
+    }
+
+    fn of(cause: ErrorCause) -> Self {
+        Self {
+            cause,
+            is_not_sent: false,
+        }
     }
 }
 
 impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.cause.fmt(f)
     }
 }
 
 impl Error for TransportFailure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
+        self.cause.source()
     }
 }
 

@@ -18,6 +18,7 @@ use crate::fnv;
 /// assert_eq!(Origin::of(&uri), Origin::new("https", "example.com", None));
 /// assert_eq!(Origin::of(&"/path".parse()?), None);
 /// assert_eq!(Origin::of(&"ftp://example.com".parse()?), None);
+/// assert!(Origin::of(&"http://[::1]:8080/".parse()?).is_some_and(|origin| origin.is_loopback()));
 /// # Ok::<(), http::uri::InvalidUri>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +59,8 @@ impl<'a> Origin<'a> {
         if https { 443 } else { 80 }
     }
 
-    pub(crate) fn is_https(&self) -> bool {
+    /// Whether it is reached over TLS.
+    pub fn is_https(&self) -> bool {
         self.https
     }
 
@@ -70,8 +72,9 @@ impl<'a> Origin<'a> {
         self.port == Self::default_port(self.https)
     }
 
-    /// `localhost`, 127.0.0.0/8 or `[::1]`: what never leaves the machine.
-    pub(crate) fn is_loopback(&self) -> bool {
+    /// `localhost`, 127.0.0.0/8 or `[::1]`: what never leaves the machine. No proxy of the environment is for
+    /// it.
+    pub fn is_loopback(&self) -> bool {
         let address = self.host.trim_start_matches('[').trim_end_matches(']');
         self.host.eq_ignore_ascii_case("localhost")
             || address

@@ -140,16 +140,29 @@ impl Provider {
         }
     }
 
+    /// Whether any origin of this machine may see the bearer token.
+    pub fn allows_loopback(&self) -> bool {
+        match &self.0.targets {
+            Targets::Services { .. } => false,
+            Targets::Listed(origins) => origins
+                .iter()
+                .any(|listed| Origin::of(listed).is_some_and(|origin| origin.is_loopback())),
+        }
+    }
+
+    /// Where the credentials go.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "it has one: that was checked when the provider was built"
+    )]
+    pub fn auth_origin(&self) -> Origin<'_> {
+        Origin::of(self.auth_endpoint()).expect("it has one")
+    }
+
     /// The host that the credentials go to, as errors and events name it.
     pub fn auth_host(&self) -> &str {
         let authority = self.auth_endpoint().authority();
         authority.map_or("", |authority| authority.as_str())
-    }
-
-    /// Whether the auth endpoint is one of loopback that is spoken to without TLS: what is sent there must not
-    /// go through a proxy.
-    pub fn is_plain_http(&self) -> bool {
-        self.auth_endpoint().scheme() == Some(&http::uri::Scheme::HTTP)
     }
 
     fn new(dialect: Dialect, targets: Targets) -> Self {
@@ -262,6 +275,8 @@ mod tests {
                 .allow_origin("https://api.example:8443")
                 .build()
                 .unwrap();
+        assert_eq!(provider.auth_origin().to_string(), "https://l.example");
+        assert!(!provider.allows_loopback() && !Provider::simacan().allows_loopback());
         assert!(allows(&provider, "https://API.example:8443/x"));
         assert!(!allows(&provider, "https://api.example/x"));
         assert!(!allows(&provider, "http://api.example:8443/x"));

@@ -123,6 +123,23 @@ fn a_transport_failure_prints_its_causes_once_and_is_equal_by_its_text() {
 }
 
 #[test]
+fn a_transport_failure_says_whether_the_request_has_left() {
+    let not_sent = TransportFailure::not_sent("connection refused");
+    assert!(not_sent.is_not_sent());
+    assert_eq!(not_sent.to_string(), "connection refused");
+    assert_eq!(not_sent, TransportFailure::not_sent("connection refused"));
+    let unknown = TransportFailure::new("connection refused");
+    assert_ne!(not_sent, unknown);
+    for failure in [
+        unknown,
+        TransportFailure::timed_out(),
+        TransportFailure::abandoned(),
+    ] {
+        assert!(!failure.is_not_sent());
+    }
+}
+
+#[test]
 fn a_foreign_origin_says_why_it_is_one() {
     let (_, exchange) = Session::new(Provider::simacan(), credentials("u", 1)).begin(START);
     let LoginOutcome::Authenticated(session) = exchange.receive(START, http::Response::new(BODY))
