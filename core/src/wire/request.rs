@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Uri};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -192,6 +192,8 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     let headers = [
         (CONTENT_TYPE, "application/x-www-form-urlencoded"),
         (ACCEPT, "application/json"),
+        // Some servers compress unless told not to (RFC 9110, section 12.5.3).
+        (ACCEPT_ENCODING, "identity"),
         (USER_AGENT, agent),
     ];
     let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
@@ -252,6 +254,7 @@ mod tests {
             "application/x-www-form-urlencoded"
         );
         assert_eq!(login.headers()["accept"], "application/json");
+        assert_eq!(login.headers()["accept-encoding"], "identity");
         assert!(login.headers().contains_key("user-agent"));
         assert_eq!(
             &login.body()[..],
