@@ -3,7 +3,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use simacan_auth::{Denied, Failure, ForeignOrigin};
+use simacan_auth::{Denied, Failure, ForeignOrigin, Origin};
 
 /// Why a request got no answer. `R` is the error of the HTTP client; a driver by itself has none.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -46,9 +46,33 @@ pub enum Error<R = Infallible> {
         "this process was forked from the one that made the client: make clients after forking"
     )]
     Forked,
+    /// It is https, and the program was built without TLS. Nothing was sent.
+    #[error(
+        "{origin} is https, and this program was built without TLS: turn on the adapter's feature `rustls`, or \
+         another that has TLS"
+    )]
+    NoTls {
+        /// The auth endpoint's, or the target's.
+        origin: String,
+    },
+    /// The HTTP client can't be made as it is configured. The source says why.
+    #[error("the HTTP client can't be made")]
+    Client(#[source] R),
     /// The request to the target API failed. The source says why.
     #[error("the request to the target API failed")]
     Request(#[source] R),
+}
+
+impl<R> Error<R> {
+    /// [`NoTls`](Self::NoTls) if the origin is https, and the program has no TLS.
+    #[doc(hidden)]
+    pub fn check_tls(origin: Origin<'_>, has_tls: bool) -> Result<(), Self> {
+        if has_tls || !origin.is_https() {
+            return Ok(());
+        }
+        let origin = origin.to_string();
+        Err(Self::NoTls { origin })
+    }
 }
 
 impl Error {
@@ -69,7 +93,8 @@ impl Error {
             Self::NoThread(error) => Error::NoThread(error),
             Self::InCallback => Error::InCallback,
             Self::Forked => Error::Forked,
-            Self::Request(never) => match never {},
+            Self::NoTls { origin } => Error::NoTls { origin },
+            Self::Client(never) | Self::Request(never) => match never {},
         }
     }
 }

@@ -92,6 +92,7 @@
 //!
 //! [`Machine`]: simacan_auth::Machine
 
+mod adapter;
 mod bell;
 mod caller;
 mod carrier;
