@@ -1,6 +1,7 @@
 //! What a caller does: asks the machine, and waits if it is told to. Written once: in async code it is
 //! awaited, in blocking code a thread is parked on it.
 
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -21,10 +22,12 @@ enum Look {
 
 impl Session {
     /// Asks until there is a token on the request, or it is certain that there is none, or `timeout` is over.
+    /// What can be sent only once waits for a better token than one that is about to end, if it can.
     pub(crate) async fn ask(
         self: &Arc<Self>,
         mut permit: Option<Permit>,
         timeout: Duration,
+        mut is_once: bool,
         mut question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Ticket, Error> {
         let deadline = self.process.monotonic().saturating_add(timeout);
@@ -32,28 +35,41 @@ impl Session {
             self.check_process()?; // before the bell, which has a lock, too
             // Before looking, so that nothing is missed in between.
             let woken = self.woken.listen();
-            let (given_back, longest) = match self.look(permit, &mut question)? {
+            let (given_back, longest) = match self.look(permit, is_once, &mut question)? {
                 Look::Go(ticket) => return Ok(ticket),
                 Look::Wait(permit, longest) => (permit, longest),
             };
             permit = Some(given_back);
             let left = deadline.saturating_sub(self.process.monotonic());
-            if left.is_zero() {
-                return Err(self.timed_out(timeout));
+            let waited = if left.is_zero() {
+                Err(self.timed_out(timeout))
+            } else {
+                self.wait(woken, longest.min(left)).await
+            };
+            if let Err(error) = waited
+                && !mem::take(&mut is_once)
+            {
+                return Err(error);
             }
-            self.wait(woken, longest.min(left)).await?;
         }
     }
 
     fn look(
         self: &Arc<Self>,
         permit: Option<Permit>,
+        is_once: bool,
         question: impl FnOnce(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Look, Error> {
         let now = self.now();
         let mut desk = self.lock();
         let permit = permit.unwrap_or_else(|| desk.machine.permit());
-        let clearance = question(&mut desk.machine, now, permit);
+        desk.note_end();
+        let clearance = match question(&mut desk.machine, now, permit) {
+            Clearance::Go(_) if is_once && !carrier::is_here() && desk.is_ending(now) => {
+                Clearance::Wait(desk.machine.permit())
+            }
+            clearance => clearance,
+        };
         self.passes.keep(desk.machine.pass());
         let answer = match clearance {
             Clearance::Go(ticket) => Ok(Look::Go(ticket)),

@@ -121,6 +121,7 @@ impl Carrier {
             Some((job, None)) => desk.machine.abandon(now, job),
             None => {}
         }
+        desk.note_end();
         let Said { job, until } = Said::at(&mut desk, now);
         let is_lock_needed = !matches!(job, None | Some(Job::AtStore(StoreOp::Lock(_))));
         let is_unlock_due = self.locked.is_some() && !is_lock_needed;

@@ -46,10 +46,43 @@ impl Driver {
             return Ok(ticket);
         }
         // In a box: else each request would pay for the size of what seldom happens.
-        Box::pin(self.ask(permit, None, |machine, now, permit| {
+        Box::pin(self.ask(permit, None, false, |machine, now, permit| {
             machine.authorize(now, permit, request)
         }))
         .await
+    }
+
+    /// As [`authorize`](Self::authorize), for a request that can be sent only once, so that no 401 to it is
+    /// cured: if the token has only seconds to live, it waits for the refresh that is due anyway. Should that
+    /// fail, the token serves to its end.
+    pub async fn authorize_once<B>(&self, request: &mut Request<B>) -> Result<Ticket, Error> {
+        if let Some(ticket) = self.authorize_now(|pass, now| pass.authorize(now, request)) {
+            return Ok(ticket);
+        }
+        Box::pin(self.ask(None, None, true, |machine, now, permit| {
+            machine.authorize(now, permit, request)
+        }))
+        .await
+    }
+
+    /// As [`authorize`](Self::authorize), or with `is_once` as [`authorize_once`](Self::authorize_once), in
+    /// blocking code: what need not wait has no future around it, which would take a third longer.
+    pub fn authorize_blocking<B>(
+        &self,
+        permit: Option<Permit>,
+        is_once: bool,
+        request: &mut Request<B>,
+    ) -> Result<Ticket, Error> {
+        if permit.is_none()
+            && let Some(ticket) = self.authorize_now(|pass, now| pass.authorize(now, request))
+        {
+            return Ok(ticket);
+        }
+        if is_once {
+            block_on(self.authorize_once(request))
+        } else {
+            block_on(self.authorize(permit, request))
+        }
     }
 
     /// What this thread's cached bearer says to a request that has not been sent yet: no lock is taken.
@@ -68,16 +101,18 @@ impl Driver {
         })
     }
 
-    /// As [`authorize`](Self::authorize), for a request that is no [`http::Request`], and with a time-out of
-    /// its own, if that is shorter than the session's.
+    /// As [`authorize`](Self::authorize), or with `is_once` as [`authorize_once`](Self::authorize_once), for a
+    /// request that is no [`http::Request`], and with a time-out of its own, if that is shorter than the
+    /// session's.
     pub async fn authorize_headers(
         &self,
         permit: Option<Permit>,
+        is_once: bool,
         timeout: Option<Duration>,
         origin: Option<Origin<'_>>,
         headers: &mut HeaderMap,
     ) -> Result<Ticket, Error> {
-        Box::pin(self.ask(permit, timeout, |machine, now, permit| {
+        Box::pin(self.ask(permit, timeout, is_once, |machine, now, permit| {
             machine.authorize_headers(now, permit, origin, headers)
         }))
         .await
@@ -85,7 +120,7 @@ impl Driver {
 
     /// Logs in, if there is no token yet.
     pub async fn log_in(&self) -> Result<Status, Error> {
-        let ticket = Box::pin(self.ask(None, None, Machine::log_in)).await?;
+        let ticket = Box::pin(self.ask(None, None, false, Machine::log_in)).await?;
         drop(ticket);
         // The thread that logs in need not be one that sends: it would keep the token beyond its end.
         self.session().passes.keep(None);
@@ -96,11 +131,13 @@ impl Driver {
         &self,
         permit: Option<Permit>,
         timeout: Option<Duration>,
+        is_once: bool,
         question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
     ) -> Result<Ticket, Error> {
         let longest = self.session().token_timeout;
         let timeout = timeout.map_or(longest, |timeout| timeout.min(longest));
-        self.session().ask(permit, timeout, question).await
+        let session = self.session();
+        session.ask(permit, timeout, is_once, question).await
     }
 
     /// What the status of the answer means for the request that the ticket was for: see

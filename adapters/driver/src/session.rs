@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use simacan_auth::{
     Event, JobId, LockRequest, LockedStore, Machine, RequestBody, ResponseBody, SessionStore,
-    Timestamp, TransportFailure,
+    Status, Timestamp, TransportFailure,
 };
 
 use crate::bell::Bell;
@@ -49,6 +49,8 @@ pub(crate) struct Session {
 /// What the lock guards.
 pub(crate) struct Desk {
     pub(crate) machine: Machine,
+    /// When the token ends. While it is refreshed, the machine does not say.
+    token_end: Option<Timestamp>,
     pub(crate) store: Option<Arc<dyn SessionStore>>,
     /// The store's lock while an exchange is made: should that hang, others let go of it.
     pub(crate) locked: Option<Box<dyn LockedStore>>,
@@ -113,6 +115,7 @@ impl Desk {
     pub(crate) fn new(machine: Machine, store: Option<Arc<dyn SessionStore>>) -> Mutex<Self> {
         Mutex::new(Self {
             machine,
+            token_end: None,
             store,
             locked: None,
             carrier: None,
@@ -148,6 +151,21 @@ impl Desk {
 
     pub(crate) fn is_in_office(&self, term: u64) -> bool {
         self.carrier.is_some_and(|office| office.term == term)
+    }
+
+    /// To be called before the machine may begin to refresh.
+    pub(crate) fn note_end(&mut self) {
+        if let Status::Authenticated { expires_at } = self.machine.status() {
+            self.token_end = expires_at;
+        }
+    }
+
+    /// Whether the token has only seconds to live, and what follows it is due or under way.
+    pub(crate) fn is_ending(&mut self, now: Timestamp) -> bool {
+        const SECONDS: Duration = Duration::from_secs(5);
+        self.token_end
+            .is_some_and(|end| end.saturating_since(now) < SECONDS)
+            && (self.machine.in_flight().is_some() || self.machine.wants(now))
     }
 
     pub(crate) fn is_inside(&self, task: Task) -> bool {

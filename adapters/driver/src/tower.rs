@@ -33,7 +33,7 @@ impl Driver {
     pub fn layer<B>(&self) -> AuthorizeLayer<B> {
         AuthorizeLayer {
             driver: self.clone(),
-            replay: |_| None,
+            replay: None,
         }
     }
 
@@ -42,7 +42,7 @@ impl Driver {
     pub fn replaying_layer<B: Clone>(&self) -> AuthorizeLayer<B> {
         AuthorizeLayer {
             driver: self.clone(),
-            replay: |body| Some(body.clone()),
+            replay: Some(B::clone),
         }
     }
 }
@@ -50,14 +50,14 @@ impl Driver {
 /// See [`Driver::layer`].
 pub struct AuthorizeLayer<B> {
     driver: Driver,
-    replay: fn(&B) -> Option<B>,
+    replay: Option<fn(&B) -> B>,
 }
 
 /// A service whose requests carry the token. Clones share one session.
 pub struct Authorize<S, B> {
     service: S,
     driver: Driver,
-    replay: fn(&B) -> Option<B>,
+    replay: Option<fn(&B) -> B>,
 }
 
 impl<S, B> Layer<S> for AuthorizeLayer<B> {
@@ -97,9 +97,12 @@ where
         Box::pin(async move {
             let mut permit = None;
             loop {
-                let ticket = driver.authorize(permit, &mut request).await?;
+                let ticket = match replay {
+                    Some(_) => driver.authorize(permit, &mut request).await?,
+                    None => driver.authorize_once(&mut request).await?,
+                };
                 let (parts, body) = request.into_parts();
-                let again = replay(&body).map(|body| Request::from_parts(parts.clone(), body));
+                let again = replay.map(|replay| Request::from_parts(parts.clone(), replay(&body)));
                 let sent = service.call(Request::from_parts(parts, body));
                 let response = sent.await.map_err(Into::into)?;
                 match (driver.review(ticket, response.status()), again) {

@@ -81,7 +81,7 @@ impl Client {
         let origin = origin(request.url());
         let ticket = self
             .driver
-            .authorize_headers(permit, left(), origin, &mut headers);
+            .authorize_headers(permit, false, left(), origin, &mut headers);
         let ticket = ticket.await;
         *request.headers_mut() = headers;
         *request.timeout_mut() = left();
