@@ -75,7 +75,7 @@ fn ureq(length: Duration, token_life: Duration) -> Result<Row> {
     let platform = Platform::start(token_life)?;
     let client = Client::builder(platform.provider()?, Credentials::new("u", "p"))
         .agent(agent())
-        .build();
+        .build()?;
     client.log_in()?;
     let send = || Ok(client.send(platform.request().body(POSITION)?)?.status());
     platform.row("simacan-auth-ureq", by_threads(length, send)?)
@@ -109,8 +109,8 @@ async fn reqwest(length: Duration, token_life: Duration) -> Result<Row> {
     client.log_in().await?;
     let target = platform.target.clone();
     let send = move || {
-        let (client, request) = (client.clone(), client.post(&target).body(POSITION));
-        async move { Ok(client.send(request).await?.status()) }
+        let answer = client.post(&target).body(POSITION).send();
+        async { Ok(answer.await?.status()) }
     };
     platform.row("simacan-auth-reqwest", by_tasks(length, send).await?)
 }

@@ -51,7 +51,7 @@ pub(crate) fn push(x: &str, y: &str) -> Result<()> {
         .agent(agent.build().into())
         .store(store()?)
         .on_event(|event| eprintln!("{event}"))
-        .build();
+        .build()?;
 
     let request = Request::post(target)
         .header("content-type", "application/xml")

@@ -170,11 +170,9 @@ fn revoke(server: &Server, tally: &Tally) {
 
 fn send_with_ureq(server: &Server, tally: &Tally) -> Result<(), Error> {
     use simacan_auth_ureq::{Client, Error};
-    let agent = ureq::Agent::config_builder().proxy(None);
     let client = Client::builder(provider(server)?, Credentials::new("u", "p"))
-        .agent(agent.build().into())
         .config(config())
-        .build();
+        .build()?;
     let target = format!("{}/x", server.origin());
     let send = |n: u64| {
         let request = Request::post(&target).body(body(n));
@@ -203,13 +201,12 @@ fn send_with_ureq(server: &Server, tally: &Tally) -> Result<(), Error> {
 async fn send_with_reqwest(server: &Server, tally: &Tally) -> Result<(), Error> {
     use simacan_auth_reqwest::{Client, Error};
     let client = Client::builder(provider(server)?, Credentials::new("u", "p"))
-        .http(reqwest::ClientBuilder::no_proxy)
         .config(config())
         .build()?;
     let target = format!("{}/x", server.origin());
     let send = async |n: u64| {
         let request = client.post(&target).body(body(n));
-        match client.send(request).await {
+        match request.send().await {
             Ok(response) => Ok(response.status()),
             Err(Error::Denied(denied)) => Err(Trouble::Denied(denied)),
             Err(Error::Request(_)) => Err(Trouble::Request),

@@ -62,7 +62,7 @@ const PROGRAMS: [Program; 5] = [
             use simacan_auth_ureq::{Client, Credentials, Provider, ureq::http::Request};
             let mut args = std::env::args().skip(1);
             let mut arg = || args.next().unwrap_or_default();
-            let client = Client::builder(Provider::simacan(), Credentials::new(arg(), arg())).build();
+            let client = Client::builder(Provider::simacan(), Credentials::new(arg(), arg())).build().unwrap();
             let request = Request::post(arg()).body(arg()).unwrap();
             println!("{:?}", client.send(request).map(|response| response.status()));"#,
     },
@@ -91,7 +91,7 @@ const PROGRAMS: [Program; 5] = [
             let client = Client::builder(Provider::simacan(), Credentials::new(arg(), arg())).build().unwrap();
             let request = client.post(arg()).body(arg());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let response = runtime.block_on(client.send(request));
+            let response = runtime.block_on(request.send());
             println!("{:?}", response.map(|response| response.status()));"#,
     },
 ];

@@ -254,6 +254,7 @@ fn tls(root: &[u8]) -> TlsConfig {
 fn logged_in(origin: &str, tls: TlsConfig) -> simacan_auth_ureq::Client {
     let auth = simacan_auth_ureq::Client::builder(provider(origin), Credentials::new("u", "p"));
     let auth = auth.http(move |http| http.tls_config(tls)).build();
+    let auth = auth.expect("it is well formed");
     auth.log_in().expect("the password is good");
     auth
 }

@@ -47,50 +47,33 @@ impl Body for () {
 }
 
 macro_rules! bytes {
-    ($($body:ty),* $(,)?) => {$(
-        impl Body for $body {
+    ($([$($generic:tt)*] $body:ty),* $(,)?) => {$(
+        impl<$($generic)*> Body for $body {
             type Send<'a> = &'a [u8] where Self: 'a;
 
             fn to_send(&mut self) -> io::Result<&[u8]> {
-                Ok((**self).as_ref())
+                Ok(self[..].as_ref())
             }
         }
     )*};
 }
 
 bytes!(
-    &[u8],
-    &str,
-    Vec<u8>,
-    String,
-    &Vec<u8>,
-    &String,
-    Box<[u8]>,
-    Box<str>,
-    Arc<[u8]>,
-    Arc<str>,
-    Cow<'_, [u8]>,
-    Cow<'_, str>,
+    [] &[u8],
+    [] &str,
+    [] Vec<u8>,
+    [] String,
+    [] &Vec<u8>,
+    [] &String,
+    [] Box<[u8]>,
+    [] Box<str>,
+    [] Arc<[u8]>,
+    [] Arc<str>,
+    [] Cow<'_, [u8]>,
+    [] Cow<'_, str>,
+    [const N: usize] [u8; N],
+    [const N: usize] &[u8; N],
 );
-
-impl<const N: usize> Body for [u8; N] {
-    type Send<'a> = &'a [u8];
-
-    fn to_send(&mut self) -> io::Result<&[u8]> {
-        Ok(self)
-    }
-}
-
-impl<const N: usize> Body for &[u8; N] {
-    type Send<'a>
-        = &'a [u8]
-    where
-        Self: 'a;
-
-    fn to_send(&mut self) -> io::Result<&[u8]> {
-        Ok(*self)
-    }
-}
 
 /// From the beginning of the file, each time.
 impl Body for File {

@@ -1,13 +1,12 @@
-use std::fmt;
 use std::sync::Arc;
 
 use simacan_auth_driver::Settings;
-use ureq::Agent;
 use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
 use ureq::typestate::AgentScope;
+use ureq::{Agent, Proxy};
 
 use crate::simacan_auth::{Credentials, Provider};
-use crate::{Client, exchange};
+use crate::{Client, Error, exchange};
 
 type AgentConfig = ConfigBuilder<AgentScope>;
 
@@ -33,24 +32,23 @@ impl Builder {
     /// The configuration of ureq for the requests to target APIs: proxy, roots, time-outs, pool. Default:
     /// ureq's, and `simacan-auth-ureq` with its version as the `User-Agent`.
     ///
-    /// The exchanges take over its proxy, TLS configuration and address family. Whatever it says, redirects are
-    /// followed without the token, and no status is an error. Middleware belongs to an
+    /// The exchanges take over its proxy, TLS configuration (but `disable_verification`) and address family.
+    /// Whatever it says, redirects are followed without the token, no status is an error, and what goes to a
+    /// loopback address does not go by a proxy of the environment. Middleware belongs to an
     /// [`agent`](Self::agent); with one of those, this is not used at all.
     ///
-    /// ```
+    /// ```no_run
     /// # use simacan_auth_ureq::{Client, Credentials, Provider};
     /// # use std::time::Duration;
     /// # let credentials = Credentials::new("u", "p");
     /// let client = Client::builder(Provider::simacan(), credentials)
     ///     .http(|config| config.timeout_global(Some(Duration::from_secs(20))))
-    ///     .build();
+    ///     .build()?;
+    /// # Ok::<(), simacan_auth_ureq::Error>(())
     /// ```
     pub fn http(
         mut self,
-        http: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>
-        + Send
-        + Sync
-        + 'static,
+        http: impl FnOnce(AgentConfig) -> AgentConfig + Send + Sync + 'static,
     ) -> Self {
         self.http = Box::new(http);
         self
@@ -59,7 +57,7 @@ impl Builder {
     /// An agent that exists already, for the requests to target APIs, in place of one that is configured by
     /// [`http`](Self::http). Each request has to be told what it needs, which takes ureq a tenth more work.
     ///
-    /// The exchanges take over its proxy, TLS configuration and address family. A connector or resolver of
+    /// The exchanges take over of it what they take over of [`http`](Self::http)'s. A connector or resolver of
     /// your own ([`Agent::with_parts`]) serves the target requests only, and so does its middleware, which
     /// sees the token.
     pub fn agent(mut self, agent: Agent) -> Self {
@@ -68,38 +66,31 @@ impl Builder {
     }
 
     /// The client. Nothing is sent before its first request.
-    pub fn build(self) -> Client {
+    ///
+    /// [`Error::NoTls`]: the auth endpoint is https, and none of this crate's features has TLS.
+    pub fn build(self) -> Result<Client, Error> {
         const USER_AGENT: &str = concat!("simacan-auth-ureq/", env!("CARGO_PKG_VERSION"));
+        let auth = self.settings.provider().auth_origin();
+        Error::check_tls(auth, cfg!(feature = "_tls"))?;
         let is_own = self.agent.is_none();
-        let is_plain_http = self.settings.provider().is_plain_http();
         let agent = self.agent.unwrap_or_else(|| {
-            let mut config = Agent::config_builder().user_agent(USER_AGENT);
-            if is_plain_http {
-                // A proxy that the environment names has no part in what stays on loopback, without TLS; one
-                // that the user sets by hand has.
-                config = config.proxy(None);
-            }
-            (self.http)(config)
+            (self.http)(Agent::config_builder().user_agent(USER_AGENT))
                 .http_status_as_error(false)
                 .redirect_auth_headers(RedirectAuthHeaders::Never)
                 .save_redirect_history(true)
                 .build()
                 .into()
         });
-        let exchange = exchange::over(&agent, self.settings.exchange_timeout);
-        Client {
+        let proxies = [agent.config().proxy().cloned(), Proxy::try_from_env()];
+        let exchange = exchange::over(&agent, auth.is_loopback(), self.settings.exchange_timeout);
+        Ok(Client {
             agent,
             is_own,
+            is_env_proxied: proxies.iter().flatten().any(Proxy::is_from_env),
             driver: self.settings.build(exchange),
             draining: Arc::default(),
-        }
+        })
     }
 }
 
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
-}
+simacan_auth_driver::debug!(Builder.settings);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -10,8 +9,8 @@ use simacan_auth_driver::{Driver, block_on};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
-use crate::simacan_auth::{Credentials, Permit, Provider, Status, Ticket, Verdict};
-use crate::{Body, Builder, Error};
+use crate::simacan_auth::{Origin, Permit, Status, Ticket, Verdict};
+use crate::{Body, Builder, Error, exchange};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
 ///
@@ -22,17 +21,14 @@ pub struct Client {
     pub(crate) agent: Agent,
     /// Whether the agent was made here, with the configuration that a request with a token needs.
     pub(crate) is_own: bool,
+    /// Whether the environment names a proxy, which no request to a loopback address may go by.
+    pub(crate) is_env_proxied: bool,
     pub(crate) driver: Driver,
     /// A thread [`drain`]s an answer: there is one at a time.
     pub(crate) draining: Arc<AtomicBool>,
 }
 
 impl Client {
-    /// Starts with where to log in and as whom.
-    pub fn builder(provider: Provider, credentials: Credentials) -> Builder {
-        Builder::new(provider, credentials)
-    }
-
     /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
     /// password is wrong. There is no need to; the first request does the same.
     pub fn log_in(&self) -> Result<Status, Error> {
@@ -50,8 +46,9 @@ impl Client {
             let body = body
                 .to_send()
                 .map_err(|error| Error::Request(error.into()))?;
-            let request = Request::from_parts(parts.clone(), body);
-            let (ticket, response) = self.send_with(permit, request)?;
+            let mut request = Request::from_parts(parts.clone(), body);
+            let ticket = self.authorize(permit, false, &mut request)?;
+            let response = self.run(request)?;
             match self.review(ticket, &response) {
                 Verdict::Deliver => return Ok(response),
                 Verdict::Retry(next) => permit = Some(next),
@@ -64,48 +61,42 @@ impl Client {
     /// [`SendBody::from_reader`](ureq::SendBody::from_reader).
     ///
     /// A 401 is delivered. It has ended the token all the same, so the next request
-    /// brings a new one.
+    /// brings a new one. A token that has only seconds to live is not used if its refresh is due or under way:
+    /// this waits for that, and if it fails goes with the old one.
     pub fn send_once<B: AsSendBody>(
         &self,
-        request: Request<B>,
+        mut request: Request<B>,
     ) -> Result<Response<ureq::Body>, Error> {
-        let (ticket, response) = self.send_with(None, request)?;
+        let ticket = self.authorize(None, true, &mut request)?;
+        let response = self.run(request)?;
         drop(self.review(ticket, &response));
         Ok(response)
     }
 
-    fn send_with(
-        &self,
-        permit: Option<Permit>,
-        mut request: Request<impl AsSendBody>,
-    ) -> Result<(Ticket, Response<ureq::Body>), Error> {
-        let ticket = self.authorize(permit, &mut request)?;
+    fn run(&self, mut request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, Error> {
+        let origin = Origin::of(request.uri());
+        let is_loopback = self.is_env_proxied && origin.is_some_and(|origin| origin.is_loopback());
         // No redirect takes the token elsewhere (RFC 9700, section 4.12), and its status is an answer.
-        if !self.is_own || !request.extensions().is_empty() {
-            request = self
-                .agent
-                .configure_request(request)
+        if !self.is_own || is_loopback || !request.extensions().is_empty() {
+            let mut config = (self.agent.configure_request(request))
                 .http_status_as_error(false)
                 .redirect_auth_headers(RedirectAuthHeaders::Never)
-                .save_redirect_history(true)
-                .build();
+                .save_redirect_history(true);
+            if is_loopback {
+                config = config.proxy(exchange::proxy(self.agent.config(), true));
+            }
+            request = config.build();
         }
-        Ok((ticket, self.agent.run(request).map_err(Error::Request)?))
+        self.agent.run(request).map_err(Error::Request)
     }
 
     pub(crate) fn authorize<B>(
         &self,
         permit: Option<Permit>,
+        is_once: bool,
         request: &mut Request<B>,
     ) -> Result<Ticket, Error> {
-        // Without a future around it, which would take a third longer.
-        if permit.is_none()
-            && let Some(ticket) =
-                (self.driver).authorize_now(|pass, now| pass.authorize(now, request))
-        {
-            return Ok(ticket);
-        }
-        let ticket = block_on(self.driver.authorize(permit, request));
+        let ticket = self.driver.authorize_blocking(permit, is_once, request);
         ticket.map_err(simacan_auth_driver::Error::cast)
     }
 
@@ -121,27 +112,16 @@ impl Client {
         self.driver.review(ticket, response.status())
     }
 
-    /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).
-    pub fn set_credentials(&self, credentials: Credentials) {
-        self.driver.set_credentials(credentials);
-    }
-
-    /// What the session is doing.
-    pub fn status(&self) -> Status {
-        self.driver.status()
-    }
-
     /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether
     /// that is so within `timeout`.
     pub fn settle(&self, timeout: Duration) -> bool {
         block_on(self.driver.settle(timeout))
     }
 
-    /// What keeps the session.
-    pub fn driver(&self) -> &Driver {
-        &self.driver
-    }
+    simacan_auth_driver::client_methods!(self => self.driver, Builder);
 }
+
+simacan_auth_driver::debug!(Client.driver);
 
 /// Read to its end, the answer lets its connection go back to the pool. In a thread of its own, since
 /// an answer that stalls must not hold up the request; and in one for each client, since a thousand
@@ -170,13 +150,5 @@ fn drain(draining: &Arc<AtomicBool>, body: ureq::Body) {
     };
     if thread::Builder::new().spawn(drainer).is_ok() {
         let _ = is_done.recv_timeout(PATIENCE);
-    }
-}
-
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("driver", &self.driver)
-            .finish_non_exhaustive()
     }
 }

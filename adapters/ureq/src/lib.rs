@@ -10,7 +10,7 @@
 //! use simacan_auth_ureq::{Client, Credentials, Provider};
 //!
 //! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
-//! let client = Client::builder(Provider::simacan(), credentials).build();
+//! let client = Client::builder(Provider::simacan(), credentials).build()?;
 //!
 //! let position = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
 //! let request = ureq::http::Request::post(
@@ -29,12 +29,17 @@
 //!   middleware to [`Builder::agent`]. Give it a time-out: ureq has none by default.
 //! - **A status is an answer.** Whatever the agent's `http_status_as_error` says, the response
 //!   comes back to you. Only a 401 is looked at; a 403 is yours, as is all else.
-//! - **The exchanges run on an agent of their own**, with your agent's proxy, TLS and address
-//!   family: no redirects, no pool, no retries, no middleware, a total time-out and a bounded body.
-//! - **A redirect is followed without the token.** Whatever the agent's `redirect_auth_headers`
-//!   says, no second place sees it, and a 401 from there says nothing about it.
+//! - **The exchanges run on an agent of their own**, with your agent's proxy, roots, client certificate
+//!   and address family: no redirects, no pool, no cookies, no middleware, time-outs of their own and a bounded
+//!   body. Certificates are checked whatever your agent accepts of targets: give it the root instead.
+//! - **No proxy of the environment is asked for a loopback address**, by an exchange or by a request. One that is
+//!   set by hand counts. (An agent that has a [`Client`] as its middleware is yours, and so are its proxies.)
+//! - **A redirect is followed without the token**, also within one origin, since ureq can't be asked about each
+//!   hop. Whatever the agent's `redirect_auth_headers` says, no second place sees it, and a 401 from there says
+//!   nothing about it. `simacan-auth-reqwest` keeps the token within the origins that the provider allows.
 //! - **A body that can be replayed** is sent again after a 401: see [`Body`]. One that can't is
-//!   sent with [`Client::send_once`]: a reader, a multipart form.
+//!   sent with [`Client::send_once`]: a reader, a multipart form. Its 401 is delivered; so that it does not come to
+//!   that, a token with less than five seconds to live is not used while its refresh is due or under way.
 //! - **A 401 that comes while a body is being sent** is seen once the body is sent. A server that closes the
 //!   connection instead of reading on may lose its 401 that way, and the request fails as any other.
 //!   `Expect: 100-continue` spares the body, but ureq 3.5 sees an answer in place of the 100 only
@@ -60,7 +65,8 @@
 //! # TLS
 //!
 //! The features `rustls` (the default), `rustls-no-provider` and `native-tls` are ureq's. Choose here, not
-//! in ureq alone: the exchanges take over the `TlsConfig` of the agent that you give.
+//! in ureq alone: the exchanges take over what the `TlsConfig` of your agent says. Without one of them, no client
+//! is built that would log in over https ([`Error::NoTls`]), and ureq sends nothing to a target over https.
 
 mod body;
 mod builder;

@@ -19,12 +19,12 @@ use crate::Client;
 /// ```no_run
 /// use simacan_auth_ureq::{Client, Credentials, Provider, ureq};
 ///
-/// let client = Client::builder(Provider::simacan(), Credentials::new("u", "p")).build();
+/// let client = Client::builder(Provider::simacan(), Credentials::new("u", "p")).build()?;
 /// let agent: ureq::Agent = ureq::Agent::config_builder().middleware(client).build().into();
 /// agent
 ///     .post("https://sct-tracking-data-api.services.simacan.com/api/v1/realisation")
 ///     .send("…")?;
-/// # Ok::<(), ureq::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl Middleware for Client {
     fn handle(
@@ -33,7 +33,7 @@ impl Middleware for Client {
         next: MiddlewareNext<'_>,
     ) -> Result<Response<Body>, ureq::Error> {
         let ticket = self
-            .authorize(None, &mut request)
+            .authorize(None, true, &mut request)
             .map_err(|error| ureq::Error::Other(error.into()))?;
         let answer = next.handle(request);
         let status = match &answer {

@@ -92,7 +92,7 @@ fn through_ureq() -> Result<Report> {
     let client = simacan_auth_ureq::Client::builder(platform.provider()?, Platform::credentials())
         .clock(platform.clock())
         .on_event(platform.narrator())
-        .build();
+        .build()?;
     for push in 1..=PUSHES {
         interfere(&platform, push);
         let request = Request::post(platform.target())
@@ -121,7 +121,7 @@ fn through_reqwest() -> Result<Report> {
                 .post(platform.target())
                 .header(CONTENT_TYPE, "application/xml")
                 .body(position(push));
-            let response = client.send(request).await?;
+            let response = request.send().await?;
             platform.pushed(push, response.status());
         }
         Ok(platform.report())

@@ -49,7 +49,7 @@ impl Account {
         println!("logging in at {} ...", self.provider.auth_host());
         let client = Client::builder(self.provider, self.credentials)
             .on_event(|event| println!("  {event}"))
-            .build();
+            .build()?;
         match client.log_in()? {
             Status::Authenticated {
                 expires_at: Some(at),

@@ -42,7 +42,10 @@ fn inner(error: ureq::Error) -> Error {
 fn an_agent_gets_a_token_and_after_a_401_another_one() {
     for status_as_error in [true, false] {
         let world = World::new();
-        let agent = agent(&Ureq::builder(world.plan()).build(), status_as_error);
+        let agent = agent(
+            &Ureq::builder(world.plan()).build().expect("a client"),
+            status_as_error,
+        );
         let send = || agent.post(world.uri("/x")).send("body");
         assert_eq!(status(send()), 204);
         assert_eq!(status(send()), 204);
@@ -60,7 +63,10 @@ fn an_agent_gets_a_token_and_after_a_401_another_one() {
 fn i8_an_agent_takes_the_token_nowhere_else() {
     let world = World::new();
     let elsewhere = World::new();
-    let agent = agent(&Ureq::builder(world.plan()).build(), true);
+    let agent = agent(
+        &Ureq::builder(world.plan()).build().expect("a client"),
+        true,
+    );
     let error = agent
         .get(elsewhere.uri("/x"))
         .call()
@@ -75,7 +81,7 @@ fn i2_an_agent_whose_password_is_refused_says_so_and_goes_on_with_another() {
     let world = World::new();
     let mut plan = world.plan();
     plan.credentials = Credentials::new(USERNAME, WRONG_PASSWORD);
-    let client = Ureq::builder(plan).build();
+    let client = Ureq::builder(plan).build().expect("a client");
     let agent = agent(&client, true);
     for _ in 0..3 {
         let error = agent.get(world.uri("/x")).call().expect_err("no token");
@@ -93,7 +99,9 @@ fn i2_an_agent_whose_password_is_refused_says_so_and_goes_on_with_another() {
 #[test]
 fn with_an_agent_of_our_own_a_401_is_cured_and_every_status_is_an_answer() {
     let world = World::new();
-    let client = Client::builder(world.provider(), world.plan().credentials).build();
+    let client = Client::builder(world.provider(), world.plan().credentials)
+        .build()
+        .expect("a client");
     let send = |uri: &str| client.send(Request::post(world.uri(uri)).body("x").unwrap());
     assert_eq!(status(send("/x").map_err(cause)), 204);
     world.revoke();
@@ -116,7 +124,9 @@ fn with_an_agent_of_our_own_a_401_is_cured_and_every_status_is_an_answer() {
 #[test]
 fn with_an_agent_of_our_own_a_401_from_where_a_redirect_leads_says_nothing_about_the_token() {
     let world = World::new();
-    let client = Client::builder(world.provider(), world.plan().credentials).build();
+    let client = Client::builder(world.provider(), world.plan().credentials)
+        .build()
+        .expect("a client");
     for (uri, to) in [
         ("/x", world.uri("/y")),
         ("/x", "y".to_owned()),
@@ -150,7 +160,9 @@ fn with_an_agent_of_our_own_a_401_after_a_redirect_back_to_the_start_costs_nothi
         ("?a", "?a"),
     ] {
         let world = World::new();
-        let client = Client::builder(world.provider(), world.plan().credentials).build();
+        let client = Client::builder(world.provider(), world.plan().credentials)
+            .build()
+            .expect("a client");
         let uri = format!("{}{uri}", world.server.origin());
         world.script(Endpoint::Target, found(to), 1);
         let unauthorized = Fault::Status(StatusCode::UNAUTHORIZED);
@@ -176,7 +188,10 @@ fn a_401_that_a_middleware_of_the_agent_makes_up_is_cured_like_another() {
     };
     let agent = Agent::config_builder().proxy(None).middleware(middleware);
     let client = Client::builder(world.provider(), world.plan().credentials);
-    let client = client.agent(agent.build().into()).build();
+    let client = client
+        .agent(agent.build().into())
+        .build()
+        .expect("a client");
     let answer = client.send(Request::post(world.uri("/x")).body("x").unwrap());
     assert_eq!(status(answer.map_err(cause)), 204);
     world.assert_exchanges(1, 1);

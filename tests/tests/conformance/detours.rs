@@ -113,7 +113,8 @@ fn i8_no_setting_of_an_agent_takes_the_token_out() {
             .proxy(None)
             .redirect_auth_headers(RedirectAuthHeaders::SameHost)
             .max_redirects(20);
-        Ureq(Ureq::builder(plan).agent(agent.build().into()).build())
+        let builder = Ureq::builder(plan).agent(agent.build().into());
+        Ureq(builder.build().expect("a client"))
     });
     two_hops(|plan| {
         let builder = Ureq::builder(plan).http(|http| {
@@ -121,7 +122,7 @@ fn i8_no_setting_of_an_agent_takes_the_token_out() {
                 .redirect_auth_headers(RedirectAuthHeaders::SameHost)
                 .max_redirects(20)
         });
-        Ureq(builder.build())
+        Ureq(builder.build().expect("a client"))
     });
 }
 

@@ -37,7 +37,7 @@ fn assert_is_said_once(error: &dyn Error, clients_own: &str) {
 fn ureqs_error_is_said_once_in_a_chain() {
     let (world, nowhere) = (World::new(), nowhere());
     let plan = world.plan_at(world.provider_with(&[&nowhere]));
-    let client = Ureq::builder(plan).build();
+    let client = Ureq::builder(plan).build().expect("a client");
     let request = http::Request::get(nowhere).body(()).expect("a URI");
     let error = client.send(request).expect_err("nobody listens");
     let simacan_auth_ureq::Error::Request(own) = &error else {

@@ -159,7 +159,7 @@ fn a_middleware_that_panics_is_its_senders_matter_alone() {
             }
         });
         let builder = Ureq::builder(world.plan()).agent(agent.build().into());
-        let subject = Ureq(builder.build());
+        let subject = Ureq(builder.build().expect("a client"));
         assert_accepted(&subject.send_all(world.crowd(5)));
         world.revoke();
         unlucky.store(true, Ordering::SeqCst);

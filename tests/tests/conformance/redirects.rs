@@ -110,7 +110,10 @@ fn ureq_with_an_agent_that_follows_no_redirect_delivers_it() {
         .proxy(None)
         .max_redirects(0)
         .build();
-    let client = Ureq::builder(world.plan()).agent(agent.into()).build();
+    let client = Ureq::builder(world.plan())
+        .agent(agent.into())
+        .build()
+        .expect("a client");
     let subject = Ureq(client);
     subject.log_in().unwrap();
     world.script(Endpoint::Target, redirect(307, "http://127.0.0.1:1/"), 1);

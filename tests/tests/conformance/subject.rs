@@ -44,6 +44,9 @@ pub(crate) trait Subject: Clone + Send + Sync + 'static {
         self.send_all(vec![request]).pop().expect("one went in")
     }
 
+    /// With a body that can be read only once.
+    fn send_once(&self, request: Request<Bytes>) -> Outcome;
+
     fn log_in(&self) -> Result<Status, Trouble>;
 
     fn set_credentials(&self, credentials: Credentials);
@@ -119,8 +122,11 @@ impl Ureq {
         let proxy = proxy.map(|proxy| ureq::Proxy::new(&proxy).expect("a proxy"));
         let builder = simacan_auth_ureq::Client::builder(plan.provider, plan.credentials)
             .http(move |http| {
-                let http = http.proxy(proxy).timeout_global(Some(PATIENCE));
-                http.tls_config(tls.build())
+                let http = http.timeout_global(Some(PATIENCE)).tls_config(tls.build());
+                match proxy {
+                    Some(_) => http.proxy(proxy),
+                    None => http, // the environment's, if it has one
+                }
             })
             .config(plan.config)
             .exchange_timeout(plan.exchange_timeout)
@@ -137,11 +143,21 @@ impl Ureq {
 
 impl Subject for Ureq {
     fn build(plan: Plan) -> Self {
-        Self(Self::builder(plan).build())
+        Self(Self::builder(plan).build().expect("a client"))
     }
 
     fn send_all(&self, requests: Vec<Request<Bytes>>) -> Vec<Outcome> {
         crowd::threads(requests, |request| Ok(self.0.send(request)?))
+    }
+
+    fn send_once(&self, request: Request<Bytes>) -> Outcome {
+        let send = |request: Request<&[u8]>| {
+            let (parts, mut body) = request.into_parts();
+            let body = ureq::SendBody::from_reader(&mut body);
+            Ok(self.0.send_once(Request::from_parts(parts, body))?)
+        };
+        let mut outcomes = crowd::threads(vec![request], send);
+        outcomes.pop().expect("one went in")
     }
 
     fn log_in(&self) -> Result<Status, Trouble> {
@@ -221,10 +237,10 @@ pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
             let root = root.map(|root| reqwest::Certificate::from_der(root).expect("DER"));
             // No others: to load the system's takes longer than most cases do.
             let builder = http.tls_certs_only(root);
-            let builder = builder.no_proxy().timeout(PATIENCE);
+            let builder = builder.timeout(PATIENCE);
             match plan.proxy.as_deref().map(reqwest::Proxy::all) {
                 Some(proxy) => builder.proxy(proxy.expect("a proxy")),
-                None => builder,
+                None => builder, // the environment's, if it has one
             }
         })
         .config(plan.config)
@@ -279,6 +295,14 @@ impl<F: Flavour> Subject for Reqwest<F> {
             let client = self.client.clone();
             async move { send(&client, request).await }
         })
+    }
+
+    fn send_once(&self, request: Request<Bytes>) -> Outcome {
+        let chunk = |body| futures_util::stream::iter([Ok::<Bytes, std::io::Error>(body)]);
+        let request = request.map(|body| reqwest::Body::wrap_stream(chunk(body)));
+        let request = request.try_into().expect("an absolute URI");
+        self.runtime
+            .block_on(async { read(self.client.execute(request).await?).await })
     }
 
     fn log_in(&self) -> Result<Status, Trouble> {

@@ -128,7 +128,12 @@ fn ureq_with_an_agent_that_makes_errors_of_statuses_delivers_them() {
         .proxy(None)
         .http_status_as_error(true)
         .build();
-    let subject = Ureq(Ureq::builder(world.plan()).agent(agent.into()).build());
+    let subject = Ureq(
+        Ureq::builder(world.plan())
+            .agent(agent.into())
+            .build()
+            .expect("a client"),
+    );
     subject.log_in().unwrap();
     world.revoke();
     assert_accepted(&subject.send_all(world.crowd(5)));

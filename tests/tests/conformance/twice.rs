@@ -162,7 +162,11 @@ fn ureq_sends_the_headers_that_it_is_configured_to_send() {
             request = request.header(ACCEPT, value).header(USER_AGENT, value);
         }
         let request = request.body(()).expect("it is well formed");
-        let response = builder.build().send(request).expect("an answer");
+        let response = builder
+            .build()
+            .expect("a client")
+            .send(request)
+            .expect("an answer");
         assert_eq!(response.status(), StatusCode::OK);
         for head in target.assert_pairs(1) {
             let of = |name: &str| {
@@ -180,7 +184,9 @@ fn ureq_sends_the_headers_that_it_is_configured_to_send() {
 #[test]
 fn ureq_sends_the_headers_that_a_request_is_configured_to_send() {
     let (world, target) = (World::new(), Target::start());
-    let client = Ureq::builder(target.plan(&world)).build();
+    let client = Ureq::builder(target.plan(&world))
+        .build()
+        .expect("a client");
     let request = Request::get(format!("{}/x", target.stub.origin())).body(());
     let agent = ::ureq::Agent::new_with_defaults();
     let request = agent.configure_request(request.expect("it is well formed"));
@@ -195,7 +201,9 @@ fn ureq_sends_the_headers_that_a_request_is_configured_to_send() {
 #[test]
 fn ureq_says_who_it_is_when_it_sends_once_too() {
     let (world, target) = (World::new(), Target::start());
-    let client = Ureq::builder(target.plan(&world)).build();
+    let client = Ureq::builder(target.plan(&world))
+        .build()
+        .expect("a client");
     let request = Request::get(format!("{}/x", target.stub.origin())).body(());
     let response = client.send_once(request.expect("it is well formed"));
     assert_eq!(
@@ -221,7 +229,10 @@ fn a_401_that_a_configured_middleware_has_made_up_is_delivered() {
             })
     });
     let request = Request::get(format!("{}/x", target.stub.origin())).body(());
-    let response = builder.build().send(request.expect("it is well formed"));
+    let response = builder
+        .build()
+        .expect("a client")
+        .send(request.expect("it is well formed"));
     assert_eq!(
         response.expect("an answer").status(),
         StatusCode::UNAUTHORIZED

@@ -98,22 +98,24 @@ impl Pusher {
         match adapter {
             Adapter::Ureq => {
                 let proxy = plan.proxy.as_deref().map(ureq::Proxy::new);
-                let agent = ureq::Agent::config_builder()
-                    .proxy(proxy.transpose().expect("a proxy"))
-                    .timeout_global(Some(PATIENCE));
+                let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE));
+                let agent = match proxy.transpose().expect("a proxy") {
+                    Some(proxy) => agent.proxy(Some(proxy)),
+                    None => agent, // the environment's, if it has one
+                };
                 let builder = simacan_auth_ureq::Client::builder(plan.provider, plan.credentials)
                     .agent(agent.build().into())
                     .store(plan.store)
                     .config(plan.config)
                     .clock(plan.clock)
                     .on_event(plan.on_event);
-                Self::Ureq(builder.build())
+                Self::Ureq(builder.build().expect("a client"))
             }
             Adapter::Reqwest => {
                 let http = move |http: reqwest::ClientBuilder| {
                     // No roots: to load the system's takes longer than a push.
                     let builder = http.tls_certs_only([]);
-                    let builder = builder.no_proxy().timeout(PATIENCE);
+                    let builder = builder.timeout(PATIENCE);
                     match &plan.proxy {
                         Some(proxy) => builder.proxy(reqwest::Proxy::http(proxy).expect("a proxy")),
                         None => builder,
