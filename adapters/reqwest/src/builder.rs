@@ -1,12 +1,12 @@
-use std::fmt;
 use std::sync::Arc;
 
 use reqwest::{ClientBuilder, Url, redirect};
 use simacan_auth_driver::Settings;
 
 use crate::client::origin;
+use crate::exchange::{self, check_tls, configured};
 use crate::simacan_auth::{Credentials, Provider};
-use crate::{Client, exchange};
+use crate::{Client, Error};
 
 /// The user's configuration of reqwest's clients.
 pub(crate) type Http = Arc<dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync>;
@@ -15,7 +15,6 @@ pub(crate) type Http = Arc<dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync>
 #[must_use]
 pub struct Builder {
     settings: Settings,
-    provider: Provider,
     http: Http,
     target_client: Option<reqwest::Client>,
 }
@@ -23,8 +22,7 @@ pub struct Builder {
 impl Builder {
     pub(crate) fn new(provider: Provider, credentials: Credentials) -> Self {
         Self {
-            settings: Settings::new(provider.clone(), credentials),
-            provider,
+            settings: Settings::new(provider, credentials),
             http: Arc::new(|http| http),
             target_client: None,
         }
@@ -35,17 +33,23 @@ impl Builder {
     /// The configuration of reqwest's clients: proxy, roots, time-outs, pool. Default: reqwest's.
     ///
     /// Called for the client that sends the requests to target APIs, whose redirect policy is then replaced
-    /// by one that keeps to the provider's origins; and for those that make the exchanges, which follow no
-    /// redirect, keep no connection and never retry. Default headers go to the auth endpoint, too.
+    /// by one that keeps to the provider's origins; and for those that make the exchanges, which take over
+    /// roots, proxies, name resolution and local address, and else do what an exchange needs: no redirect, no
+    /// pool, no retry, HTTP/1.1, time-outs of their own, certificates that are always checked. Default headers
+    /// go to the auth endpoint, too, since reqwest can't be told otherwise.
     ///
-    /// ```
+    /// Proxies that are set here count always, those of the environment never where loopback addresses are
+    /// concerned: the exchanges don't ask for them if the auth endpoint is one, and the requests to target APIs
+    /// don't if the provider allows any.
+    ///
+    /// ```no_run
     /// # use simacan_auth_reqwest::{Client, Credentials, Provider, reqwest};
     /// # use std::time::Duration;
     /// # let credentials = Credentials::new("u", "p");
     /// let client = Client::builder(Provider::simacan(), credentials)
     ///     .http(|http| http.timeout(Duration::from_secs(20)))
     ///     .build()?;
-    /// # Ok::<(), reqwest::Error>(())
+    /// # Ok::<(), simacan_auth_reqwest::Error>(())
     /// ```
     pub fn http(
         mut self,
@@ -57,52 +61,50 @@ impl Builder {
 
     /// A client that exists already, for the requests to target APIs. Its redirect policy can't be
     /// changed any more, so here only the first hop is checked: reqwest may send the
-    /// token to a second place, and on 307 and 308 the body, too. Prefer
-    /// [`http`](Self::http), or build it with [`redirect::Policy::none`].
+    /// token to a second place, and on 307 and 308 the body, too. Nor can its proxies, so one of the environment
+    /// gets what is meant for a loopback address, if there is any. Prefer [`http`](Self::http), or build it
+    /// with [`redirect::Policy::none`].
     pub fn target_client(mut self, client: reqwest::Client) -> Self {
         self.target_client = Some(client);
         self
     }
 
     /// The client. Nothing is sent before its first request.
-    pub fn build(self) -> reqwest::Result<Client> {
-        // A proxy that the environment names has no part in what stays on loopback, without TLS; one that the
-        // user sets by hand has.
-        let http: Http = if self.provider.is_plain_http() {
-            let http = self.http;
-            Arc::new(move |builder| http(builder.no_proxy()))
-        } else {
-            self.http
-        };
+    ///
+    /// [`Error::NoTls`]: the auth endpoint is https, and reqwest was built without TLS. [`Error::Client`]:
+    /// reqwest can't make a client of what [`http`](Self::http) says.
+    pub fn build(self) -> Result<Client, Error> {
+        let provider = self.settings.provider().clone();
+        let (auth, timeout) = (provider.auth_origin(), self.settings.exchange_timeout);
+        check_tls(auth)?;
         let client = match self.target_client {
             Some(client) => client,
-            None => http(ClientBuilder::new())
-                .redirect(within(self.provider))
-                .build()?,
+            None => configured(&self.http, provider.allows_loopback())
+                .redirect(within(provider.clone()))
+                .build()
+                .map_err(Error::Client)?,
         };
-        let exchange = exchange::over(http, self.settings.exchange_timeout)?;
-        Ok(Client {
-            client,
-            driver: self.settings.build(exchange),
-        })
+        // Made here to see whether it can be.
+        exchange::client(&self.http, auth.is_loopback(), timeout).map_err(Error::Client)?;
+        let exchange = exchange::over(self.http, auth.is_loopback(), timeout);
+        let driver = self.settings.build(exchange);
+        Ok(Client { client, driver })
     }
 }
 
 /// Follows redirects within the origins that may see the token. reqwest's own stripping of headers is
 /// not enough: it forgets on the second hop.
 fn within(provider: Provider) -> redirect::Policy {
-    const MOST: usize = 10;
     redirect::Policy::custom(move |attempt| {
         let url = attempt.url();
         let mut previous = attempt.previous().iter().map(Url::origin);
         let first = previous.next();
         // Back from elsewhere the token is gone from the request, and a 401 would say nothing.
         let is_back = first == Some(url.origin()) && previous.any(|origin| origin != url.origin());
-        if attempt.previous().len() > MOST {
+        let may_see = |origin| provider.allows_origin(&origin) && check_tls(origin).is_ok();
+        if attempt.previous().len() > 10 {
             attempt.error("too many redirects")
-        } else if is_back {
-            attempt.stop()
-        } else if origin(url).is_some_and(|origin| provider.allows_origin(&origin)) {
+        } else if !is_back && origin(url).is_some_and(may_see) {
             attempt.follow()
         } else {
             attempt.stop()
@@ -110,10 +112,4 @@ fn within(provider: Provider) -> redirect::Policy {
     })
 }
 
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
-}
+simacan_auth_driver::debug!(Builder.settings);

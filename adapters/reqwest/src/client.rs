@@ -1,13 +1,12 @@
-use std::fmt;
-use std::mem;
 use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
-use reqwest::{IntoUrl, Request, RequestBuilder, Response, Url};
+use reqwest::{IntoUrl, Request, RequestBuilder as Inner, Response, Url};
 use simacan_auth_driver::Driver;
 
-use crate::simacan_auth::{Credentials, Origin, Permit, Provider, Status, Ticket, Verdict};
-use crate::{Builder, Error};
+use crate::exchange::check_tls;
+use crate::simacan_auth::{Origin, Permit, Status, Ticket, Verdict};
+use crate::{Builder, Error, RequestBuilder};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
 ///
@@ -20,28 +19,23 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts with where to log in and as whom.
-    pub fn builder(provider: Provider, credentials: Credentials) -> Builder {
-        Builder::new(provider, credentials)
-    }
-
     /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
     /// password is wrong. There is no need to; the first request does the same.
     pub async fn log_in(&self) -> Result<Status, Error> {
-        let status = self.driver.log_in().await;
-        status.map_err(simacan_auth_driver::Error::cast)
+        (self.driver.log_in().await).map_err(simacan_auth_driver::Error::cast)
     }
 
     /// Sends a request to a target API and gives its answer, whatever the status.
     ///
     /// Waits for a token where there is none. After a 401 the request is sent once more with
-    /// a newer one, if its body can be sent twice. A time-out of the request's own covers all of that.
+    /// a newer one, if its body can be sent twice. If it can't, a token that has only seconds to live is not used
+    /// while its refresh is due or under way. A time-out of the request's own covers all of that.
     ///
-    /// The request is made with [`post`](Self::post) and the like. One that was made with another
-    /// `reqwest::Client` is sent with this one's all the same.
-    pub async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
-        let (_, request) = request.build_split();
-        self.execute(request.map_err(Error::Request)?).await
+    /// It is what [`RequestBuilder::send`] does. One that was made with another client, of this crate or of reqwest,
+    /// is sent with this one all the same.
+    pub async fn send(&self, request: impl Into<Inner>) -> Result<Response, Error> {
+        let request = request.into().build().map_err(Error::Request)?;
+        self.execute(request).await
     }
 
     /// As [`send`](Self::send), for a request that has been built.
@@ -68,6 +62,7 @@ impl Client {
         request: &mut Request,
         deadline: Option<Instant>,
     ) -> Result<Ticket, Error> {
+        origin(request.url()).map_or(Ok(()), check_tls)?;
         if permit.is_none()
             && let Some(ticket) = self.driver.authorize_now(|pass, now| {
                 pass.authorize_other(now, request, |it| it.url().as_str(), Request::headers_mut)
@@ -76,14 +71,13 @@ impl Client {
             return Ok(ticket);
         }
         let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        // The URL is borrowed from the same request as the headers.
-        let mut headers = mem::take(request.headers_mut());
-        let origin = origin(request.url());
+        let is_once = request.body().is_some_and(|body| body.as_bytes().is_none());
+        let url = request.url().clone();
+        let (origin, headers) = (origin(&url), request.headers_mut());
         let ticket = self
             .driver
-            .authorize_headers(permit, false, left(), origin, &mut headers);
+            .authorize_headers(permit, is_once, left(), origin, headers);
         let ticket = ticket.await;
-        *request.headers_mut() = headers;
         *request.timeout_mut() = left();
         ticket.map_err(simacan_auth_driver::Error::cast)
     }
@@ -96,94 +90,55 @@ impl Client {
         self.driver.review(ticket, response.status())
     }
 
-    /// Other credentials: the only thing that ends a [`Denied::Rejected`](crate::Denied::Rejected).
-    pub fn set_credentials(&self, credentials: Credentials) {
-        self.driver.set_credentials(credentials);
-    }
-
-    /// What the session is doing.
-    pub fn status(&self) -> Status {
-        self.driver.status()
-    }
-
     /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether
     /// that is so within `timeout`.
     pub async fn settle(&self, timeout: Duration) -> bool {
         self.driver.settle(timeout).await
     }
 
-    /// What keeps the session. With the feature `tower` it has a layer for what sends `http` requests.
-    pub fn driver(&self) -> &Driver {
-        &self.driver
-    }
+    simacan_auth_driver::client_methods!(self => self.driver, Builder);
 
-    /// Starts a request; [`send`](Self::send) sends it.
+    /// Starts a request.
     pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
-        self.client.request(method, url)
-    }
-
-    /// Starts a `GET`.
-    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
-        self.client.get(url)
-    }
-
-    /// Starts a `POST`.
-    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
-        self.client.post(url)
-    }
-
-    /// Starts a `PUT`.
-    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder {
-        self.client.put(url)
-    }
-
-    /// Starts a `PATCH`.
-    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder {
-        self.client.patch(url)
-    }
-
-    /// Starts a `DELETE`.
-    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder {
-        self.client.delete(url)
-    }
-
-    /// Starts a `HEAD`.
-    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
-        self.client.head(url)
+        RequestBuilder(self.clone(), self.client.request(method, url))
     }
 }
 
+/// One for each method.
+macro_rules! methods {
+    ($($name:ident $method:ident)*) => {
+        impl Client {$(
+            #[doc = concat!("Starts a `", stringify!($method), "`.")]
+            pub fn $name(&self, url: impl IntoUrl) -> RequestBuilder {
+                self.request(Method::$method, url)
+            }
+        )*}
+    };
+}
+
+methods!(get GET post POST put PUT patch PATCH delete DELETE head HEAD);
+
+simacan_auth_driver::debug!(Client.driver);
+
 /// Lets go of a first answer: the server may have no other connection. Read to its end, it lets its
-/// connection go back to the pool.
+/// connection go back to the pool. It gets a second.
 pub(crate) async fn drain(mut response: Response) {
-    const PATIENCE: Duration = Duration::from_secs(1);
     let read = async {
         let mut left: usize = 64 << 10;
         while let Ok(Some(chunk)) = response.chunk().await {
-            left = left.saturating_sub(chunk.len());
-            if left == 0 {
-                break;
-            }
+            left = left.checked_sub(chunk.len())?;
         }
+        Some(())
     };
-    let _ = tokio::time::timeout(PATIENCE, read).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), read).await;
 }
 
 /// When a request with a time-out of its own has to be answered.
 pub(crate) fn deadline(request: &Request) -> Option<Instant> {
-    let timeout = *request.timeout()?;
-    Instant::now().checked_add(timeout)
+    Instant::now().checked_add(*request.timeout()?)
 }
 
 /// `Url` has one reading of every text, the one that the request is sent by.
 pub(crate) fn origin(url: &Url) -> Option<Origin<'_>> {
     Origin::new(url.scheme(), url.host_str()?, url.port())
-}
-
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("driver", &self.driver)
-            .finish_non_exhaustive()
-    }
 }

@@ -18,7 +18,7 @@
 //!     .post("https://sct-tracking-data-api.services.simacan.com/api/v1/realisation")
 //!     .header("content-type", "application/xml")
 //!     .body(position);
-//! let response = client.send(request).await?;
+//! let response = request.send().await?;
 //! println!("{}", response.status());
 //! # Ok(())
 //! # }
@@ -29,14 +29,25 @@
 //! - **Your client configuration serves your requests**: proxy, roots, time-outs, pool. Give
 //!   it to [`Builder::http`]. Give it a time-out: reqwest has none by default.
 //! - **A status is an answer.** Only a 401 is looked at; a 403 is yours, as is all else.
-//! - **The exchanges run on a client of their own**, from the same configuration: no
-//!   redirects, no pool, no retries, a total time-out and a bounded body.
+//! - **The exchanges run on a client of their own**, from the same configuration. It takes over roots and client
+//!   certificates, proxies, name resolution, local address and interface; and default headers, which reqwest can't
+//!   take off again. The rest is its own: HTTP/1.1, no redirects, no referer, no pool, no retries, no decoding,
+//!   time-outs to connect and in all, a bounded body. With the feature `rustls` certificates and host names are
+//!   checked whatever is accepted of targets (add the root instead), but for a TLS backend that is
+//!   preconfigured. With the feature `cookies` it has no cookies; if they are turned on in reqwest alone, a jar that
+//!   `cookie_provider` shares is its jar, too.
+//! - **No proxy of the environment is asked for a loopback address**, by an exchange or by a request: if the
+//!   provider allows a loopback target, those of the environment are not asked for any target. One that is set by
+//!   hand counts.
 //! - **A redirect is followed within the origins that the provider allows**, ten times at most.
 //!   Any other is delivered, not followed. A 401 from another origin than the request's
 //!   says nothing about the token and is delivered.
+//! - **A request is authorized by its own `send`**: what [`Client::post`] and the like give is a
+//!   [`RequestBuilder`] of this crate, so that none goes out without the token by mistake.
 //! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. A stream or
 //!   multipart form can't: its 401 is delivered. It has ended the token all the same, so the next request
-//!   brings a new one.
+//!   brings a new one. So that it does not come to that, a token with less than five seconds to live is not used
+//!   for it while its refresh is due or under way.
 //! - **A session can outlive the program**: give a store to [`Builder::store`]. Processes that have the same
 //!   one share one session.
 //! - **A client that you have already** can take this one: with the feature `middleware` as a
@@ -62,16 +73,20 @@
 //! # TLS
 //!
 //! The default feature `rustls` is reqwest's. Without it, choose among reqwest's own features in
-//! your `Cargo.toml`.
+//! your `Cargo.toml`. Without any, reqwest hands to a proxy in the clear what is meant for https. So no client is built
+//! then that would log in over https, and no request is sent to a target over https: both are [`Error::NoTls`].
+//! Which features reqwest has is seen at run time, in a connection to port 0 of this machine that can't succeed.
 
 mod builder;
 mod client;
 mod exchange;
 #[cfg(feature = "middleware")]
 mod middleware;
+mod request;
 
 pub use builder::Builder;
 pub use client::Client;
+pub use request::RequestBuilder;
 pub use reqwest;
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;

@@ -1,10 +1,10 @@
 use http::Extensions;
 use reqwest::{Request, Response};
-use reqwest_middleware::{Middleware, Next};
+use reqwest_middleware::{Error, Middleware, Next};
 
+use crate::Client;
 use crate::client::{deadline, drain};
 use crate::simacan_auth::Verdict;
-use crate::{Client, Error};
 
 /// For a [`reqwest_middleware::ClientWithMiddleware`] that is in use already: each of its requests gets the
 /// token, and after a 401 it goes through the rest of the chain once more, if its body can be sent twice.
@@ -14,7 +14,7 @@ use crate::{Client, Error};
 /// back on the way home, and nothing here sees that. Give that client `redirect::Policy::none()`, or use
 /// [`Client::send`], which checks each hop.
 ///
-/// [`Error::Denied`] and [`Error::ForeignOrigin`] are inside [`reqwest_middleware::Error::Middleware`].
+/// [`Error::Denied`](crate::Error) and [`Error::ForeignOrigin`](crate::Error) are inside [`reqwest_middleware::Error::Middleware`].
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,7 +42,7 @@ impl Middleware for Client {
         loop {
             let again = request.try_clone(); // before there is a token on it
             let ticket = self.authorize(permit, &mut request, deadline).await;
-            let ticket = ticket.map_err(in_chain)?;
+            let ticket = ticket.map_err(Error::middleware)?;
             let response = next.clone().run(request, extensions).await?;
             let verdict = self.review(ticket, &url, &response);
             let (Verdict::Retry(next_permit), Some(again)) = (verdict, again) else {
@@ -51,12 +51,5 @@ impl Middleware for Client {
             drain(response).await;
             (permit, request) = (Some(next_permit), again);
         }
-    }
-}
-
-fn in_chain(error: Error) -> reqwest_middleware::Error {
-    match error {
-        Error::Request(error) => reqwest_middleware::Error::Reqwest(error),
-        error => reqwest_middleware::Error::middleware(error),
     }
 }

@@ -168,6 +168,63 @@ pub(crate) fn temporary_file(name: &str) -> File {
     file
 }
 
+/// No request of such a client goes out without it.
+#[test]
+fn what_a_client_of_reqwest_starts_is_sent_with_the_token() {
+    let world = World::new();
+    let subject: Reqwest<MultiThread> = world.logged_in();
+    let client = &subject.client;
+    let send = |request: simacan_auth_reqwest::RequestBuilder| {
+        let response = subject.runtime.block_on(request.send());
+        response.expect("an answer").status()
+    };
+    let uri = world.uri("/x");
+    for request in [
+        client.get(&uri),
+        client.head(&uri),
+        client.post(&uri),
+        client.put(&uri),
+        client.patch(&uri),
+        client.delete(&uri),
+        client.request(http::Method::OPTIONS, &uri),
+    ] {
+        assert!(send(request).is_success());
+    }
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-a", "a".parse().unwrap());
+    let request = (client.post(&uri).headers(headers).header("x-b", "b"))
+        .timeout(std::time::Duration::from_secs(20))
+        .json(&["c"])
+        .with(|request| request.header("x-d", "d"));
+    let again = request.try_clone().expect("it is in memory");
+    let built = again.build().expect("it is well formed");
+    assert!(!built.headers().contains_key("authorization"));
+    for (name, value) in [("x-a", "a"), ("x-b", "b"), ("x-d", "d")] {
+        assert_eq!(built.headers()[name], value);
+    }
+    assert_eq!(built.headers()["content-type"], "application/json");
+    assert!(built.timeout().is_some());
+    world.revoke();
+    assert_eq!(send(request), StatusCode::NO_CONTENT);
+    let response = subject.runtime.block_on(client.execute(built));
+    assert_eq!(
+        response.expect("an answer").status(),
+        StatusCode::NO_CONTENT
+    );
+    let stream =
+        ::reqwest::Body::wrap_stream(futures_util::stream::iter([Ok::<_, std::io::Error>("x")]));
+    let once = client.post(&uri).body(stream);
+    assert!(once.try_clone().is_none());
+    assert_eq!(send(once), StatusCode::NO_CONTENT);
+    let not_one = client.get("no URL");
+    let error = subject
+        .runtime
+        .block_on(not_one.send())
+        .expect_err("no URL");
+    assert!(matches!(error, simacan_auth_reqwest::Error::Request(_)));
+    world.assert_exchanges(0, 1);
+}
+
 #[test]
 fn reqwest_sends_json_and_forms_again() {
     let world = World::new();

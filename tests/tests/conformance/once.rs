@@ -1,16 +1,137 @@
-//! Bodies that can be read once: the 401 is delivered, and the next request has a new token.
+//! Bodies that can be read once: the 401 is delivered, and the next request has a new token. So that it does not
+//! come to that, they are not sent with a token that is about to end.
 
 use std::io::{Cursor, Seek, Write};
 use std::thread;
+use std::time::Duration;
 
 use ::ureq::unversioned::multipart::Form;
 use futures_util::stream;
 use http::{Request, StatusCode};
+use simacan_auth_emulator::{Endpoint, Fault, Presented, What};
 use simacan_auth_ureq::Client;
 
 use crate::bodies::{sent, temporary_file};
-use crate::subject::{CurrentThread, Flavour, MultiThread, Reqwest, Subject, Trouble, Ureq};
-use crate::world::{Gate, REFRESH_IS_DUE, World, assert_accepted};
+use crate::subject::{CurrentThread, Flavour, MultiThread, Plan, Reqwest, Subject, Trouble, Ureq};
+use crate::world::{Gate, REFRESH_IS_DUE, World, assert_accepted, assert_status};
+
+conformance! {
+    what_is_sent_once_waits_for_the_token_that_follows,
+    what_is_sent_once_waits_for_a_refresh_that_another_has_set_going,
+    what_is_sent_once_goes_with_the_old_token_if_no_other_comes,
+    what_is_sent_once_does_not_wait_longer_than_its_time,
+}
+
+/// Of an hour's token there are less than five seconds left, which is enough for a test.
+const IS_ENDING: Duration = Duration::from_millis(3_595_200);
+
+/// The serial numbers of the tokens that the target has seen.
+fn presented(world: &World) -> Vec<u64> {
+    let serial = |what| match what {
+        What::Target {
+            token: Presented::Valid { serial },
+            ..
+        } => Some(serial),
+        _ => None,
+    };
+    let entries = world.entries().into_iter();
+    entries.filter_map(|entry| serial(entry.what)).collect()
+}
+
+/// With another request that finds a refresh due before, if there is one.
+fn waits<S: Subject>(other: Option<Duration>) {
+    let gate = Gate::default();
+    let world = World::start(World::settings(), gate.options());
+    let subject: S = world.logged_in();
+    assert_accepted(&[subject.send(world.post("/x", "x"))]);
+    gate.close();
+    if let Some(due) = other {
+        world.skip(due);
+        assert_accepted(&[subject.send(world.post("/x", "x"))]);
+        world.until_refreshes(1);
+    }
+    world.skip(IS_ENDING.saturating_sub(other.unwrap_or_default()));
+    let sent = thread::spawn({
+        let (subject, request) = (subject.clone(), world.post("/x", "once"));
+        move || subject.send_once(request)
+    });
+    world.until_refreshes(1);
+    thread::sleep(Duration::from_millis(50));
+    let before = presented(&world);
+    gate.open();
+    let outcome = sent.join().expect("no panic");
+    assert_status(&outcome, StatusCode::NO_CONTENT);
+    assert_eq!(presented(&world).len(), before.len() + 1);
+    assert!(presented(&world).last() > before.last(), "{before:?}");
+    world.assert_exchanges(0, 1);
+}
+
+fn what_is_sent_once_waits_for_the_token_that_follows<S: Subject>() {
+    waits::<S>(None);
+}
+
+fn what_is_sent_once_waits_for_a_refresh_that_another_has_set_going<S: Subject>() {
+    waits::<S>(Some(REFRESH_IS_DUE));
+}
+
+fn what_is_sent_once_goes_with_the_old_token_if_no_other_comes<S: Subject>() {
+    let world = World::new();
+    let subject: S = world.logged_in();
+    world.skip(IS_ENDING);
+    let unavailable = Fault::Status(StatusCode::SERVICE_UNAVAILABLE);
+    world.script(Endpoint::Refresh, unavailable, 100);
+    for _ in 0..3 {
+        let outcome = subject.send_once(world.post("/x", "once"));
+        assert_status(&outcome, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(presented(&world), [presented(&world)[0]; 3]);
+    assert_eq!(world.counters().passwords_received, 0);
+}
+
+fn what_is_sent_once_does_not_wait_longer_than_its_time<S: Subject>() {
+    let gate = Gate::default();
+    let world = World::start(World::settings(), gate.options());
+    let subject = S::build(Plan {
+        token_timeout: Duration::from_millis(200),
+        ..world.plan()
+    });
+    subject.log_in().expect("logged in");
+    world.skip(IS_ENDING);
+    gate.close();
+    let outcome = subject.send_once(world.post("/x", "once"));
+    gate.open();
+    assert_status(&outcome, StatusCode::NO_CONTENT);
+    assert!(subject.settle());
+    world.assert_exchanges(1, 1);
+}
+
+/// Nor could they be sent again.
+#[test]
+fn what_goes_through_an_agent_or_a_service_waits_for_the_token_that_follows() {
+    let gate = Gate::default();
+    let world = World::start(World::settings(), gate.options());
+    let Ureq(client) = world.logged_in();
+    let driver = client.driver().clone();
+    let agent = ::ureq::Agent::config_builder().middleware(client);
+    let agent = ::ureq::Agent::from(agent.proxy(None).build());
+    gate.close();
+    world.skip(IS_ENDING);
+    let sent = thread::spawn({
+        let uri = world.uri("/x");
+        move || agent.post(uri).send("once").expect("an answer").status()
+    });
+    let authorized = thread::spawn({
+        let mut request = world.post("/x", "once");
+        move || simacan_auth_driver::block_on(driver.authorize_once(&mut request)).map(drop)
+    });
+    world.until_refreshes(1);
+    thread::sleep(Duration::from_millis(50));
+    assert!(!sent.is_finished() && !authorized.is_finished());
+    gate.open();
+    assert_eq!(sent.join().expect("no panic"), StatusCode::NO_CONTENT);
+    authorized.join().expect("no panic").expect("a token");
+    world.assert_exchanges(0, 1);
+}
 
 /// A form of parts is a stream to both clients, even if it is all in memory.
 #[test]
@@ -38,7 +159,8 @@ fn reqwest_delivers_the_401_to_a_multipart_form() {
         let form = ::reqwest::multipart::Form::new()
             .text("vehicle", "NL-1")
             .text("x", "5.387");
-        let request = subject.client.post(world.uri("/x")).multipart(form);
+        let request = subject.client.post(world.uri("/x"));
+        let request = request.with(|request| request.multipart(form));
         let sent = subject.runtime.block_on(subject.client.send(request));
         sent.unwrap().status()
     };

@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Body, Request, RequestBuilder as Inner, Response};
+
+use crate::{Client, Error};
+
+/// A request to a target API, which its own [`send`](Self::send) puts the token on: reqwest's
+/// [`RequestBuilder`](reqwest::RequestBuilder), bound to a [`Client`] of this crate.
+#[must_use = "it does nothing until it is sent"]
+#[derive(Debug)]
+pub struct RequestBuilder(pub(crate) Client, pub(crate) Inner);
+
+/// Those that take one thing.
+macro_rules! methods {
+    ($($(#[$attribute:meta])* $name:ident($type:ty);)*) => {$(
+        $(#[$attribute])*
+        pub fn $name(self, $name: $type) -> Self {
+            self.with(|request| request.$name($name))
+        }
+    )*};
+}
+
+impl RequestBuilder {
+    methods! {
+        /// Sets headers, in place of those of the same names.
+        headers(HeaderMap);
+        /// The body: bytes and text can be sent again after a 401, a stream can't.
+        body(impl Into<Body>);
+        /// A body of JSON, and its `Content-Type`.
+        #[cfg(feature = "json")]
+        json(&(impl serde::Serialize + ?Sized));
+        /// What the request may take in all, with the wait for a token and a second try.
+        timeout(Duration);
+    }
+
+    /// Adds a header.
+    pub fn header<N, V>(self, name: N, value: V) -> Self
+    where
+        HeaderName: TryFrom<N, Error: Into<http::Error>>,
+        HeaderValue: TryFrom<V, Error: Into<http::Error>>,
+    {
+        self.with(|request| request.header(name, value))
+    }
+
+    /// Whatever else reqwest's builder can, with those of reqwest's features that are on.
+    ///
+    /// ```
+    /// # fn example(client: &simacan_auth_reqwest::Client) {
+    /// let request = client
+    ///     .post("https://sct-tracking-data-api.services.simacan.com/api/v1/realisation")
+    ///     .with(|request| request.version(http::Version::HTTP_11));
+    /// # drop(request);
+    /// # }
+    /// ```
+    pub fn with(mut self, with: impl FnOnce(Inner) -> Inner) -> Self {
+        self.1 = with(self.1);
+        self
+    }
+
+    /// Another one, if the body can be sent twice.
+    pub fn try_clone(&self) -> Option<Self> {
+        Some(Self(self.0.clone(), self.1.try_clone()?))
+    }
+
+    /// The request, without a token: for [`Client::execute`].
+    pub fn build(self) -> reqwest::Result<Request> {
+        self.1.build()
+    }
+
+    /// Sends it: see [`Client::send`].
+    pub async fn send(self) -> Result<Response, Error> {
+        self.0.send(self.1).await
+    }
+}
+
+/// Whoever sends that itself sends it without a token.
+impl From<RequestBuilder> for Inner {
+    fn from(request: RequestBuilder) -> Self {
+        request.1
+    }
+}
