@@ -52,6 +52,7 @@ mod early;
 mod environments;
 mod errors;
 mod herd;
+mod leaks;
 mod mishaps;
 mod once;
 mod origins;

@@ -75,6 +75,10 @@ impl Stub {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// How many connections there have been, for certain: one more is made, and they are accepted in
     /// the order of their arrival.
     pub(crate) fn connections(&self) -> usize {
@@ -180,7 +184,13 @@ impl Connection {
 
     /// Passes on what is said on both sides, until both have said all.
     pub(crate) fn tunnel(&mut self, to: SocketAddr) -> io::Result<()> {
-        let server = TcpStream::connect_timeout(&to, PATIENCE)?;
+        self.tunnel_after("", to)
+    }
+
+    /// As [`tunnel`](Self::tunnel), beginning with what has been read already.
+    pub(crate) fn tunnel_after(&mut self, read: &str, to: SocketAddr) -> io::Result<()> {
+        let mut server = TcpStream::connect_timeout(&to, PATIENCE)?;
+        server.write_all(read.as_bytes())?;
         let (mut from_server, mut to_client) =
             (server.try_clone()?, self.stream.get_ref().try_clone()?);
         let back = thread::spawn(move || {
@@ -240,6 +250,18 @@ fn content_length(head: &str) -> usize {
     let lower = head.to_ascii_lowercase();
     let length = |line: &str| line.strip_prefix("content-length:")?.trim().parse().ok();
     lower.lines().find_map(length).unwrap_or(0)
+}
+
+/// A proxy that leads everything there. ureq asks it for a tunnel, reqwest for the answer itself.
+pub(crate) fn proxy_to(address: SocketAddr) -> Stub {
+    Stub::start(move |connection| match connection.read_head()? {
+        Some(head) if head.starts_with("CONNECT ") => {
+            connection.write(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            connection.tunnel(address)
+        }
+        Some(head) => connection.tunnel_after(&head, address),
+        None => Ok(()),
+    })
 }
 
 /// An answer without surprises.

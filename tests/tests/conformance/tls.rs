@@ -112,6 +112,7 @@ fn transport_failure(denied: &Denied, expected: u32) -> String {
             ..
         } => {
             assert_eq!(*attempts, expected);
+            assert!(failure.is_not_sent(), "there was no connection");
             failure.to_string()
         }
         other => panic!("{other:?}"),

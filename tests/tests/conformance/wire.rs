@@ -4,9 +4,9 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use simacan_auth::{Denied, Failure, Provider};
+use simacan_auth::{Denied, Failure, Provider, TransportFailure};
 
-use crate::stub::{Connection, Stub};
+use crate::stub::{Connection, Stub, proxy_to};
 use crate::subject::{Plan, Subject};
 use crate::world::{PATIENCE, World, denied, within};
 
@@ -18,6 +18,10 @@ conformance! {
     chunk_extensions_that_never_end_are_cut_off,
     trailers_that_never_end_are_cut_off,
     i6_no_time_at_all_is_a_typed_failure,
+    what_finds_no_connection_was_not_sent,
+    what_a_proxy_does_not_connect_was_not_sent,
+    what_a_server_does_not_answer_was_sent,
+    what_has_gone_through_a_proxy_was_sent,
 }
 
 /// What three attempts at such a server come to, and how many bytes they have taken.
@@ -49,7 +53,10 @@ fn log_in_at<S: Subject>(
 
 #[track_caller]
 fn assert_transport(failure: &Failure) {
-    assert!(matches!(failure, Failure::Transport(_)), "{failure:?}");
+    match failure {
+        Failure::Transport(failure) => assert!(!failure.is_not_sent(), "{failure}"),
+        failure => panic!("{failure:?}"),
+    }
 }
 
 /// What a socket has received and nobody has read makes its end a reset.
@@ -129,5 +136,80 @@ fn i6_no_time_at_all_is_a_typed_failure<S: Subject>() {
     let (failure, _) = log_in_at::<S>(Duration::ZERO, |connection| {
         connection.read_request().map(drop)
     });
-    assert_transport(&failure);
+    assert!(matches!(failure, Failure::Transport(_)), "{failure:?}");
+}
+
+/// How the one attempt of a login fails.
+fn failure_at<S: Subject>(origin: &str, proxy: Option<String>) -> TransportFailure {
+    let world = World::new();
+    let provider = Provider::simacan_at(origin).allow_loopback_http();
+    let mut plan = world.plan_at(provider.build().expect("it is https or loopback"));
+    plan.config.attempts = 1;
+    plan.exchange_timeout = Duration::from_secs(1);
+    plan.proxy = proxy;
+    let subject = S::build(plan);
+    match within(PATIENCE, "a login", move || denied(subject.log_in())) {
+        Denied::Unavailable {
+            failure: Failure::Transport(failure),
+            ..
+        } => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An origin where nobody listens any more.
+fn nowhere() -> String {
+    Stub::answering("").origin()
+}
+
+fn what_finds_no_connection_was_not_sent<S: Subject>() {
+    for origin in [&nowhere(), "https://nobody.has.this.name.invalid"] {
+        let failure = failure_at::<S>(origin, None);
+        assert!(failure.is_not_sent(), "{origin}: {failure}");
+    }
+}
+
+fn what_a_proxy_does_not_connect_was_not_sent<S: Subject>() {
+    let auth = "https://auth.example";
+    let failure = failure_at::<S>(auth, Some(nowhere()));
+    assert!(failure.is_not_sent(), "{failure}");
+    for serve in [
+        |_: &mut Connection| Ok(()),
+        |connection: &mut Connection| connection.read_head().map(drop),
+        |connection: &mut Connection| {
+            connection.read_head()?;
+            connection.write(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+        },
+        // To the end of the time to connect, or of the handshake behind it.
+        Connection::wait_for_the_end,
+        |connection: &mut Connection| {
+            connection.read_head()?;
+            connection.write(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            connection.wait_for_the_end()
+        },
+    ] {
+        let proxy = Stub::start(serve);
+        let failure = failure_at::<S>(auth, Some(proxy.origin()));
+        assert!(failure.is_not_sent(), "{failure}");
+        assert_eq!(proxy.connections(), 1);
+    }
+}
+
+fn what_a_server_does_not_answer_was_sent<S: Subject>() {
+    for serve in [
+        |connection: &mut Connection| connection.read_request().map(drop),
+        Connection::wait_for_the_end,
+        Connection::read_all_but_a_byte,
+    ] {
+        let silent = Stub::start(serve);
+        let failure = failure_at::<S>(&silent.origin(), None);
+        assert!(!failure.is_not_sent(), "{failure}");
+    }
+}
+
+fn what_has_gone_through_a_proxy_was_sent<S: Subject>() {
+    let silent = Stub::start(Connection::wait_for_the_end);
+    let proxy = proxy_to(silent.address());
+    let failure = failure_at::<S>(&silent.origin(), Some(proxy.origin()));
+    assert!(!failure.is_not_sent(), "{failure}");
 }
