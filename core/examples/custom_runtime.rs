@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use http::{Request, Response};
 use simacan_auth::{
-    Clearance, Config, Credentials, Machine, Output, Provider, Timestamp, Transmit,
-    TransportFailure, Verdict,
+    Authorization, Config, Credentials, Machine, Output, Provider, Review, Timestamp, Transmit,
+    TransportFailure,
 };
 use simacan_auth_emulator::{Emulator, Server, Settings};
 
@@ -28,22 +28,22 @@ impl Runtime {
         &mut self,
         mut request: Request<&[u8]>,
     ) -> Result<Response<Vec<u8>>, Box<dyn std::error::Error>> {
-        let mut permit = self.machine.permit();
+        let mut pending = Pending::new();
         loop {
-            match self.machine.authorize(now(), permit, &mut request) {
-                Clearance::Go(ticket) => {
+            match self.machine.authorize(now(), pending, &mut request) {
+                Authorization::Ready(sent) => {
                     let response = exchange(&request)?;
-                    match self.machine.review(now(), ticket, response.status()) {
-                        Verdict::Deliver => return Ok(response),
-                        Verdict::Retry(again) => permit = again,
+                    match self.machine.review(now(), sent, response.status()) {
+                        Review::Deliver => return Ok(response),
+                        Review::Retry(again) => pending = again,
                     }
                 }
-                Clearance::Wait(again) => {
-                    permit = again;
+                Authorization::Wait(again) => {
+                    pending = again;
                     self.drive();
                 }
-                Clearance::Denied(denied) => return Err(denied.into()),
-                Clearance::Foreign(foreign) => return Err(foreign.into()),
+                Authorization::Denied(denied) => return Err(denied.into()),
+                Authorization::Foreign(foreign) => return Err(foreign.into()),
             }
         }
     }

@@ -1,14 +1,11 @@
-//! The origins that are known to be allowed, so that a URL need not be taken apart.
+//! The origins that are known to be allowed, so that a request's need not be looked into.
 
 use std::sync::Arc;
-
-use http::Uri;
-use http::uri::Scheme;
 
 use crate::Origin;
 use crate::origin::OriginId;
 
-/// Origins that the provider has been found to allow (I8), as most URLs spell them: a request to one of them
+/// Origins that the provider has been found to allow (I8), as most URIs spell them: a request to one of them
 /// costs a comparison of texts. Of no consequence otherwise.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedOrigins(Arc<[Allowed]>);
@@ -16,10 +13,9 @@ pub(crate) struct AllowedOrigins(Arc<[Allowed]>);
 #[derive(Clone, Debug)]
 struct Allowed {
     id: OriginId,
-    scheme: Scheme,
+    is_https: bool,
+    /// The host, with the port if it is not the scheme's own.
     authority: Box<str>,
-    /// As an [`Origin`] prints: `https://host`, with the port if it is not the scheme's own.
-    text: Box<str>,
 }
 
 impl AllowedOrigins {
@@ -32,45 +28,25 @@ impl AllowedOrigins {
     }
 
     #[inline]
-    pub(crate) fn of_uri(&self, uri: &Uri) -> Option<OriginId> {
-        let (scheme, authority) = (uri.scheme()?, uri.authority()?.as_str());
-        self.find(|known| *known.authority == *authority && known.scheme == *scheme)
-    }
-
-    /// Whoever reads a URL, its authority ends at the first `/`.
-    #[inline]
-    pub(crate) fn of_url(&self, url: &str) -> Option<OriginId> {
-        self.find(|known| {
-            let rest = url.strip_prefix(&*known.text);
-            rest.is_some_and(|rest| rest.starts_with('/'))
-        })
+    pub(crate) fn find(&self, scheme: &str, authority: &str) -> Option<OriginId> {
+        let is_https = Origin::is_secure(scheme)?;
+        let is_it = |it: &&Allowed| *it.authority == *authority && it.is_https == is_https;
+        self.0.iter().find(is_it).map(|known| known.id)
     }
 
     /// Takes the provider's word for it.
     pub(crate) fn add(&mut self, origin: &Origin<'_>) -> OriginId {
         let id = origin.id();
         if self.0.len() < Self::MOST && self.0.iter().all(|known| known.id != id) {
-            let text = origin.to_string().into_boxed_str();
-            let scheme = if origin.is_https() {
-                Scheme::HTTPS
-            } else {
-                Scheme::HTTP
-            };
-            let authority = text[scheme.as_str().len() + "://".len()..].into();
+            let text = origin.to_string();
             let added = Allowed {
                 id,
-                scheme,
-                authority,
-                text,
+                is_https: origin.is_https(),
+                authority: text[text.find("//").map_or(0, |at| at + 2)..].into(),
             };
             self.0 = self.0.iter().cloned().chain([added]).collect();
         }
         id
-    }
-
-    fn find(&self, is_it: impl Fn(&Allowed) -> bool) -> Option<OriginId> {
-        let found = self.0.iter().find(|known| is_it(known));
-        found.map(|known| known.id)
     }
 }
 
@@ -88,7 +64,7 @@ mod tests {
             assert_eq!(id, origin.id());
         }
         assert_eq!(allowed.0.len(), AllowedOrigins::MOST);
-        let known = |n: u32| allowed.of_url(&format!("https://host-{n}/x")).is_some();
+        let known = |n: u32| allowed.find("https", &format!("host-{n}")).is_some();
         assert!((0..8).all(known) && !known(8) && !known(9));
     }
 }

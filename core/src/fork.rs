@@ -5,7 +5,7 @@
 
 use std::hash::Hasher;
 
-use crate::{Machine, Permit, Ticket};
+use crate::{Machine, Pending, Sent};
 
 pub(crate) trait Fork {
     fn fork(&self) -> Self;
@@ -29,4 +29,4 @@ macro_rules! forwarded {
     )*};
 }
 
-forwarded!(Machine, Permit, Ticket);
+forwarded!(Machine, Pending, Sent);

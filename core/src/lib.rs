@@ -39,19 +39,19 @@
 //! [`Machine`] is one such session for a whole program: one value, many callers, behind whatever
 //! lock the runtime likes. It decides when to send what, and drivers only carry:
 //!
-//! 1. For each target request take a [`permit`](Machine::permit) and call
-//!    [`authorize`](Machine::authorize). [`Go`](Clearance::Go): the token is on the request; send it.
+//! 1. For each target request make a [`Pending`] and call [`authorize`](Machine::authorize).
+//!    [`Ready`](Authorization::Ready): the token is on the request; send it.
 //! 2. Then call [`poll`](Machine::poll) until it says [`Wait`](Output::Wait), whatever `authorize`
 //!    has said.
 //! 3. On [`Transmit`](Output::Transmit) release the lock, send the request, and hand the end back:
 //!    [`handle_response`](Machine::handle_response) or [`handle_failure`](Machine::handle_failure). Then
 //!    poll again.
 //! 4. On [`Event`](Output::Event) log it, and wake everyone to whom `authorize` said
-//!    [`Wait`](Clearance::Wait): they ask again, with the permit that they got back.
+//!    [`Wait`](Authorization::Wait): they ask again, with what they got back.
 //!    [`Store`](Output::Store) comes only if you have given the machine a store; see below.
 //! 5. On [`Wait`](Output::Wait) with a time, poll again when it has come, or after any other call.
-//! 6. When the target has answered, call [`review`](Machine::review) with the ticket and the status.
-//!    [`Retry`](Verdict::Retry): go to step 1 with the new permit and the same request.
+//! 6. When the target has answered, call [`review`](Machine::review) with what `Ready` gave and the status.
+//!    [`Retry`](Review::Retry): go to step 1 with what it gives and the same request.
 //!
 //! The example `custom_runtime` is that loop over a bare `TcpStream`.
 //!
@@ -76,24 +76,24 @@
 //! let mut push = |platform: &mut Emulator| {
 //!     let uri = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
 //!     let mut request = Request::post(uri).body("<realisation/>").unwrap();
-//!     let mut permit = machine.permit();
+//!     let mut pending = Pending::new();
 //!     let mut sent = Vec::new();
 //!     loop {
-//!         permit = match machine.authorize(now, permit, &mut request) {
-//!             Clearance::Go(ticket) => {
+//!         pending = match machine.authorize(now, pending, &mut request) {
+//!             Authorization::Ready(sent) => {
 //!                 let response = platform.respond(time, &request).unwrap();
 //!                 sent.push(request.uri().path().to_owned());
-//!                 match machine.review(now, ticket, response.status()) {
-//!                     Verdict::Deliver => {
+//!                 match machine.review(now, sent, response.status()) {
+//!                     Review::Deliver => {
 //!                         assert_eq!(response.status(), StatusCode::NO_CONTENT);
 //!                         return sent;
 //!                     }
-//!                     Verdict::Retry(permit) => permit,
+//!                     Review::Retry(pending) => pending,
 //!                 }
 //!             }
-//!             Clearance::Wait(permit) => permit,
-//!             Clearance::Denied(error) => panic!("{error}"),
-//!             Clearance::Foreign(error) => panic!("{error}"),
+//!             Authorization::Wait(pending) => pending,
+//!             Authorization::Denied(error) => panic!("{error}"),
+//!             Authorization::Foreign(error) => panic!("{error}"),
 //!         };
 //!         loop {
 //!             match machine.poll(now) {
@@ -175,6 +175,7 @@ mod provider;
 mod saved;
 mod session;
 mod store;
+mod target;
 mod time;
 mod token;
 mod wiped;
@@ -187,17 +188,18 @@ pub use error::{
 };
 pub use event::{Event, Purpose};
 pub use machine::{
-    Clearance, JobEnd, JobId, Machine, Output, Pass, Permit, Status, StoreOp, Ticket, Transmit,
-    Verdict,
+    Authorization, CachedBearer, JobEnd, JobId, Machine, Output, Pending, Review, Sent, Status,
+    StoreOp, Transmit,
 };
 pub use origin::{ForeignOrigin, Origin};
 pub use provider::{ClientAuth, InvalidProvider, Provider, ProviderBuilder};
 pub use saved::{InvalidSavedSession, SavedJson, SavedSession};
 pub use session::{
-    Authenticated, Cause, Exchange, LoginOutcome, ReLogin, Refresh, RefreshOutcome, Refreshing,
-    Rejected, Resumed, Session, State, Unauthenticated,
+    Authenticated, Cause, Exchange, HasToken, LoginOutcome, ReLogin, Refresh, RefreshOutcome,
+    Refreshing, Rejected, Resumed, Session, State, Unauthenticated,
 };
 pub use store::{LockRequest, LockedStore, SessionStore, StoreFailure};
+pub use target::TargetRequest;
 pub use time::Timestamp;
 pub use token::Generation;
 pub use wire::{RequestBody, ResponseBody};

@@ -1,11 +1,11 @@
 //! One session shared by many callers.
 
+mod authorization;
+mod cached_bearer;
 mod callers;
 mod inputs;
 mod job;
 mod outputs;
-mod pass;
-mod permit;
 mod round;
 mod state;
 mod store;
@@ -24,15 +24,14 @@ use crate::saved::Refusal;
 use crate::time::Deadline;
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
 
+pub use authorization::{Authorization, Pending, Review, Sent};
+pub use cached_bearer::CachedBearer;
 pub use job::{JobEnd, JobId};
 pub use outputs::{Output, Transmit};
-pub use pass::Pass;
-pub use permit::{Clearance, Permit, Ticket, Verdict};
 pub use state::Status;
 pub use store::StoreOp;
 
-pub(crate) use pass::Issued;
-
+use cached_bearer::Cached;
 use round::Round;
 use state::State;
 use store::Store;
@@ -42,9 +41,9 @@ use store::Store;
 /// It does no I/O and takes no lock; put it behind whatever lock the runtime likes.
 /// Its methods come in four families:
 ///
-/// - **callers**, once for each request to a target API: [`permit`](Self::permit), then
-///   [`authorize`](Self::authorize), then [`review`](Self::review) with the status of the answer.
-///   To put a token on a request without a lock there is [`pass`](Self::pass).
+/// - **callers**, once for each request to a target API: [`authorize`](Self::authorize), then
+///   [`review`](Self::review) with the status of the answer. To put a token on a request without a lock there
+///   is [`cached_bearer`](Self::cached_bearer).
 /// - **inputs**, once for each [`Transmit`] and each [`StoreOp`]: [`handle_end`](Self::handle_end), or
 ///   [`abandon`](Self::abandon) where the end is not known; for an exchange also
 ///   [`handle_response`](Self::handle_response) and [`handle_failure`](Self::handle_failure). At any time
@@ -62,13 +61,13 @@ use store::Store;
 /// The crate's documentation has the loop that drives it.
 #[must_use]
 pub struct Machine {
-    /// Tells permits, tickets and exchanges of this machine from those of another. Never repeated in a
-    /// process and of no other consequence.
+    /// Tells what is this machine's from what is another's. Never repeated in a process and of no other
+    /// consequence.
     id: u64,
     config: Config,
     state: State,
     generation: Generation,
-    /// Tickets of an older one belong to another user's session.
+    /// What was sent with an older one belong to another user's session.
     first_generation: Generation,
     refresh_due: Deadline,
     round: Round,
@@ -93,7 +92,7 @@ pub struct Machine {
 impl Machine {
     /// A machine that has yet to log in. Nothing is sent until somebody asks for a token.
     pub fn new(provider: Provider, credentials: Credentials, config: Config) -> Self {
-        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             state: State::new(Session::new(provider, credentials)),
@@ -134,11 +133,11 @@ impl Machine {
     }
 
     /// Queues an event. A driver that never polls costs the oldest ones, not memory without end. Whoever has
-    /// a pass would not poll before it ends, so there is none any more.
+    /// a cached bearer would not poll before it ends, so there is none any more.
     fn tell(&mut self, event: Event) {
         const MOST: usize = 256;
-        if let State::Authenticated(session) = &mut self.state {
-            session.issue(Issued::default());
+        if let State::Authenticated(_, cached) = &mut self.state {
+            *cached = Cached::default();
         }
         if self.events.len() >= MOST {
             self.events.pop_front();

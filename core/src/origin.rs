@@ -7,7 +7,7 @@ use http::Uri;
 
 use crate::fnv;
 
-/// Scheme, host and port: the origin of RFC 6454, for `http` and `https` only.
+/// Scheme, host and port: the origin of RFC 6454. `wss` counts as `https`, and `ws` as `http`.
 ///
 /// Borrowed, so that taking the origin of a request costs no allocation.
 ///
@@ -17,6 +17,7 @@ use crate::fnv;
 /// let uri = "https://Example.COM:443/path".parse()?;
 /// assert_eq!(Origin::of(&uri), Origin::new("https", "example.com", None));
 /// assert_eq!(Origin::of(&"/path".parse()?), None);
+/// assert_eq!(Origin::of(&"wss://example.com".parse()?), Origin::of(&uri));
 /// assert_eq!(Origin::of(&"ftp://example.com".parse()?), None);
 /// assert!(Origin::of(&"http://[::1]:8080/".parse()?).is_some_and(|origin| origin.is_loopback()));
 /// # Ok::<(), http::uri::InvalidUri>(())
@@ -29,15 +30,11 @@ pub struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// `None` for another scheme than `http` and `https`; `port` defaults to the scheme's.
+    /// `None` for another scheme than `http`, `https`, `ws` and `wss`; `port` defaults to the scheme's.
     ///
     /// An IPv6 address stands in brackets, as in a URI.
     pub fn new(scheme: &str, host: &'a str, port: Option<u16>) -> Option<Self> {
-        let https = match scheme {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
+        let https = Self::is_secure(scheme)?;
         let port = port.unwrap_or(Self::default_port(https));
         Some(Self { https, host, port })
     }
@@ -46,13 +43,39 @@ impl<'a> Origin<'a> {
     /// an authority that clients read in more than one way: user information, an empty or
     /// impossible port.
     pub fn of(uri: &'a Uri) -> Option<Self> {
-        let authority = uri.authority()?;
-        let (host, port) = (authority.host(), authority.port());
-        let understood = host.len() + port.as_ref().map_or(0, |port| 1 + port.as_str().len());
-        if host.is_empty() || authority.as_str().len() != understood {
+        Self::parse(uri.scheme_str()?, uri.authority()?.as_str())
+    }
+
+    /// As [`of`](Self::of), of the two parts of a URI that make an origin.
+    pub fn parse(scheme: &str, authority: &'a str) -> Option<Self> {
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        let is_address = host.starts_with('[') && host.ends_with(']');
+        if host.is_empty() || host.contains(['@', '/', '?', '#', '\\']) {
             return None;
         }
-        Self::new(uri.scheme_str()?, host, port.map(|port| port.as_u16()))
+        if !is_address && host.contains([':', '[', ']']) {
+            return None;
+        }
+        let is_number = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = match port {
+            Some(port) => Some(Some(port).filter(is_number)?.parse().ok()?),
+            None => None,
+        };
+        Self::new(scheme, host, port)
+    }
+
+    /// Whether this scheme is encrypted; `None` for another than `http`, `https` and the schemes of WebSockets
+    /// (RFC 6455, section 3), which count as these.
+    #[inline]
+    pub(crate) fn is_secure(scheme: &str) -> Option<bool> {
+        match scheme {
+            "https" | "wss" => Some(true),
+            "http" | "ws" => Some(false),
+            _ => None,
+        }
     }
 
     fn default_port(https: bool) -> u16 {
@@ -82,7 +105,7 @@ impl<'a> Origin<'a> {
                 .is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
-    /// A number in place of the text, so that a ticket owns no memory. Two origins with the
+    /// A number in place of the text, so that a [`Sent`](crate::Sent) owns no memory. Two origins with the
     /// same number would share a pacing guard and nothing else.
     pub(crate) fn id(&self) -> OriginId {
         let [high, low] = self.port.to_be_bytes();

@@ -9,13 +9,13 @@ mod unauthenticated;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use http::{HeaderMap, Request, Response, header};
+use http::{Request, Response};
 
 use crate::error::AuthorizeError;
 use crate::fork::Fork;
 use crate::token::{AccessToken, RefreshToken};
-use crate::wire::{self, Answer, Grant, Sent};
-use crate::{Credentials, ForeignOrigin, Origin, Provider, RequestBody, Timestamp};
+use crate::wire::{self, Answer, Grant, GrantType};
+use crate::{Credentials, ForeignOrigin, Origin, Provider, RequestBody, TargetRequest, Timestamp};
 
 pub use authenticated::{Authenticated, Cause, Refresh};
 pub use outcome::{LoginOutcome, RefreshOutcome, Rejected};
@@ -55,6 +55,13 @@ mod sealed {
     #[expect(unnameable_types, reason = "that is the point")]
     pub trait Sealed {}
 
+    #[expect(unnameable_types, private_interfaces, reason = "that is the point")]
+    pub trait Token {
+        fn token(&self) -> &super::AccessToken;
+
+        fn token_mut(&mut self) -> &mut super::AccessToken;
+    }
+
     impl Sealed for super::Unauthenticated {}
     impl Sealed for super::Authenticated {}
     impl Sealed for super::Refreshing {}
@@ -66,11 +73,33 @@ impl State for Authenticated {}
 impl State for Refreshing {}
 impl State for ReLogin {}
 
+/// A [`State`] with an access token: [`Authenticated`], [`Refreshing`] or [`ReLogin`].
+pub trait HasToken: State + sealed::Token {}
+
+impl<S: State + sealed::Token> HasToken for S {}
+
+macro_rules! have_token {
+    ($($state:ty),*) => {$(
+        #[expect(private_interfaces, reason = "the trait can't be named")]
+        impl sealed::Token for $state {
+            fn token(&self) -> &AccessToken {
+                &self.token
+            }
+
+            fn token_mut(&mut self) -> &mut AccessToken {
+                &mut self.token
+            }
+        }
+    )*};
+}
+
+have_token!(Authenticated, Refreshing, ReLogin);
+
 /// What every state has: where to log in, and who.
-struct Context {
-    provider: Provider,
+pub(crate) struct Context {
+    pub(crate) provider: Provider,
     /// Elsewhere: a refresh does not touch them.
-    credentials: Box<Credentials>,
+    pub(crate) credentials: Box<Credentials>,
 }
 
 impl<S: State> Session<S> {
@@ -84,12 +113,12 @@ impl<S: State> Session<S> {
         self.context.credentials.username()
     }
 
-    pub(crate) fn credentials(&self) -> &Credentials {
-        &self.context.credentials
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
     }
 
-    pub(crate) fn replace_credentials(&mut self, credentials: Credentials) -> Credentials {
-        std::mem::replace(&mut *self.context.credentials, credentials)
+    pub(crate) fn context_mut(&mut self) -> &mut Context {
+        &mut self.context
     }
 
     /// The same person at the same place, with nothing in hand.
@@ -128,6 +157,48 @@ impl<S: State> Session<S> {
     }
 }
 
+impl<S: HasToken> Session<S> {
+    /// Puts the bearer token on a request to a target API, in place of any `Authorization` that it has.
+    ///
+    /// Refuses without touching the request when the provider does not allow the target's origin, or when the
+    /// token has expired or a target API has answered it with 401.
+    pub fn authorize(
+        &self,
+        now: Timestamp,
+        request: &mut impl TargetRequest,
+    ) -> Result<(), AuthorizeError> {
+        let location = request.location();
+        let origin = location.and_then(|(scheme, authority)| Origin::parse(scheme, authority));
+        if !origin.is_some_and(|origin| self.provider().allows_origin(&origin)) {
+            return Err(ForeignOrigin::new(origin).into());
+        }
+        if !self.token().is_usable(now) {
+            return Err(AuthorizeError::Unusable);
+        }
+        request.set_authorization(self.token().header());
+        Ok(())
+    }
+
+    pub(crate) fn token(&self) -> &AccessToken {
+        self.state.token()
+    }
+
+    pub(crate) fn token_mut(&mut self) -> &mut AccessToken {
+        self.state.token_mut()
+    }
+}
+
+impl<S: HasToken> Exchange<S> {
+    /// Puts the bearer token on a request while the exchange is on its way: see [`Session::authorize`].
+    pub fn authorize(
+        &self,
+        now: Timestamp,
+        request: &mut impl TargetRequest,
+    ) -> Result<(), AuthorizeError> {
+        self.session.authorize(now, request)
+    }
+}
+
 impl<S: State> Exchange<S> {
     /// No answer came, not even its status. What the server did with the
     /// request is unknown; the session may begin again.
@@ -148,31 +219,14 @@ impl<S: State> Exchange<S> {
         &mut self.session
     }
 
-    fn read(&self, sent: Sent, now: Timestamp, response: &Response<impl AsRef<[u8]>>) -> Answer {
+    fn read(
+        &self,
+        sent: GrantType,
+        now: Timestamp,
+        response: &Response<impl AsRef<[u8]>>,
+    ) -> Answer {
         wire::read(&self.session.context.provider, sent, now, response)
     }
-}
-
-/// Puts the bearer token on a request, if it may go there (I8) and is good.
-fn authorize<S: State, B>(
-    session: &Session<S>,
-    token: &AccessToken,
-    now: Timestamp,
-    request: &mut Request<B>,
-) -> Result<(), AuthorizeError> {
-    let origin = Origin::of(request.uri());
-    if !origin.is_some_and(|origin| session.provider().allows_origin(&origin)) {
-        return Err(ForeignOrigin::new(origin).into());
-    }
-    if !token.is_usable(now) {
-        return Err(AuthorizeError::Unusable);
-    }
-    insert_bearer(token, request.headers_mut());
-    Ok(())
-}
-
-pub(crate) fn insert_bearer(token: &AccessToken, headers: &mut HeaderMap) {
-    headers.insert(header::AUTHORIZATION, token.header());
 }
 
 impl<S: State> fmt::Debug for Session<S> {

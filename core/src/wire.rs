@@ -7,7 +7,7 @@ mod retry_after;
 mod text;
 
 pub(crate) use request::{Grant, request};
-pub(crate) use response::{Answer, Sent, TokenResponse, read};
+pub(crate) use response::{Answer, GrantType, TokenResponse, read};
 
 pub use request::RequestBody;
 pub use response_body::ResponseBody;

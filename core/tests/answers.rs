@@ -123,14 +123,14 @@ fn i10_no_answer_costs_a_machine_its_token_or_its_session() {
             );
             assert_eq!(driver.passwords(), 1, "{status} {body}");
             driver.advance(HOUR);
-            let permit = driver.wait();
+            let pending = driver.wait();
             assert_eq!(
                 *driver.flying(),
                 Driver::refresh_token(1),
                 "{status} {body}"
             );
             driver.reply(&Reply::Tokens("3600"));
-            let _ticket = driver.go_with(permit);
+            let _ticket = driver.go_with(pending);
         }
     }
 }

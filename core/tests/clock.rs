@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{API, Driver, HOUR, MILLI, MINUTE, Reply, SECOND, START, earlier};
-use simacan_auth::{Clearance, Config, Denied, Event, Timestamp};
+use simacan_auth::{Authorization, Config, Denied, Event, Timestamp};
 
 const TOKENS: Reply = Reply::Tokens("3600");
 const DOWN: Reply = Reply::Status(503);
@@ -43,8 +43,8 @@ fn phases() -> Vec<(&'static str, Driver)> {
     let round = [DOWN, DOWN, DOWN];
     let condemned = || {
         let mut driver = Driver::for_an_hour();
-        let ticket = driver.go();
-        let _retry = driver.retry_after_401(ticket);
+        let sent = driver.go();
+        let _retry = driver.retry_after_401(sent);
         driver
     };
     vec![
@@ -107,10 +107,10 @@ fn recovers(driver: &mut Driver) -> Result<(), String> {
     if driver.is_flying() {
         driver.reply(&TOKENS);
     }
-    let mut permit = driver.machine.permit();
+    let mut pending = Pending::new();
     for _ in 0..10 {
-        permit = match driver.ask_for(API, permit) {
-            Clearance::Go(_) => {
+        pending = match driver.ask_for(API, pending) {
+            Authorization::Ready(_) => {
                 let took = driver.now.saturating_since(start);
                 return if took > 6 * MINUTE {
                     Err(format!("{took:?}"))
@@ -118,15 +118,15 @@ fn recovers(driver: &mut Driver) -> Result<(), String> {
                     Ok(())
                 };
             }
-            Clearance::Wait(permit) => {
+            Authorization::Wait(pending) => {
                 if let Some(at) = driver.wake {
                     driver.advance_to(at);
                 }
-                permit
+                pending
             }
-            Clearance::Denied(Denied::Unavailable { until, .. }) => {
+            Authorization::Denied(Denied::Unavailable { until, .. }) => {
                 driver.advance_to(until);
-                driver.machine.permit()
+                Pending::new()
             }
             other => return Err(format!("{other:?}")),
         };
@@ -173,8 +173,12 @@ fn i12_no_jump_back_ends_a_rejection_and_one_by_a_day_costs_one_password() {
         let to = jumps(START)[jump];
         let is_over = to >= START.saturating_add(24 * HOUR);
         driver.jump_to(to);
-        let clearance = driver.ask();
-        assert_eq!(matches!(clearance, Clearance::Wait(_)), is_over, "{to}");
+        let authorization = driver.ask();
+        assert_eq!(
+            matches!(authorization, Authorization::Wait(_)),
+            is_over,
+            "{to}"
+        );
         assert!(matches!(driver.denied(), Denied::Rejected { .. }));
         assert_eq!(driver.passwords(), 1 + usize::from(is_over));
     }
@@ -200,10 +204,10 @@ fn i12_a_clock_set_back_by_a_minute_or_less_causes_nothing() {
 fn a_clock_set_back_by_more_than_a_minute_makes_refresh_and_expiry_due() {
     let mut driver = Driver::for_an_hour();
     driver.jump_to(earlier(START, MINUTE + MILLI));
-    let permit = driver.wait();
+    let pending = driver.wait();
     assert_eq!(*driver.flying(), Driver::refresh_token(1));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
     // The new deadlines are of the new clock.
     driver.advance(50 * MINUTE);
     let _ticket = driver.go();
@@ -266,17 +270,17 @@ fn threads_that_read_the_clock_in_another_order_fail_no_round() {
     for disorder in [MILLI, 5 * SECOND, 25 * SECOND, 45 * SECOND, 60 * SECOND] {
         let mut driver = Driver::for_an_hour();
         driver.advance(HOUR + 2 * MINUTE);
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.reply(&DOWN); // in backoff for a fraction of a second
         let now = driver.now;
         driver.jump_to(earlier(now, disorder));
         driver.jump_to(now);
         let failed = |event: &Event| matches!(event, Event::RoundFailed { .. });
         assert!(!driver.events.iter().any(failed), "{disorder:?}");
-        let permit = driver.wait_with(permit);
+        let pending = driver.wait_with(pending);
         driver.advance(SECOND);
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(permit);
+        let _ticket = driver.go_with(pending);
     }
 }
 

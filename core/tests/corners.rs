@@ -82,8 +82,8 @@ fn i15_a_late_401_does_not_reset_the_guard() {
     let (first, second) = (driver.go(), driver.go());
     let retry = driver.retry_after_401(first);
     let _late = driver.retry_after_401(second); // for the token that has been replaced
-    let ticket = driver.go_with(retry);
-    driver.deliver(ticket, 401); // guarded
+    let sent = driver.go_with(retry);
+    driver.deliver(sent, 401); // guarded
     assert_eq!(driver.refreshes(), 1);
 }
 
@@ -108,15 +108,15 @@ fn a_refused_refresh_does_not_start_the_doubling_of_the_cool_down_over() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
     for cool_down in [30, 60] {
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.reply(&Reply::Status(404));
-        unavailable_until(&driver.denied_with(permit));
+        unavailable_until(&driver.denied_with(pending));
         driver.advance(cool_down * SECOND);
     }
-    let permit = driver.wait();
+    let pending = driver.wait();
     driver.reply(&Reply::Refused);
     driver.reply(&Reply::Status(404));
-    let until = unavailable_until(&driver.denied_with(permit));
+    let until = unavailable_until(&driver.denied_with(pending));
     assert_eq!(until.saturating_since(driver.now), 120 * SECOND);
 }
 
@@ -124,9 +124,9 @@ fn a_refused_refresh_does_not_start_the_doubling_of_the_cool_down_over() {
 fn new_credentials_do_not_end_a_cool_down() {
     for user in ["fleet", "other"] {
         let mut driver = Driver::new(Config::default());
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.reply(&Reply::Status(404));
-        unavailable_until(&driver.denied_with(permit));
+        unavailable_until(&driver.denied_with(pending));
         driver.set_credentials(user, 2);
         unavailable_until(&driver.denied());
     }
@@ -139,8 +139,8 @@ fn a_late_answer_of_another_kind_resets_the_guard() {
     driver.on_refresh = Some(TOKENS);
     let (first, late) = (driver.go(), driver.go());
     let retry = driver.retry_after_401(first);
-    let ticket = driver.go_with(retry);
-    driver.deliver(ticket, 401); // guarded
+    let sent = driver.go_with(retry);
+    driver.deliver(sent, 401); // guarded
     driver.deliver(late, 200);
     driver.send(API, || 401);
     assert_eq!(driver.refreshes(), 2);
@@ -189,8 +189,8 @@ fn i6_whoever_the_login_guard_holds_back_is_denied_while_an_exchange_for_another
 fn an_early_login_that_the_guard_holds_back_fails_no_round() {
     let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("null"));
     driver.on_password = Some(Reply::Status(404));
-    let ticket = driver.go();
-    let _permit = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let _permit = driver.retry_after_401(sent);
     let mut promised = Vec::new();
     for _ in 0..3600 {
         for event in std::mem::take(&mut driver.events) {

@@ -49,10 +49,10 @@ fn replacements(driver: &Driver) -> usize {
 /// A new caller gets a token with one exchange, which sends `password` of `username`.
 #[track_caller]
 fn logs_in(driver: &mut Driver, username: &str, password: u32) {
-    let permit = driver.wait();
+    let pending = driver.wait();
     assert_eq!(*driver.flying(), Driver::password(username, password));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
 }
 
 #[test]
@@ -118,10 +118,10 @@ fn equal_credentials_change_nothing_in_any_state() {
 #[test]
 fn the_same_user_keeps_the_tokens_and_the_new_password_is_the_next_that_leaves() {
     let mut driver = Driver::for_an_hour();
-    let ticket = driver.go();
+    let sent = driver.go();
     driver.set_credentials("fleet", 2);
     let _ticket = driver.go();
-    let _permit = driver.retry_after_401(ticket);
+    let _permit = driver.retry_after_401(sent);
     assert_eq!(*driver.flying(), Driver::refresh_token(1));
     driver.reply(&Reply::Refused);
     assert_eq!(*driver.flying(), Driver::password("fleet", 2));
@@ -147,10 +147,10 @@ fn i4_the_answer_to_a_login_with_replaced_credentials_is_awaited_and_discarded()
     for (username, number) in [("fleet", 2), ("other", 1)] {
         for reply in [TOKENS, Reply::Refused, Reply::Status(503), Reply::Lost] {
             let mut driver = new();
-            let permit = driver.wait();
+            let pending = driver.wait();
             driver.set_credentials(username, number);
             driver.advance(MINUTE);
-            let permit = driver.wait_with(permit);
+            let pending = driver.wait_with(pending);
             assert_eq!(driver.sent.len(), 1);
             driver.reply(&reply);
             assert_eq!(
@@ -158,9 +158,9 @@ fn i4_the_answer_to_a_login_with_replaced_credentials_is_awaited_and_discarded()
                 Driver::password(username, number),
                 "{reply:?}"
             );
-            let permit = driver.wait_with(permit);
+            let pending = driver.wait_with(pending);
             driver.reply(&TOKENS);
-            let _ticket = driver.go_with(permit);
+            let _ticket = driver.go_with(pending);
             assert_eq!(driver.header, Driver::bearer_of(2), "{reply:?}");
         }
     }
@@ -188,12 +188,12 @@ fn the_answer_to_a_refresh_is_discarded_for_another_user() {
     ] {
         let mut driver = refreshing_early();
         driver.set_credentials("other", 2);
-        let permit = driver.wait();
+        let pending = driver.wait();
         assert_eq!(driver.sent.len(), 2);
         driver.reply(&reply);
         assert_eq!(*driver.flying(), Driver::password("other", 2), "{reply:?}");
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(permit);
+        let _ticket = driver.go_with(pending);
         assert_eq!(driver.header, Driver::bearer_of(3), "{reply:?}");
     }
 }
@@ -215,13 +215,13 @@ fn another_user_that_nobody_asks_for_is_not_logged_in() {
 fn i2_back_to_credentials_whose_refusal_is_on_its_way_is_a_rejection() {
     for detour in ["fleet", "other"] {
         let mut driver = new();
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.set_credentials(detour, 2);
         driver.set_credentials("fleet", 1);
         driver.reply(&Reply::Refused);
         assert!(!driver.is_flying(), "{:?}", driver.flying());
         assert!(matches!(
-            driver.denied_with(permit),
+            driver.denied_with(pending),
             Denied::Rejected { .. }
         ));
         driver.advance(10 * HOUR);
@@ -250,7 +250,7 @@ fn back_to_credentials_that_are_in_flight_and_accepted_logs_in() {
     for detour in ["fleet", "other"] {
         let mut driver = new();
         driver.on_password = None;
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.set_credentials(detour, 2);
         driver.set_credentials("fleet", 1);
         driver.reply(&TOKENS);
@@ -259,7 +259,7 @@ fn back_to_credentials_that_are_in_flight_and_accepted_logs_in() {
             assert_eq!(*driver.flying(), Driver::password("fleet", 1));
             driver.reply(&TOKENS);
         }
-        let _ticket = driver.go_with(permit);
+        let _ticket = driver.go_with(pending);
     }
 }
 
@@ -285,11 +285,11 @@ fn i14_a_new_password_in_a_relogin_keeps_the_good_token() {
 fn another_user_in_a_relogin_gets_none_of_the_good_token() {
     let mut driver = relogging_in();
     driver.set_credentials("other", 2);
-    let permit = driver.wait();
+    let pending = driver.wait();
     driver.reply(&TOKENS);
     assert_eq!(*driver.flying(), Driver::password("other", 2));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
     assert_eq!(driver.header, Driver::bearer_of(4));
 }
 
@@ -314,14 +314,14 @@ fn i13_replacing_credentials_does_not_open_the_login_guard() {
 fn i6_a_caller_that_waits_is_answered_when_the_user_is_replaced_in_a_backoff() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
-    let permit = driver.wait();
+    let pending = driver.wait();
     driver.reply(&Reply::Status(503));
     driver.set_credentials("other", 2);
-    let permit = driver.wait_with(permit);
+    let pending = driver.wait_with(pending);
     driver.advance(SECOND);
     assert_eq!(*driver.flying(), Driver::password("other", 2));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
 }
 
 /// The round that it waits for was over before it asked.
@@ -331,24 +331,24 @@ fn i6_a_401_during_a_rejection_waits_for_what_comes_after_it() {
         let mut driver = new();
         if failed_before {
             driver.on_password = Some(Reply::Status(404));
-            let permit = driver.wait();
-            let _denied = driver.denied_with(permit);
+            let pending = driver.wait();
+            let _denied = driver.denied_with(pending);
             driver.advance(MINUTE);
             driver.on_password = None;
         }
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(permit);
+        let _ticket = driver.go_with(pending);
         driver.advance(HOUR - 30 * SECOND);
-        let ticket = driver.go(); // which starts an early refresh
+        let sent = driver.go(); // which starts an early refresh
         driver.reply(&Reply::Refused);
         driver.reply(&Reply::Refused);
-        let permit = driver.retry_after_401(ticket);
+        let pending = driver.retry_after_401(sent);
         driver.set_credentials("fleet", 2);
-        let permit = driver.wait_with(permit);
+        let pending = driver.wait_with(pending);
         driver.advance(30 * SECOND); // the fourth password is not free
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(permit);
+        let _ticket = driver.go_with(pending);
     }
 }
 

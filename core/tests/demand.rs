@@ -3,7 +3,7 @@
 mod common;
 
 use common::{API, Driver, HOUR, MARK, MILLI, MINUTE, OTHER_API, Reply, SECOND};
-use simacan_auth::{Clearance, Config, Denied, Permit, Status};
+use simacan_auth::{Authorization, Config, Denied, Pending, Status};
 
 const TOKENS: Reply = Reply::Tokens("3600");
 
@@ -20,11 +20,11 @@ fn nothing_is_sent_before_somebody_asks() {
     driver.advance(24 * HOUR);
     assert_eq!((driver.wake, driver.sent.len()), (None, 0));
     assert_eq!(driver.machine.status(), Status::Unauthenticated);
-    let permit = driver.wait();
+    let pending = driver.wait();
     assert_eq!(*driver.flying(), Driver::password("fleet", 1));
     driver.reply(&TOKENS);
-    let ticket = driver.go_with(permit);
-    assert_eq!(ticket.generation().get(), 1);
+    let sent = driver.go_with(pending);
+    assert_eq!(sent.generation().get(), 1);
     assert_eq!(driver.header, Driver::bearer_of(1));
 }
 
@@ -32,8 +32,8 @@ fn nothing_is_sent_before_somebody_asks() {
 fn a_valid_token_costs_nothing_for_as_long_as_it_lasts() {
     let mut driver = Driver::for_an_hour();
     for _ in 0..58 {
-        let ticket = driver.go();
-        driver.deliver(ticket, 200);
+        let sent = driver.go();
+        driver.deliver(sent, 200);
         driver.advance(MINUTE);
     }
     assert_eq!(driver.sent.len(), 1);
@@ -77,28 +77,31 @@ fn keep_alive_refreshes_by_itself_and_logs_in_only_on_demand() {
         "{}",
         driver.refreshes()
     );
-    let ticket = driver.go_to(OTHER_API);
-    driver.deliver(ticket, 200);
+    let sent = driver.go_to(OTHER_API);
+    driver.deliver(sent, 200);
 }
 
 /// Asks for nothing but a login.
-fn log_in(driver: &mut Driver, permit: Permit) -> Clearance {
-    let clearance = driver.machine.log_in(driver.now, permit);
+fn log_in(driver: &mut Driver, pending: Pending) -> Authorization {
+    let authorization = driver.machine.log_in(driver.now, pending);
     driver.settle();
-    clearance
+    authorization
 }
 
 #[test]
 fn a_login_without_a_request_is_demand_like_any_other() {
     let mut driver = Driver::new(Config::default());
-    let permit = driver.machine.permit();
-    let Clearance::Wait(permit) = log_in(&mut driver, permit) else {
+    let pending = Pending::new();
+    let Authorization::Wait(pending) = log_in(&mut driver, pending) else {
         panic!("there is no token yet");
     };
     assert_eq!(*driver.flying(), Driver::password("fleet", 1));
     driver.reply(&TOKENS);
-    let clearance = log_in(&mut driver, permit);
-    assert!(matches!(clearance, Clearance::Go(_)), "{clearance:?}");
+    let authorization = log_in(&mut driver, pending);
+    assert!(
+        matches!(authorization, Authorization::Ready(_)),
+        "{authorization:?}"
+    );
     let _ticket = driver.go_to(API);
     assert_eq!(driver.header, format!("Bearer {MARK}-access-1"));
     assert_eq!(driver.sent.len(), 1);
@@ -109,8 +112,8 @@ fn i2_a_login_without_a_request_says_that_the_password_was_refused() {
     let mut driver = Driver::new(Config::default());
     driver.on_password = Some(Reply::Refused);
     for _ in 0..3 {
-        let permit = driver.machine.permit();
-        if let Clearance::Denied(denied) = log_in(&mut driver, permit) {
+        let pending = Pending::new();
+        if let Authorization::Denied(denied) = log_in(&mut driver, pending) {
             assert!(matches!(denied, Denied::Rejected { .. }), "{denied:?}");
         }
     }

@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hasher};
 use common::{API, OTHER_API, SECOND, START, request};
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, Credentials, Machine, Output, Permit, Provider, Ticket, Timestamp,
-    TransportFailure, Verdict,
+    Authorization, Config, Credentials, Machine, Output, Pending, Provider, Review, Sent,
+    Timestamp, TransportFailure,
 };
 
 fn machine(username: &str, password: &str) -> Machine {
@@ -18,17 +18,17 @@ fn machine(username: &str, password: &str) -> Machine {
     Machine::new(Provider::simacan(), credentials, Config::default())
 }
 
-fn wait(machine: &mut Machine, now: Timestamp) -> Permit {
-    let permit = machine.permit();
-    match machine.authorize(now, permit, &mut request(API)) {
-        Clearance::Wait(permit) => permit,
+fn wait(machine: &mut Machine, now: Timestamp) -> Pending {
+    let pending = Pending::new();
+    match machine.authorize(now, pending, &mut request(API)) {
+        Authorization::Wait(pending) => pending,
         other => panic!("{other:?}"),
     }
 }
 
-fn go(machine: &mut Machine, uri: &str, permit: Permit) -> Ticket {
-    match machine.authorize(START, permit, &mut request(uri)) {
-        Clearance::Go(ticket) => ticket,
+fn go(machine: &mut Machine, uri: &str, pending: Pending) -> Sent {
+    match machine.authorize(START, pending, &mut request(uri)) {
+        Authorization::Ready(sent) => sent,
         other => panic!("{other:?}"),
     }
 }
@@ -87,10 +87,10 @@ fn machines() -> Vec<(&'static str, Machine)> {
     };
     let in_flight = |now| in_flight_with("p", now);
     let condemned = |mut machine: Machine| {
-        let permit = machine.permit();
-        let ticket = go(&mut machine, API, permit);
-        let verdict = machine.review(START, ticket, StatusCode::UNAUTHORIZED);
-        assert!(matches!(verdict, Verdict::Retry(_)));
+        let pending = Pending::new();
+        let sent = go(&mut machine, API, pending);
+        let review = machine.review(START, sent, StatusCode::UNAUTHORIZED);
+        assert!(matches!(review, Review::Retry(_)));
         machine
     };
     let after = |answers: &[(u16, &str)]| {
@@ -108,9 +108,9 @@ fn machines() -> Vec<(&'static str, Machine)> {
     };
     let refused = |mut machine: Machine| {
         let due = START.saturating_add(59 * SECOND);
-        let permit = machine.permit();
-        let clearance = machine.authorize(due, permit, &mut request(API));
-        assert!(matches!(clearance, Clearance::Go(_)));
+        let pending = Pending::new();
+        let authorization = machine.authorize(due, pending, &mut request(API));
+        assert!(matches!(authorization, Authorization::Ready(_)));
         refuse_one(&mut machine, due);
         machine
     };
@@ -207,43 +207,41 @@ fn no_two_states_of_a_machine_have_the_same_fingerprint_but_copies() {
 }
 
 #[test]
-fn no_two_permits_or_tickets_have_the_same_fingerprint_but_copies() {
+fn no_two_pending_or_sent_have_the_same_fingerprint_but_copies() {
     let mut machine = logged_in("a", REFRESH);
-    let free = machine.permit();
-    let mut tickets = Vec::new();
+    let free = Pending::new();
+    let mut sent = Vec::new();
     for uri in [API, OTHER_API] {
-        let permit = machine.permit();
-        tickets.push(go(&mut machine, uri, permit));
+        let pending = Pending::new();
+        sent.push(go(&mut machine, uri, pending));
     }
-    let permit = machine.permit();
-    let ticket = go(&mut machine, API, permit);
-    let Verdict::Retry(retry) = machine.review(START, ticket, StatusCode::UNAUTHORIZED) else {
+    let pending = Pending::new();
+    let sent = go(&mut machine, API, pending);
+    let Review::Retry(retry) = machine.review(START, sent, StatusCode::UNAUTHORIZED) else {
         panic!("a refresh is worth it");
     };
     let waiting = wait(&mut machine, START);
     let body = r#"{"access_token":"b","token_type":"bearer"}"#;
     exchange(&mut machine, START, Some((200, body)));
-    tickets.push(go(&mut machine, API, retry.fork()));
-    let permit = machine.permit();
-    tickets.push(go(&mut machine, API, permit));
+    sent.push(go(&mut machine, API, retry.fork()));
+    let pending = Pending::new();
+    sent.push(go(&mut machine, API, pending));
 
-    let permits = [free, retry, waiting];
-    let mut prints: Vec<_> = permits
+    let pending = [free, retry, waiting];
+    let mut prints: Vec<_> = pending
         .iter()
-        .map(|permit| fingerprint(|hasher| permit.fingerprint(hasher)))
+        .map(|pending| fingerprint(|hasher| pending.fingerprint(hasher)))
         .collect();
     prints.extend(
-        tickets
-            .iter()
-            .map(|ticket| fingerprint(|hasher| ticket.fingerprint(hasher))),
+        sent.iter()
+            .map(|sent| fingerprint(|hasher| sent.fingerprint(hasher))),
     );
-    let copies = permits
+    let copies = pending
         .iter()
-        .map(|permit| fingerprint(|hasher| permit.fork().fingerprint(hasher)));
+        .map(|pending| fingerprint(|hasher| pending.fork().fingerprint(hasher)));
     let copies = copies.chain(
-        tickets
-            .iter()
-            .map(|ticket| fingerprint(|hasher| ticket.fork().fingerprint(hasher))),
+        sent.iter()
+            .map(|sent| fingerprint(|hasher| sent.fork().fingerprint(hasher))),
     );
     assert!(copies.eq(prints.iter().copied()));
     let n = prints.len();

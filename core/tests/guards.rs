@@ -4,7 +4,7 @@
 mod common;
 
 use common::{API, Driver, HOUR, MINUTE, OTHER_API, Reply, SECOND};
-use simacan_auth::{Clearance, Config, Denied, Event};
+use simacan_auth::{Authorization, Config, Denied, Event};
 
 const TOKENS: Reply = Reply::Tokens("3600");
 const DOWN: Reply = Reply::Status(503);
@@ -126,8 +126,8 @@ fn a_target_whose_401_a_refresh_did_not_cure_is_guarded_for_10_s_doubling_to_10_
         assert_eq!(driver.refreshes(), before + 1, "{seconds}");
         for _ in 0..seconds * 2 - 1 {
             driver.advance(SECOND / 2);
-            let ticket = driver.go();
-            driver.deliver(ticket, 401);
+            let sent = driver.go();
+            driver.deliver(sent, 401);
         }
         // Only its own early refreshes, if any; no 401 starts one.
         assert!(driver.refreshes() <= before + 2, "{seconds}");
@@ -171,8 +171,8 @@ fn any_other_answer_resets_the_guard() {
         let mut driver = Driver::for_an_hour();
         driver.on_refresh = Some(TOKENS);
         driver.send(API, || 401);
-        let ticket = driver.go();
-        driver.deliver(ticket, status);
+        let sent = driver.go();
+        driver.deliver(sent, status);
         assert_eq!(driver.send(API, turns(&[401, 200])), Some(200), "{status}");
         assert_eq!(driver.refreshes(), 2, "{status}");
     }
@@ -250,8 +250,8 @@ fn used_up(driver: &mut Driver) {
         driver.send(API, turns(&[401, 200]));
         driver.advance(SECOND);
     }
-    let ticket = driver.go();
-    driver.deliver(ticket, 401);
+    let sent = driver.go();
+    driver.deliver(sent, 401);
     assert!(!driver.is_flying());
 }
 
@@ -265,8 +265,8 @@ fn i15_a_guarded_401_does_not_end_the_cool_down_of_an_early_refresh() {
     driver.on_refresh = Some(Reply::Status(403));
     driver.advance(345 * SECOND);
     for _ in 0..25 {
-        let ticket = driver.go(); // the first one starts an early refresh
-        driver.deliver(ticket, 401);
+        let sent = driver.go(); // the first one starts an early refresh
+        driver.deliver(sent, 401);
         driver.advance(SECOND);
     }
     assert_eq!(driver.refreshes(), 1 + 1);
@@ -281,9 +281,9 @@ fn i15_a_guarded_target_starts_nothing_during_an_outage() {
     // An honest target reports a revoked token; from then on the machine tries, with cool-downs.
     driver.send(OTHER_API, || 401);
     for _ in 0..40 * 60 / 3 {
-        let ticket = driver.go();
+        let sent = driver.go();
         driver.advance(3 * SECOND); // a slow target
-        let _verdict = driver.review(ticket, 401);
+        let _verdict = driver.review(sent, 401);
     }
     // 30, 60, 120, 240 and then 300 s lie between the rounds of three.
     let refreshes = driver.refreshes() - before;
@@ -320,7 +320,7 @@ fn i6_a_login_that_the_guard_holds_back_for_long_is_denied_and_says_why() {
     }
     let denied = loop {
         match driver.ask() {
-            Clearance::Denied(denied) => break denied,
+            Authorization::Denied(denied) => break denied,
             _ => driver.advance(SECOND),
         }
     };
@@ -341,17 +341,17 @@ fn i6_a_login_that_the_guard_holds_back_for_long_is_denied_and_says_why() {
 fn i15_a_401_that_joins_a_refresh_under_way_has_started_none() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR - 30 * SECOND);
-    let ticket = driver.go(); // starts an early refresh
-    let permit = driver.retry_after_401(ticket);
-    let permit = driver.wait_with(permit);
+    let sent = driver.go(); // starts an early refresh
+    let pending = driver.retry_after_401(sent);
+    let pending = driver.wait_with(pending);
     driver.reply(&TOKENS);
-    let ticket = driver.go_with(permit);
-    driver.deliver(ticket, 401); // sent twice by now (I7)
+    let sent = driver.go_with(pending);
+    driver.deliver(sent, 401); // sent twice by now (I7)
     assert!(driver.is_flying(), "the dead token is replaced");
     driver.reply(&TOKENS);
     // Now it is this target's 401 that has started the refresh which is no use.
-    let ticket = driver.go();
-    driver.deliver(ticket, 401);
+    let sent = driver.go();
+    driver.deliver(sent, 401);
     assert!(!driver.is_flying());
     assert_eq!(driver.refreshes(), 2);
 }

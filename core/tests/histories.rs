@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{API, Driver, HOUR, MILLI, MINUTE, OTHER_API, Reply, SECOND, earlier};
-use simacan_auth::{Clearance, Config, Denied, Permit, Status, Ticket, Verdict};
+use simacan_auth::{Authorization, Config, Denied, Pending, Review, Sent, Status};
 
 /// splitmix64, as good as any here.
 struct Dice(u64);
@@ -68,8 +68,8 @@ struct World {
     driver: Driver,
     dice: Dice,
     /// Each with the number of events when it was told to wait.
-    waiting: Vec<(Permit, usize)>,
-    tickets: Vec<Ticket>,
+    waiting: Vec<(Pending, usize)>,
+    sent: Vec<Sent>,
     passwords: u32,
     jumps: bool,
     replies: &'static [Reply],
@@ -81,7 +81,7 @@ impl World {
             driver: Driver::new(config),
             dice: Dice(seed),
             waiting: Vec::new(),
-            tickets: Vec::new(),
+            sent: Vec::new(),
             passwords: 1,
             jumps,
             replies: if seed.is_multiple_of(4) {
@@ -95,8 +95,8 @@ impl World {
     fn step(&mut self) {
         match self.dice.roll(20) {
             0..5 => {
-                let permit = self.driver.machine.permit();
-                self.ask(permit);
+                let pending = Pending::new();
+                self.ask(pending);
             }
             5..9 => self.review(),
             9..14 if self.driver.is_flying() => {
@@ -117,40 +117,40 @@ impl World {
         assert!(alive || !forgotten, "I6: a caller waits for nothing");
     }
 
-    fn ask(&mut self, permit: Permit) {
+    fn ask(&mut self, pending: Pending) {
         let uri = self.dice.pick(&[API, OTHER_API]);
         let events = self.driver.events.len();
-        match self.driver.ask_for(uri, permit) {
-            Clearance::Go(ticket) => self.tickets.push(ticket),
-            Clearance::Wait(permit) => self.waiting.push((permit, events)),
-            Clearance::Denied(_) => {}
-            Clearance::Foreign(foreign) => panic!("{foreign}"),
+        match self.driver.ask_for(uri, pending) {
+            Authorization::Ready(sent) => self.sent.push(sent),
+            Authorization::Wait(pending) => self.waiting.push((pending, events)),
+            Authorization::Denied(_) => {}
+            Authorization::Foreign(foreign) => panic!("{foreign}"),
         }
     }
 
     /// Those who wait ask again when there was an event.
     fn ask_again(&mut self) {
-        for (permit, _) in std::mem::take(&mut self.waiting) {
-            self.ask(permit);
+        for (pending, _) in std::mem::take(&mut self.waiting) {
+            self.ask(pending);
         }
     }
 
     fn review(&mut self) {
-        let count = u64::try_from(self.tickets.len()).unwrap();
+        let count = u64::try_from(self.sent.len()).unwrap();
         if count == 0 {
             return;
         }
         let index = usize::try_from(self.dice.roll(count)).unwrap();
-        let ticket = self.tickets.swap_remove(index);
+        let sent = self.sent.swap_remove(index);
         let status = self.dice.pick(&[200, 200, 401, 401, 403]);
         let (generation, events) = (self.driver.machine.generation(), self.driver.sent.len());
-        let is_late = ticket.generation() < generation;
-        if let Verdict::Retry(permit) = self.driver.review(ticket, status) {
+        let is_late = sent.generation() < generation;
+        if let Review::Retry(pending) = self.driver.review(sent, status) {
             assert_eq!(status, 401, "I7");
             if self.dice.roll(4) == 0 {
-                self.waiting.push((permit, usize::MAX)); // it takes its time
+                self.waiting.push((pending, usize::MAX)); // it takes its time
             } else {
-                self.ask(permit);
+                self.ask(pending);
             }
         } else if is_late {
             assert_eq!(self.driver.sent.len(), events, "I5");
@@ -198,11 +198,11 @@ impl World {
         }
         for _ in 0..10 {
             match self.driver.ask() {
-                Clearance::Go(_) => return,
-                Clearance::Denied(Denied::Unavailable { until, .. }) => {
+                Authorization::Ready(_) => return,
+                Authorization::Denied(Denied::Unavailable { until, .. }) => {
                     self.driver.advance_to(until);
                 }
-                Clearance::Wait(_) => {
+                Authorization::Wait(_) => {
                     if let Some(at) = self.driver.wake {
                         self.driver.advance_to(at);
                     }

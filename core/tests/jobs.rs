@@ -7,7 +7,7 @@ mod store_common;
 use common::{Driver, HOUR, MILLI, MINUTE, Reply, SECOND, START, earlier, fingerprint};
 use http::Response;
 use simacan_auth::{
-    Clearance, Config, Denied, Doubling, Event, Failure, JobEnd, JobId, Machine, Output,
+    Authorization, Config, Denied, Doubling, Event, Failure, JobEnd, JobId, Machine, Output,
     ResponseBody, SavedSession, Status, StoreFailure, Timestamp, TransportFailure,
 };
 use store_common::{Memory, Op, Process, TOKENS};
@@ -81,9 +81,9 @@ fn wants_at(machine: &mut Machine, at: Timestamp) -> bool {
 fn a_machine_wants_something_if_it_was_asked_or_told_or_its_time_has_come() {
     let mut driver = Driver::new(Config::default());
     assert!(!wants(&mut driver.machine, START));
-    let permit = driver.machine.permit();
-    let clearance = driver.machine.log_in(START, permit);
-    assert!(matches!(clearance, Clearance::Wait(_)));
+    let pending = Pending::new();
+    let authorization = driver.machine.log_in(START, pending);
+    assert!(matches!(authorization, Authorization::Wait(_)));
     assert!(wants(&mut driver.machine, START), "a login");
     driver.settle();
     assert!(!wants(&mut driver.machine, START), "it is in flight");
@@ -221,13 +221,13 @@ fn what_is_abandoned_is_a_failed_attempt() {
 fn i14_the_tokens_of_an_abandoned_save_serve_and_are_saved_later() {
     let store = Memory::default();
     let mut process = Process::start(&store, START);
-    let permit = process.demand();
+    let pending = process.demand();
     store.fail(Op::Save, &StoreFailure::Abandoned, 1);
     process.log.clear();
     process.answer(200, TOKENS);
     let log = [Op::Save, NOT_SAVED, Op::Event("logged in"), Op::Unlock];
     assert_eq!(process.log, log);
-    assert!(matches!(process.ask_with(permit), Clearance::Go(_)));
+    assert!(matches!(process.ask_with(pending), Authorization::Ready(_)));
     process.pass(MINUTE);
     assert!(store.text().contains("s3cr3t-refresh-1"));
 }
@@ -246,7 +246,7 @@ fn an_exchange_that_was_not_made_is_a_failed_attempt() {
         let job = process.machine.in_flight().expect("the exchange");
         end(&mut process, job, JobEnd::StoreFailed(failure.clone()));
     }
-    let Clearance::Denied(Denied::Unavailable {
+    let Authorization::Denied(Denied::Unavailable {
         failure: Failure::Store(told),
         attempts: 3,
         ..
@@ -276,8 +276,8 @@ fn stays_idle(driver: &mut Driver) {
 fn nothing_is_begun_after_the_close() {
     stays_idle(&mut Driver::new(keeping_alive()));
     let mut waited_for = Driver::new(keeping_alive());
-    let permit = waited_for.machine.permit();
-    drop(waited_for.machine.log_in(START, permit));
+    let pending = Pending::new();
+    drop(waited_for.machine.log_in(START, pending));
     stays_idle(&mut waited_for);
     let mut in_backoff = Driver::new(keeping_alive());
     let _permit = in_backoff.wait();
@@ -286,9 +286,9 @@ fn nothing_is_begun_after_the_close() {
     stays_idle(&mut in_backoff);
     stays_idle(&mut Driver::for_an_hour());
     let mut kept_alive = Driver::logged_in(keeping_alive(), &REPLY);
-    let ticket = kept_alive.go();
+    let sent = kept_alive.go();
     stays_idle(&mut kept_alive);
-    let _verdict = kept_alive.review(ticket, 401);
+    let _verdict = kept_alive.review(sent, 401);
     stays_idle(&mut kept_alive);
 }
 
@@ -297,7 +297,7 @@ fn nothing_is_begun_after_the_close_of_a_machine_with_a_store() {
     let mut process = Process::logged_in(&Memory::default(), START);
     process.machine.close();
     process.pass(2 * HOUR);
-    assert!(matches!(process.ask(), Clearance::Denied(_)));
+    assert!(matches!(process.ask(), Authorization::Denied(_)));
     process.pass(HOUR);
     assert_eq!((process.log.as_slice(), process.until), (&[][..], None));
 }
@@ -306,14 +306,14 @@ fn nothing_is_begun_after_the_close_of_a_machine_with_a_store() {
 fn i14_what_is_in_flight_at_the_close_is_ended_and_saved() {
     let store = Memory::default();
     let mut process = Process::start(&store, START);
-    let permit = process.demand();
+    let pending = process.demand();
     process.log.clear();
     process.machine.close();
     process.run();
     process.answer(200, TOKENS);
     assert_eq!(process.log, [Op::Save, Op::Event("logged in"), Op::Unlock]);
     assert!(store.text().contains("s3cr3t-refresh-1"));
-    assert!(matches!(process.ask_with(permit), Clearance::Go(_)));
+    assert!(matches!(process.ask_with(pending), Authorization::Ready(_)));
     process.pass(2 * HOUR);
     assert_eq!((process.log.len(), process.until), (3, None));
 }

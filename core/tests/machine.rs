@@ -1,4 +1,4 @@
-//! Many callers, one session: demand, generations, tickets and stale answers (DESIGN 4).
+//! Many callers, one session: demand, generations, sent and stale answers (DESIGN 4).
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use common::{API, Driver, HOUR, MARK, MINUTE, Reply, SECOND, START, bearer, request};
 use http::StatusCode;
 use simacan_auth::{
-    Clearance, Config, Denied, Event, Output, Permit, Ticket, TransportFailure, Verdict,
+    Authorization, Config, Denied, Event, Output, Pending, Review, Sent, TransportFailure,
 };
 
 const TOKENS: Reply = Reply::Tokens("3600");
@@ -22,15 +22,15 @@ fn due(reply: &Reply) -> Driver {
 fn i6_200_callers_at_the_moment_of_expiry_cost_one_refresh() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
-    let permits: Vec<_> = (0..200).map(|_| driver.wait()).collect();
+    let pending: Vec<_> = (0..200).map(|_| driver.wait()).collect();
     driver.advance(SECOND);
-    let permits: Vec<_> = permits
+    let pending: Vec<_> = pending
         .into_iter()
-        .map(|permit| driver.wait_with(permit))
+        .map(|pending| driver.wait_with(pending))
         .collect();
     driver.reply(&TOKENS);
-    for permit in permits {
-        assert_eq!(driver.go_with(permit).generation().get(), 2);
+    for pending in pending {
+        assert_eq!(driver.go_with(pending).generation().get(), 2);
     }
     assert_eq!((driver.passwords(), driver.refreshes()), (1, 1));
 }
@@ -38,11 +38,11 @@ fn i6_200_callers_at_the_moment_of_expiry_cost_one_refresh() {
 #[test]
 fn i6_200_callers_of_a_first_login_that_is_refused_are_all_told() {
     let mut driver = Driver::new(Config::default());
-    let permits: Vec<_> = (0..200).map(|_| driver.wait()).collect();
+    let pending: Vec<_> = (0..200).map(|_| driver.wait()).collect();
     driver.reply(&Reply::Refused);
-    for permit in permits {
+    for pending in pending {
         assert!(matches!(
-            driver.denied_with(permit),
+            driver.denied_with(pending),
             Denied::Rejected { .. }
         ));
     }
@@ -54,21 +54,21 @@ fn i6_200_callers_of_a_first_login_that_is_refused_are_all_told() {
 #[test]
 fn i6_200_callers_with_a_401_cost_one_refresh() {
     let mut driver = Driver::for_an_hour();
-    let tickets: Vec<_> = (0..200).map(|_| driver.go()).collect();
-    let permits: Vec<_> = tickets
+    let sent: Vec<_> = (0..200).map(|_| driver.go()).collect();
+    let pending: Vec<_> = sent
         .into_iter()
         .map(|t| driver.retry_after_401(t))
         .collect();
-    let permits: Vec<_> = permits
+    let pending: Vec<_> = pending
         .into_iter()
-        .map(|permit| driver.wait_with(permit))
+        .map(|pending| driver.wait_with(pending))
         .collect();
     let newcomer = driver.wait();
     assert_eq!(driver.refreshes(), 1);
     driver.reply(&TOKENS);
-    for permit in permits.into_iter().chain([newcomer]) {
-        let ticket = driver.go_with(permit);
-        driver.deliver(ticket, 200);
+    for pending in pending.into_iter().chain([newcomer]) {
+        let sent = driver.go_with(pending);
+        driver.deliver(sent, 200);
     }
     assert_eq!((driver.passwords(), driver.refreshes()), (1, 1));
     let unauthorized = |event: &&Event| matches!(event, Event::Unauthorized { .. });
@@ -80,12 +80,12 @@ fn i5_a_late_401_for_a_replaced_token_starts_nothing() {
     let mut driver = due(&TOKENS);
     let late: Vec<_> = (0..50).map(|_| driver.go()).collect();
     driver.reply(&TOKENS);
-    for ticket in late {
-        let permit = driver.retry_after_401(ticket);
+    for sent in late {
+        let pending = driver.retry_after_401(sent);
         assert!(!driver.is_flying());
-        let ticket = driver.go_with(permit);
-        assert_eq!(ticket.generation().get(), 2);
-        driver.deliver(ticket, 200);
+        let sent = driver.go_with(pending);
+        assert_eq!(sent.generation().get(), 2);
+        driver.deliver(sent, 200);
     }
     assert_eq!(driver.refreshes(), 1);
 }
@@ -93,14 +93,14 @@ fn i5_a_late_401_for_a_replaced_token_starts_nothing() {
 #[test]
 fn i5_a_late_401_of_a_retry_is_delivered() {
     let mut driver = Driver::for_an_hour();
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
     driver.reply(&TOKENS);
-    let retry = driver.go_with(permit);
+    let retry = driver.go_with(pending);
     driver.advance(2 * HOUR);
-    let permit = driver.wait();
+    let pending = driver.wait();
     driver.reply(&TOKENS);
-    assert_eq!(driver.go_with(permit).generation().get(), 3);
+    assert_eq!(driver.go_with(pending).generation().get(), 3);
     driver.deliver(retry, 401);
     assert!(!driver.is_flying());
     assert_eq!(driver.refreshes(), 2);
@@ -111,12 +111,12 @@ fn i7_a_request_goes_out_twice_at_most_whatever_the_target_answers() {
     let mut driver = Driver::for_an_hour();
     driver.on_refresh = Some(TOKENS);
     for _ in 0..50 {
-        let (mut sends, mut permit) = (0, Some(driver.machine.permit()));
-        while let Some(next) = permit.take() {
-            let ticket = driver.go_with(next);
+        let (mut sends, mut pending) = (0, Some(Pending::new()));
+        while let Some(next) = pending.take() {
+            let sent = driver.go_with(next);
             sends += 1;
-            if let Verdict::Retry(again) = driver.review(ticket, 401) {
-                permit = Some(again);
+            if let Review::Retry(again) = driver.review(sent, 401) {
+                pending = Some(again);
             }
         }
         assert!(sends <= 2, "{sends} sends");
@@ -128,8 +128,8 @@ fn i7_a_request_goes_out_twice_at_most_whatever_the_target_answers() {
 fn i7_only_a_401_is_tried_again() {
     let mut driver = Driver::for_an_hour();
     for status in (100..600).filter(|&status| status != 401) {
-        let ticket = driver.go();
-        driver.deliver(ticket, status);
+        let sent = driver.go();
+        driver.deliver(sent, status);
     }
     assert_eq!(driver.sent.len(), 1);
 }
@@ -137,17 +137,17 @@ fn i7_only_a_401_is_tried_again() {
 #[test]
 fn i7_a_retry_permit_stays_one_at_another_machine() {
     let (mut here, mut there) = (Driver::for_an_hour(), Driver::for_an_hour());
-    let ticket = here.go();
-    let retry = here.retry_after_401(ticket);
-    let ticket = there.go_with(retry);
-    there.deliver(ticket, 401);
+    let sent = here.go();
+    let retry = here.retry_after_401(sent);
+    let sent = there.go_with(retry);
+    there.deliver(sent, 401);
 }
 
 #[test]
 fn a_ticket_of_another_machine_is_delivered_and_starts_nothing() {
     let (mut here, mut there) = (Driver::for_an_hour(), Driver::for_an_hour());
-    let ticket = here.go();
-    there.deliver(ticket, 401);
+    let sent = here.go();
+    there.deliver(sent, 401);
     assert!(!there.is_flying());
     assert_eq!(there.go().generation().get(), 1);
 }
@@ -158,15 +158,15 @@ fn a_permit_of_another_machine_waits_for_no_round_of_that_one() {
         Driver::new(Config::default()),
         Driver::new(Config::default()),
     );
-    let permit = here.wait();
+    let pending = here.wait();
     // This machine's first round fails, too; the stranger has not waited for it.
     there.on_password = Some(Reply::Status(400));
     let _denied = there.wait();
     there.on_password = None;
     there.advance(MINUTE);
-    let permit = there.wait_with(permit);
+    let pending = there.wait_with(pending);
     there.reply(&TOKENS);
-    let _ticket: Ticket = there.go_with(permit);
+    let _ticket: Sent = there.go_with(pending);
 }
 
 #[test]
@@ -180,11 +180,11 @@ fn i8_a_foreign_request_is_refused_and_starts_nothing() {
         "https://u:p@a.services.simacan.com/",
         "/relative",
     ] {
-        let permit = driver.machine.permit();
-        let clearance = driver.ask_for(uri, permit);
+        let pending = Pending::new();
+        let authorization = driver.ask_for(uri, pending);
         assert!(
-            matches!(clearance, Clearance::Foreign(_)),
-            "{uri}: {clearance:?}"
+            matches!(authorization, Authorization::Foreign(_)),
+            "{uri}: {authorization:?}"
         );
     }
     assert!(!driver.is_flying() && driver.events.is_empty());
@@ -193,24 +193,27 @@ fn i8_a_foreign_request_is_refused_and_starts_nothing() {
 #[test]
 fn i8_a_retry_to_a_foreign_origin_is_refused_with_a_good_token() {
     let mut driver = Driver::for_an_hour();
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
     driver.reply(&TOKENS);
     let mut target = request("https://evil.example/");
     target.headers_mut().insert("x-mine", "1".parse().unwrap());
-    let clearance = driver.machine.authorize(driver.now, permit, &mut target);
-    assert!(matches!(clearance, Clearance::Foreign(_)), "{clearance:?}");
+    let authorization = driver.machine.authorize(driver.now, pending, &mut target);
+    assert!(
+        matches!(authorization, Authorization::Foreign(_)),
+        "{authorization:?}"
+    );
     assert_eq!((target.headers().len(), bearer(&target)), (1, None));
 }
 
 #[test]
 fn i4_nothing_else_starts_while_an_exchange_is_unreported() {
     let mut driver = due(&TOKENS);
-    let ticket = driver.go();
-    let _retry = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let _retry = driver.retry_after_401(sent);
     for _ in 0..10 {
         driver.advance(HOUR);
-        let _permit: Permit = driver.wait();
+        let _permit: Pending = driver.wait();
         driver.set_credentials("fleet", 2);
         driver.set_credentials("fleet", 3);
     }
@@ -224,7 +227,7 @@ fn i4_answers_to_unknown_foreign_and_reported_exchanges_change_nothing() {
     let _permit = foreign.wait();
     let foreign = foreign.flight.take().unwrap().exchange;
     driver.advance(HOUR);
-    let permit = driver.wait();
+    let pending = driver.wait();
     let spent = driver.flight.as_ref().unwrap().exchange;
     driver.reply(&Reply::Lost);
     let in_backoff = driver.wake;
@@ -249,7 +252,7 @@ fn i4_answers_to_unknown_foreign_and_reported_exchanges_change_nothing() {
     assert_eq!(*driver.flying(), Driver::refresh_token(1));
     driver.reply(&TOKENS);
     report(&mut driver, spent);
-    assert_eq!(driver.go_with(permit).generation().get(), 2);
+    assert_eq!(driver.go_with(pending).generation().get(), 2);
 }
 
 #[test]
@@ -258,11 +261,11 @@ fn i1_without_a_refresh_token_the_password_follows_at_expiry_and_not_before() {
     let _ticket = driver.go();
     assert!(!driver.is_flying());
     driver.advance(30 * SECOND);
-    let permit = driver.wait();
+    let pending = driver.wait();
     assert_eq!(*driver.flying(), Driver::password("fleet", 1));
     driver.reply(&Reply::AccessOnly("3600"));
-    let ticket = driver.go_with(permit);
-    let _retry = driver.retry_after_401(ticket);
+    let sent = driver.go_with(pending);
+    let _retry = driver.retry_after_401(sent);
     assert_eq!(*driver.flying(), Driver::password("fleet", 1));
 }
 
@@ -271,32 +274,32 @@ fn i3_a_refresh_answer_without_a_refresh_token_keeps_the_old_one() {
     let mut driver = Driver::for_an_hour();
     for _ in 0..3 {
         driver.advance(HOUR);
-        let permit = driver.wait();
+        let pending = driver.wait();
         assert_eq!(*driver.flying(), Driver::refresh_token(1));
         driver.reply(&Reply::AccessOnly("3600"));
-        let _ticket = driver.go_with(permit);
+        let _ticket = driver.go_with(pending);
     }
 }
 
 #[test]
 fn an_output_and_a_verdict_are_owned() {
     let mut driver = Driver::new(Config::default());
-    let permit = driver.machine.permit();
+    let pending = Pending::new();
     let mut target = request(API);
-    let clearance = driver.machine.authorize(START, permit, &mut target);
+    let authorization = driver.machine.authorize(START, pending, &mut target);
     let Output::Transmit(transmit) = driver.machine.poll(START) else {
-        panic!("{clearance:?}");
+        panic!("{authorization:?}");
     };
     let response = TOKENS.response(1).unwrap();
     driver
         .machine
         .handle_response(START, transmit.exchange, response);
     assert_eq!(&transmit.request.body()[..9], b"username=");
-    let permit = driver.machine.permit();
-    let Clearance::Go(ticket) = driver.machine.authorize(START, permit, &mut target) else {
+    let pending = Pending::new();
+    let Authorization::Ready(sent) = driver.machine.authorize(START, pending, &mut target) else {
         panic!("there is a token");
     };
-    let verdict = driver.machine.review(START, ticket, StatusCode::OK);
-    assert!(matches!(verdict, Verdict::Deliver));
+    let review = driver.machine.review(START, sent, StatusCode::OK);
+    assert!(matches!(review, Review::Deliver));
     assert_eq!(bearer(&target), Some(format!("Bearer {MARK}-access-1")));
 }

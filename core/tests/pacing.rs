@@ -89,11 +89,11 @@ fn an_unknown_or_absurd_lifetime_schedules_nothing_and_a_401_covers_it() {
         let mut driver = Driver::logged_in(config, &Reply::Tokens(life));
         assert_eq!(driver.wake, None, "{life}");
         driver.advance(10_000 * HOUR);
-        let ticket = driver.go();
+        let sent = driver.go();
         assert!(!driver.is_flying());
-        let permit = driver.retry_after_401(ticket);
+        let pending = driver.retry_after_401(sent);
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(permit);
+        let _ticket = driver.go_with(pending);
     }
 }
 
@@ -110,12 +110,12 @@ fn a_tiny_lifetime_is_usable_for_a_second() {
 fn i6_200_callers_are_served_by_an_answer_that_is_slower_than_the_lifetime() {
     let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("5"));
     driver.advance(5 * SECOND);
-    let permits: Vec<_> = (0..200).map(|_| driver.wait()).collect();
+    let pending: Vec<_> = (0..200).map(|_| driver.wait()).collect();
     driver.advance(20 * SECOND);
     driver.reply(&Reply::Tokens("5"));
-    for permit in permits {
+    for pending in pending {
         driver.advance(4 * MILLI);
-        let _ticket = driver.go_with(permit);
+        let _ticket = driver.go_with(pending);
     }
 }
 
@@ -169,10 +169,10 @@ fn a_round_makes_as_many_attempts_as_the_config_says() {
         let mut driver = Driver::logged_in(config, &TOKENS);
         driver.advance(HOUR);
         driver.on_refresh = Some(DOWN);
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.advance(10 * SECOND);
         assert_eq!(driver.refreshes(), expected);
-        let _denied = driver.denied_with(permit);
+        let _denied = driver.denied_with(pending);
     }
 }
 
@@ -198,7 +198,7 @@ fn the_cool_down_doubles_from_half_a_minute_to_five_and_starts_over_after_tokens
     let mut driver = expired(&Reply::Status(404));
     let mut cool_down = |seconds: u64| {
         let denied = match driver.ask() {
-            simacan_auth::Clearance::Wait(permit) => driver.denied_with(permit),
+            simacan_auth::Authorization::Wait(pending) => driver.denied_with(pending),
             other => panic!("{other:?}"),
         };
         let until = until(&denied);
@@ -215,8 +215,8 @@ fn the_cool_down_doubles_from_half_a_minute_to_five_and_starts_over_after_tokens
     let _permit = driver.wait();
     driver.advance(30 * SECOND);
     driver.on_refresh = Some(TOKENS);
-    let permit = driver.wait();
-    let _ticket = driver.go_with(permit);
+    let pending = driver.wait();
+    let _ticket = driver.go_with(pending);
     driver.advance(HOUR);
     driver.on_refresh = Some(Reply::Status(403));
     let _permit = driver.wait();
@@ -227,12 +227,12 @@ fn the_cool_down_doubles_from_half_a_minute_to_five_and_starts_over_after_tokens
 #[test]
 fn a_short_retry_after_spaces_the_attempts_while_the_callers_wait() {
     let mut driver = expired(&Reply::RetryAfter(503, "20"));
-    let permit = driver.wait();
+    let pending = driver.wait();
     assert_eq!(driver.wake, Some(driver.now.saturating_add(20 * SECOND)));
-    let permit = driver.wait_with(permit);
+    let pending = driver.wait_with(pending);
     driver.on_refresh = Some(TOKENS);
     driver.advance(20 * SECOND);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
 }
 
 #[test]
@@ -248,9 +248,9 @@ fn a_retry_after_beyond_the_patience_denies_at_once_and_is_honoured_up_to_an_hou
     ] {
         for status in [429, 503, 403] {
             let mut driver = expired(&Reply::RetryAfter(status, text));
-            let permit = driver.wait();
+            let pending = driver.wait();
             let end = driver.now.saturating_add(Duration::from_secs(seconds));
-            assert_eq!(until(&driver.denied_with(permit)), end, "{status} {text}");
+            assert_eq!(until(&driver.denied_with(pending)), end, "{status} {text}");
             while driver.now < earlier(end, 3 * SECOND) {
                 assert_eq!(until(&driver.denied()), end, "{status} {text}");
                 driver.advance(SECOND);
@@ -292,8 +292,8 @@ fn i6_a_caller_is_denied_at_once_when_the_next_password_is_far_away() {
     for _ in 0..600 {
         driver.advance(SECOND);
         let waits = match driver.ask() {
-            simacan_auth::Clearance::Wait(_) => driver.wake,
-            simacan_auth::Clearance::Denied(denied) => {
+            simacan_auth::Authorization::Wait(_) => driver.wake,
+            simacan_auth::Authorization::Denied(denied) => {
                 assert!(until(&denied) > driver.now);
                 None
             }
@@ -371,28 +371,28 @@ fn one_free_login(spacing: Duration) -> Config {
 #[test]
 fn i6_the_login_guard_holds_back_no_refresh() {
     let mut driver = Driver::logged_in(one_free_login(60 * SECOND), &TOKENS);
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
     assert!(!driver.flying().is_password());
     driver.reply(&DOWN);
     driver.advance(SECOND);
     assert!(!driver.flying().is_password());
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
 }
 
 #[test]
 fn i14_a_401_that_only_a_password_could_cure_costs_the_others_nothing_while_none_may_leave() {
     let mut driver = Driver::logged_in(one_free_login(60 * SECOND), &Reply::AccessOnly("3600"));
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
-    let _denied = driver.denied_with(permit);
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
+    let _denied = driver.denied_with(pending);
     let _ticket = driver.go();
     driver.advance(60 * SECOND);
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
 }
 
 #[test]
@@ -400,23 +400,23 @@ fn as_long_as_the_patience_is_not_too_long() {
     for (spacing, waits) in [(30 * SECOND, true), (30 * SECOND + MILLI, false)] {
         // Within a round,
         let mut driver = Driver::new(one_free_login(spacing));
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.reply(&DOWN);
         let failed = matches!(driver.events.last(), Some(Event::RoundFailed { .. }));
         assert_eq!(failed, !waits);
         if waits {
-            let _permit = driver.wait_with(permit);
+            let _permit = driver.wait_with(pending);
         } else {
-            let _denied = driver.denied_with(permit);
+            let _denied = driver.denied_with(pending);
         }
         // and before one.
         let mut config = one_free_login(spacing);
         config.attempts = 1;
         config.cool_down.first = Duration::ZERO;
         let mut driver = Driver::new(config);
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.reply(&DOWN);
-        let _denied = driver.denied_with(permit);
+        let _denied = driver.denied_with(pending);
         if waits {
             let _permit = driver.wait();
         } else {

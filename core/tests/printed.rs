@@ -22,11 +22,11 @@ fn printed(events: &[Event]) -> Vec<String> {
 #[test]
 fn the_events_of_a_login_a_refresh_and_a_refusal() {
     let mut driver = Driver::for_an_hour();
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
     driver.reply(&TOKENS);
-    let ticket = driver.go_with(permit);
-    driver.deliver(ticket, 401);
+    let sent = driver.go_with(pending);
+    driver.deliver(sent, 401);
     driver.set_credentials("fleet", 2);
     let refused = Reply::Refused;
     (driver.on_refresh, driver.on_password) = (Some(refused.clone()), Some(refused));
@@ -58,9 +58,9 @@ fn the_events_of_an_outage() {
         config.attempts = attempts;
         let mut driver = Driver::new(config);
         driver.on_password = Some(Reply::Status(503));
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.advance(SECOND);
-        let denied = driver.denied_with(permit);
+        let denied = driver.denied_with(pending);
         let mut events = printed(&driver.events);
         let last = events.pop().expect("it has failed");
         let gave_up = format!(
@@ -228,8 +228,8 @@ fn a_machine_prints_its_state_and_round() {
         "{printed}"
     );
     assert!(printed.contains("generation: Generation(1)"), "{printed}");
-    let ticket = driver.go_to(API);
-    let _permit = driver.retry_after_401(ticket);
+    let sent = driver.go_to(API);
+    let _permit = driver.retry_after_401(sent);
     let printed = format!("{:?}", driver.machine);
     assert!(printed.contains("state: Refreshing(InFlight("), "{printed}");
 }

@@ -5,7 +5,7 @@ mod store_common;
 
 use common::{Driver, HOUR, MINUTE, Reply, SECOND, START};
 use http::Response;
-use simacan_auth::{Clearance, Config, Denied, Status};
+use simacan_auth::{Authorization, Config, Denied, Status};
 use store_common::{Memory, Process, TOKENS};
 
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
@@ -14,8 +14,8 @@ const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 fn rejected() -> Driver {
     let mut driver = Driver::new(Config::default());
     driver.on_password = Some(Reply::Refused);
-    let permit = driver.wait();
-    let denied = driver.denied_with(permit);
+    let pending = driver.wait();
+    let denied = driver.denied_with(pending);
     assert!(matches!(denied, Denied::Rejected { .. }), "{denied:?}");
     driver
 }
@@ -28,8 +28,8 @@ fn i10_a_refusal_ends_after_a_day_with_the_next_demand() {
     driver.advance(SECOND);
     assert_eq!(driver.passwords(), 1, "nobody has asked");
     driver.on_password = Some(Reply::Tokens("3600"));
-    let permit = driver.wait();
-    let _ticket = driver.go_with(permit);
+    let pending = driver.wait();
+    let _ticket = driver.go_with(pending);
     assert_eq!(driver.passwords(), 2);
 }
 
@@ -130,7 +130,7 @@ fn hours_of_passwords(is_restarted: bool) -> Vec<u64> {
             process = Process::start(&store, now);
         }
         process.now = now;
-        if let Clearance::Wait(_) = process.ask() {
+        if let Authorization::Wait(_) = process.ask() {
             process.run();
             if process.flight.is_some() {
                 hours.push(now.saturating_since(START).as_secs() / 3600);
@@ -162,6 +162,6 @@ fn i2_a_process_that_is_started_anew_can_be_told_too() {
     second.machine.retry_refused(second.now);
     second.run();
     second.answer(200, TOKENS);
-    assert!(matches!(second.ask(), Clearance::Go(_)));
+    assert!(matches!(second.ask(), Authorization::Ready(_)));
     assert!(store.text().contains("\"refusal\":null"), "it is accepted");
 }

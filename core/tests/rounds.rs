@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Driver, HOUR, MILLI, MINUTE, OTHER_API, Reply, SECOND};
-use simacan_auth::{Clearance, Config, Denied, Event, Failure, Permit, Status, Timestamp};
+use simacan_auth::{Authorization, Config, Denied, Event, Failure, Pending, Status, Timestamp};
 
 const TOKENS: Reply = Reply::Tokens("3600");
 const DOWN: Reply = Reply::Status(503);
@@ -38,12 +38,12 @@ fn failed_rounds(driver: &Driver) -> usize {
 fn i6_callers_wait_through_the_attempts_of_a_round_and_are_told_when_it_fails() {
     let mut driver = Driver::new(Config::default());
     driver.on_password = Some(DOWN);
-    let permit = driver.wait();
+    let pending = driver.wait();
     assert_eq!(driver.passwords(), 1);
-    let permit = driver.wait_with(permit);
+    let pending = driver.wait_with(pending);
     driver.advance(ROUND);
     assert_eq!(driver.passwords(), 3);
-    let denied = driver.denied_with(permit);
+    let denied = driver.denied_with(pending);
     let (attempts, until) = unavailable(&denied);
     assert_eq!(attempts, 3);
     assert!(until > driver.now);
@@ -64,7 +64,7 @@ fn i6_a_caller_is_denied_by_the_round_that_it_joined_and_not_kept_for_the_next()
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
     driver.on_refresh = Some(DOWN);
-    let slow: Permit = driver.wait();
+    let slow: Pending = driver.wait();
     driver.advance(5 * MINUTE);
     let newcomer = driver.wait(); // opens the second round
     assert_eq!(unavailable(&driver.denied_with(slow)).0, 1);
@@ -90,14 +90,14 @@ fn i6_a_caller_that_sleeps_through_two_failed_rounds_is_denied_all_the_same() {
 fn a_round_that_succeeds_at_the_last_attempt_denies_nobody() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
-    let permit = driver.wait();
+    let pending = driver.wait();
     driver.reply(&Reply::Lost);
     driver.advance(SECOND);
     driver.reply(&DOWN);
     driver.advance(SECOND);
     assert_eq!(*driver.flying(), Driver::refresh_token(1));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
     assert_eq!((driver.refreshes(), failed_rounds(&driver)), (3, 0));
 }
 
@@ -106,18 +106,18 @@ fn after_the_cool_down_the_next_demand_starts_a_new_round() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
     driver.on_refresh = Some(DOWN);
-    let permit = driver.wait();
+    let pending = driver.wait();
     driver.advance(ROUND);
-    let (_, until) = unavailable(&driver.denied_with(permit));
+    let (_, until) = unavailable(&driver.denied_with(pending));
     driver.advance_to(common::earlier(until, MILLI));
     assert_eq!(unavailable(&driver.denied()), (3, until));
     assert_eq!((driver.refreshes(), driver.wake), (3, None));
     driver.on_refresh = None;
     driver.advance(MILLI);
     assert_eq!(driver.refreshes(), 3, "nobody has asked");
-    let permit = driver.wait();
+    let pending = driver.wait();
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
 }
 
 #[test]
@@ -125,8 +125,8 @@ fn i14_a_failed_early_refresh_displaces_no_good_token() {
     let mut driver = due();
     driver.on_refresh = Some(DOWN);
     for _ in 0..50 {
-        let ticket = driver.go();
-        driver.deliver(ticket, 200);
+        let sent = driver.go();
+        driver.deliver(sent, 200);
         driver.advance(SECOND - MILLI);
     }
     assert!(
@@ -146,39 +146,39 @@ fn expiry_ends_the_cool_down_of_an_early_refresh() {
     assert_eq!(failed_rounds(&driver), 1);
     driver.advance(8 * SECOND); // expired, and the cool-down has 20 s to go
     driver.on_refresh = None;
-    let permit = driver.wait();
+    let pending = driver.wait();
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
 }
 
 #[test]
 fn a_401_ends_the_cool_down_of_an_early_refresh() {
     let mut driver = due();
     driver.on_refresh = Some(DOWN);
-    let ticket = driver.go();
+    let sent = driver.go();
     driver.advance(ROUND);
     driver.on_refresh = None;
-    let permit = driver.retry_after_401(ticket);
-    let permit = driver.wait_with(permit);
+    let pending = driver.retry_after_401(sent);
+    let pending = driver.wait_with(pending);
     let newcomer = driver.wait();
     driver.reply(&TOKENS);
-    for permit in [permit, newcomer] {
-        let _ticket = driver.go_with(permit);
+    for pending in [pending, newcomer] {
+        let _ticket = driver.go_with(pending);
     }
 }
 
 #[test]
 fn a_401_during_an_early_refresh_joins_it_and_condemns_the_token() {
     let mut driver = due();
-    let ticket = driver.go();
+    let sent = driver.go();
     assert!(driver.is_flying());
-    let retry = driver.retry_after_401(ticket);
+    let retry = driver.retry_after_401(sent);
     let retry = driver.wait_with(retry);
     let newcomer = driver.wait();
     assert_eq!(driver.refreshes(), 1);
     driver.reply(&TOKENS);
-    for permit in [retry, newcomer] {
-        assert_eq!(driver.go_with(permit).generation().get(), 2);
+    for pending in [retry, newcomer] {
+        assert_eq!(driver.go_with(pending).generation().get(), 2);
     }
 }
 
@@ -195,8 +195,8 @@ fn i14_after_a_failed_round_the_401s_caller_is_denied_and_the_others_are_served(
     assert_eq!(driver.refreshes(), 3);
     let served = driver.go_with(bystander);
     assert_eq!((served.generation().get(), driver.refreshes()), (1, 3));
-    for permit in [first, second] {
-        assert_eq!(unavailable(&driver.denied_with(permit)).0, 3);
+    for pending in [first, second] {
+        assert_eq!(unavailable(&driver.denied_with(pending)).0, 3);
     }
     driver.deliver(served, 200);
 }
@@ -205,13 +205,13 @@ fn i14_after_a_failed_round_the_401s_caller_is_denied_and_the_others_are_served(
 fn a_401_during_a_cool_down_is_denied_and_starts_nothing_and_the_others_are_served() {
     let mut driver = Driver::for_an_hour();
     driver.on_refresh = Some(DOWN);
-    let ticket = driver.go();
-    let _retry = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let _retry = driver.retry_after_401(sent);
     driver.advance(ROUND);
     for _ in 0..20 {
-        let ticket = driver.go_to(OTHER_API);
-        let permit = driver.retry_after_401(ticket);
-        assert_eq!(unavailable(&driver.denied_with(permit)).0, 3);
+        let sent = driver.go_to(OTHER_API);
+        let pending = driver.retry_after_401(sent);
+        assert_eq!(unavailable(&driver.denied_with(pending)).0, 3);
         driver.advance(SECOND);
     }
     assert_eq!((driver.refreshes(), driver.wake), (3, None));
@@ -220,8 +220,8 @@ fn a_401_during_a_cool_down_is_denied_and_starts_nothing_and_the_others_are_serv
 #[test]
 fn a_401_during_an_early_refresh_that_fails_still_leaves_the_token_to_the_others() {
     let mut driver = due();
-    let ticket = driver.go();
-    let retry = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let retry = driver.retry_after_401(sent);
     driver.reply(&Reply::Status(403));
     assert_eq!(unavailable(&driver.denied_with(retry)).0, 1);
     assert_eq!(driver.go().generation().get(), 1);
@@ -261,10 +261,10 @@ fn i14_a_rejected_login_leaves_the_token_until_a_401_condemns_it() {
     let _ticket = driver.go();
     driver.reply(&Reply::Refused);
     driver.reply(&Reply::Refused);
-    let ticket = driver.go();
-    if let simacan_auth::Verdict::Retry(permit) = driver.review(ticket, 401) {
+    let sent = driver.go();
+    if let simacan_auth::Review::Retry(pending) = driver.review(sent, 401) {
         assert!(matches!(
-            driver.denied_with(permit),
+            driver.denied_with(pending),
             Denied::Rejected { .. }
         ));
     }
@@ -291,8 +291,8 @@ fn i10_what_is_neither_tokens_nor_refusal_nor_transient_gets_one_attempt() {
         let mut driver = Driver::for_an_hour();
         driver.advance(HOUR);
         driver.on_refresh = Some(Reply::Status(status));
-        let permit = driver.wait();
-        assert_eq!(unavailable(&driver.denied_with(permit)).0, 1, "{status}");
+        let pending = driver.wait();
+        assert_eq!(unavailable(&driver.denied_with(pending)).0, 1, "{status}");
         driver.advance(29 * SECOND);
         assert_eq!(unavailable(&driver.denied()).0, 1, "{status}");
         assert_eq!(driver.refreshes(), 1, "{status}");
@@ -311,16 +311,16 @@ fn i10_what_is_transient_is_tried_again() {
         let mut driver = Driver::for_an_hour();
         driver.advance(HOUR);
         driver.on_refresh = Some(reply.clone());
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.advance(ROUND);
-        assert_eq!(unavailable(&driver.denied_with(permit)).0, 3, "{reply:?}");
+        assert_eq!(unavailable(&driver.denied_with(pending)).0, 3, "{reply:?}");
         driver.advance(MINUTE);
         driver.on_refresh = Some(TOKENS);
         let _permit = driver.wait();
-        let clearance = driver.ask();
+        let authorization = driver.ask();
         assert!(
-            matches!(clearance, Clearance::Go(_)),
-            "{reply:?}: {clearance:?}"
+            matches!(authorization, Authorization::Ready(_)),
+            "{reply:?}: {authorization:?}"
         );
     }
 }
@@ -337,8 +337,8 @@ fn i14_a_body_that_panics_leaves_the_exchange_in_flight() {
     }
 
     let mut driver = Driver::for_an_hour();
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
     let flight = driver.flight.as_ref().expect("a refresh").exchange;
     let now = driver.now;
     let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -352,7 +352,7 @@ fn i14_a_body_that_panics_leaves_the_exchange_in_flight() {
     driver.reply(&Reply::Lost);
     driver.on_refresh = Some(TOKENS);
     driver.advance(SECOND);
-    assert_eq!(driver.go_with(permit).generation().get(), 2);
+    assert_eq!(driver.go_with(pending).generation().get(), 2);
 }
 
 /// What failed before says nothing about what comes after another answer.
@@ -360,7 +360,7 @@ fn i14_a_body_that_panics_leaves_the_exchange_in_flight() {
 fn a_refusal_after_failures_has_all_attempts_of_a_login_before_it() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
-    let permit = driver.wait();
+    let pending = driver.wait();
     for _ in 0..2 {
         driver.reply(&Reply::Status(503));
         driver.advance(SECOND);
@@ -374,7 +374,7 @@ fn a_refusal_after_failures_has_all_attempts_of_a_login_before_it() {
         assert!(driver.flying().is_password());
     }
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
     let attempts: Vec<_> = driver
         .events
         .iter()

@@ -10,11 +10,11 @@ use common::{
 };
 use http::Response;
 use simacan_auth::{
-    Authenticated, AuthorizeError, BodyDefect, Clearance, ClientAuth, Config, Credentials, Denied,
-    Event, Exchange, Failure, ForeignOrigin, Generation, InvalidProvider, JobId, LoginOutcome,
-    Machine, OAuthError, Output, Permit, Provider, ProviderBuilder, ReLogin, Refresh,
-    RefreshOutcome, Refreshing, Rejected, RequestBody, ResponseBody, Session, Status, Ticket,
-    Timestamp, Transmit, TransportFailure, Unauthenticated, Verdict,
+    Authenticated, Authorization, AuthorizeError, BodyDefect, ClientAuth, Config, Credentials,
+    Denied, Event, Exchange, Failure, ForeignOrigin, Generation, InvalidProvider, JobId,
+    LoginOutcome, Machine, OAuthError, Output, Pending, Provider, ProviderBuilder, ReLogin,
+    Refresh, RefreshOutcome, Refreshing, Rejected, RequestBody, ResponseBody, Review, Sent,
+    Session, Status, Timestamp, Transmit, TransportFailure, Unauthenticated,
 };
 
 /// All that an error says, its causes included.
@@ -127,11 +127,11 @@ fn i9_nothing_that_holds_a_secret_prints_it_in_any_state() {
 fn i9_the_bearer_is_marked_sensitive_and_does_not_print() {
     let mut driver = Driver::for_an_hour();
     let mut target = request(API);
-    let permit = driver.machine.permit();
-    let clearance = driver.machine.authorize(driver.now, permit, &mut target);
-    assert!(matches!(clearance, Clearance::Go(_)));
+    let pending = Pending::new();
+    let authorization = driver.machine.authorize(driver.now, pending, &mut target);
+    assert!(matches!(authorization, Authorization::Ready(_)));
     assert!(target.headers()["authorization"].is_sensitive());
-    assert_clean_value(&(&target, &clearance));
+    assert_clean_value(&(&target, &authorization));
     driver.settle();
 }
 
@@ -187,12 +187,12 @@ fn i9_a_password_in_a_url_is_in_no_debug() {
 
 #[test]
 fn i9_whole_histories_of_a_machine_print_no_secret() {
-    // The driver checks every output, verdict, clearance and the machine itself on the way.
+    // The driver checks every output, review, authorization and the machine itself on the way.
     let answers = bodies();
     let mut driver = Driver::new(Config::default());
-    let permit = driver.wait();
+    let pending = driver.wait();
     driver.reply(&Reply::Tokens("3600"));
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
     for body in answers {
         let body: &'static str = body.leak();
         driver.advance(HOUR);
@@ -200,7 +200,7 @@ fn i9_whole_histories_of_a_machine_print_no_secret() {
         for status in [503, 200, 404] {
             if driver.is_flying() {
                 driver.reply(&Reply::Body(status, body));
-                if let Clearance::Denied(denied) = driver.ask() {
+                if let Authorization::Denied(denied) = driver.ask() {
                     assert_clean_error(&denied);
                 }
                 driver.advance(SECOND);
@@ -226,8 +226,8 @@ fn i9_whole_histories_of_a_machine_print_no_secret() {
 fn i9_the_username_is_no_secret_and_a_denial_says_whose_and_where() {
     let mut driver = Driver::new(Config::default());
     driver.on_password = Some(Reply::Refused);
-    let permit = driver.wait();
-    let text = driver.denied_with(permit).to_string();
+    let pending = driver.wait();
+    let text = driver.denied_with(pending).to_string();
     assert!(
         text.contains("fleet") && text.contains("auth-service.services.simacan.com"),
         "{text}"
@@ -242,10 +242,10 @@ fn the_public_types_are_send_and_sync() {
     }
     check![
         Machine,
-        Permit,
-        Ticket,
-        Clearance,
-        Verdict,
+        Pending,
+        Sent,
+        Authorization,
+        Review,
         Output,
         Transmit,
         JobId,
@@ -298,14 +298,14 @@ fn the_errors_are_errors_that_last() {
 #[test]
 fn a_machine_is_small() {
     assert!(size_of::<Machine>() <= 1024, "{}", size_of::<Machine>());
-    assert!(size_of::<Permit>() <= 64 && size_of::<Ticket>() <= 64);
+    assert!(size_of::<Pending>() <= 64 && size_of::<Sent>() <= 64);
 }
 
 impl Driver {
     fn ask_url(&mut self, url: &str) -> ForeignOrigin {
-        let permit = self.machine.permit();
-        match self.ask_for(url, permit) {
-            Clearance::Foreign(foreign) => foreign,
+        let pending = Pending::new();
+        match self.ask_for(url, pending) {
+            Authorization::Foreign(foreign) => foreign,
             other => panic!("{other:?}"),
         }
     }

@@ -5,7 +5,7 @@ mod store_common;
 
 use common::{HOUR, MINUTE, SECOND, START};
 use simacan_auth::{
-    Clearance, Denied, Event, Failure, InvalidSavedSession, JobEnd, Status, StoreFailure,
+    Authorization, Denied, Event, Failure, InvalidSavedSession, JobEnd, Status, StoreFailure,
 };
 use store_common::{Memory, Op, Process, TOKENS};
 
@@ -13,12 +13,12 @@ use store_common::{Memory, Op, Process, TOKENS};
 fn i14_tokens_are_saved_before_the_callers_are_woken() {
     let store = Memory::default();
     let mut process = Process::start(&store, START);
-    let permit = process.demand();
+    let pending = process.demand();
     assert_eq!(process.log, [Op::Lock, Op::Load, Op::Save, Op::Password]);
     process.log.clear();
     process.answer(200, TOKENS);
     assert_eq!(process.log, [Op::Save, Op::Event("logged in"), Op::Unlock]);
-    assert!(matches!(process.ask_with(permit), Clearance::Go(_)));
+    assert!(matches!(process.ask_with(pending), Authorization::Ready(_)));
 }
 
 #[test]
@@ -26,12 +26,12 @@ fn a_second_process_takes_over_the_session_without_an_exchange() {
     let store = Memory::default();
     Process::logged_in(&store, START);
     let mut second = Process::start(&store, START.saturating_add(MINUTE));
-    let permit = second.demand();
+    let pending = second.demand();
     assert_eq!(
         second.log,
         [Op::Lock, Op::Load, Op::Event("took over"), Op::Unlock]
     );
-    assert!(matches!(second.ask_with(permit), Clearance::Go(_)));
+    assert!(matches!(second.ask_with(pending), Authorization::Ready(_)));
     assert_eq!(second.machine.generation().get(), 1);
     let expires_at = Some(START.saturating_add(HOUR));
     assert_eq!(
@@ -52,12 +52,12 @@ fn i3_a_refresh_that_another_process_has_made_is_not_made_again() {
     let _permit = first.demand();
     first.answer(200, TOKENS);
     second.now = expired;
-    let permit = second.demand();
+    let pending = second.demand();
     assert_eq!(
         second.log,
         [Op::Lock, Op::Load, Op::Event("took over"), Op::Unlock]
     );
-    assert!(matches!(second.ask_with(permit), Clearance::Go(_)));
+    assert!(matches!(second.ask_with(pending), Authorization::Ready(_)));
     assert_eq!(second.machine.generation().get(), 2);
 }
 
@@ -112,19 +112,19 @@ fn a_token_that_got_a_401_stays_condemned_when_it_is_loaded_again() {
     let store = Memory::default();
     let mut first = Process::logged_in(&store, START);
     let mut second = Process::start(&store, START);
-    let permit = second.demand();
-    let Clearance::Go(ticket) = second.ask_with(permit) else {
+    let pending = second.demand();
+    let Authorization::Ready(sent) = second.ask_with(pending) else {
         panic!("it has taken over a token");
     };
     // The first one's refresh is refused: what it saves has the same access token.
-    let Clearance::Go(first_ticket) = first.ask() else {
+    let Authorization::Ready(first_ticket) = first.ask() else {
         panic!("it has a token");
     };
     let _retry = first.unauthorized(first_ticket);
     first.run();
     first.answer(401, "");
     drop(first);
-    let _retry = second.unauthorized(ticket);
+    let _retry = second.unauthorized(sent);
     second.log.clear();
     second.run();
     assert!(
@@ -132,7 +132,7 @@ fn a_token_that_got_a_401_stays_condemned_when_it_is_loaded_again() {
         "{:?}",
         second.log
     );
-    assert!(matches!(second.ask(), Clearance::Wait(_)));
+    assert!(matches!(second.ask(), Authorization::Wait(_)));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_lock_that_is_not_to_be_had_is_a_transient_failure() {
     let store = Memory::default();
     store.fail(Op::Lock, &StoreFailure::Locked, 3);
     let mut process = Process::start(&store, START);
-    let permit = process.demand();
+    let pending = process.demand();
     process.pass(10 * SECOND);
     assert!(
         process
@@ -148,7 +148,7 @@ fn a_lock_that_is_not_to_be_had_is_a_transient_failure() {
             .iter()
             .all(|op| *op == Op::Lock || matches!(op, Op::Event(_)))
     );
-    let Clearance::Denied(denied) = process.ask_with(permit) else {
+    let Authorization::Denied(denied) = process.ask_with(pending) else {
         panic!("its round has failed");
     };
     let Denied::Unavailable {
@@ -347,11 +347,11 @@ fn another_set_of_the_same_revision_is_taken_over() {
     let revisions = [first.machine.generation(), second.machine.generation()];
     assert_eq!(revisions[0], revisions[1]);
     first.now = START.saturating_add(HOUR);
-    let permit = first.demand();
+    let pending = first.demand();
     assert_eq!(
         first.log,
         [Op::Lock, Op::Load, Op::Event("took over"), Op::Unlock]
     );
-    assert!(matches!(first.ask_with(permit), Clearance::Go(_)));
+    assert!(matches!(first.ask_with(pending), Authorization::Ready(_)));
     second.run();
 }

@@ -6,8 +6,8 @@ mod store_common;
 use common::{HOUR, MINUTE, SECOND, START, credentials, earlier};
 use http::Response;
 use simacan_auth::{
-    Clearance, Config, JobEnd, Machine, Output, Provider, SavedSession, Status, StoreFailure,
-    StoreOp, Ticket, Timestamp, TransportFailure,
+    Authorization, Config, JobEnd, Machine, Output, Provider, SavedSession, Sent, Status,
+    StoreFailure, StoreOp, Timestamp, TransportFailure,
 };
 use store_common::{Memory, Op, Process, TOKENS};
 
@@ -52,10 +52,10 @@ fn i14_the_late_save_of_a_rejected_process_keeps_another_ones_tokens() {
 fn i1_the_late_save_of_a_rejected_process_sends_no_other_one_to_the_password() {
     let store = Memory::default();
     let mut old = Process::logged_in(&store, START);
-    let Clearance::Go(ticket) = old.ask() else {
+    let Authorization::Ready(sent) = old.ask() else {
         panic!("it is logged in");
     };
-    let _retry = old.unauthorized(ticket);
+    let _retry = old.unauthorized(sent);
     old.run();
     old.answer(401, ""); // the refresh token is refused
     store.fail(Op::Save, &disk_full(), 1);
@@ -64,11 +64,11 @@ fn i1_the_late_save_of_a_rejected_process_sends_no_other_one_to_the_password() {
     let second = START.saturating_add(SECOND);
     // What is saved has an access token that a 401 has ended.
     let mut new = Process::start_as(&store, second, "fleet", 2);
-    let permit = new.demand();
-    let Clearance::Go(ticket) = new.ask_with(permit) else {
+    let pending = new.demand();
+    let Authorization::Ready(sent) = new.ask_with(pending) else {
         panic!("it took over a token that looks good");
     };
-    let _retry = new.unauthorized(ticket);
+    let _retry = new.unauthorized(sent);
     new.run();
     new.answer(200, TOKENS);
     assert!(store.text().contains("s3cr3t-refresh-2"));
@@ -110,8 +110,8 @@ fn i2_taking_over_tokens_forgets_no_refusal_that_is_yet_to_be_saved() {
     logged_in_with(&store, START.saturating_add(SECOND), 2);
     process.now = START.saturating_add(2 * SECOND);
     process.set_credentials("fleet", 2);
-    let permit = process.demand();
-    assert!(matches!(process.ask_with(permit), Clearance::Go(_)));
+    let pending = process.demand();
+    assert!(matches!(process.ask_with(pending), Authorization::Ready(_)));
     process.pass(10 * MINUTE);
     drop(process);
     // A job that still has the old password, once the session has ended.
@@ -136,23 +136,23 @@ fn i2_a_change_of_the_user_forgets_no_refusal_that_is_yet_to_be_saved() {
 
 /// Its clock was two hours ahead when it logged in, and has been put right since: what paces the logins is
 /// ahead of the tokens, and the next process mends that.
-fn with_a_clock_put_right(store: &Memory) -> (Process, Ticket) {
+fn with_a_clock_put_right(store: &Memory) -> (Process, Sent) {
     let mut process = Process::logged_in(store, START);
     process.now = earlier(START, 2 * HOUR);
-    let permit = process.demand();
+    let pending = process.demand();
     process.answer(200, TOKENS);
     assert!(store.text().contains("s3cr3t-refresh-2"));
-    let Clearance::Go(ticket) = process.ask_with(permit) else {
+    let Authorization::Ready(sent) = process.ask_with(pending) else {
         panic!("it has a token");
     };
     process.now = process.now.saturating_add(10 * MINUTE);
-    (process, ticket)
+    (process, sent)
 }
 
 /// Starts, takes the session over, makes no exchange, and saves it with its pacing mended.
 fn mend(store: &Memory, now: Timestamp) {
     let mut mender = Process::start(store, now);
-    let permit = mender.demand();
+    let pending = mender.demand();
     let log = [
         Op::Lock,
         Op::Load,
@@ -161,14 +161,14 @@ fn mend(store: &Memory, now: Timestamp) {
         Op::Unlock,
     ];
     assert_eq!(mender.log, log);
-    assert!(matches!(mender.ask_with(permit), Clearance::Go(_)));
+    assert!(matches!(mender.ask_with(pending), Authorization::Ready(_)));
 }
 
 #[test]
 fn i3_i14_an_unsaved_successor_outlives_a_save_of_the_set_that_it_has_replaced() {
     let store = Memory::default();
-    let (mut process, ticket) = with_a_clock_put_right(&store);
-    let _retry = process.unauthorized(ticket);
+    let (mut process, sent) = with_a_clock_put_right(&store);
+    let _retry = process.unauthorized(sent);
     process.run();
     store.fail(Op::Save, &disk_full(), 1);
     process.answer(200, TOKENS);
@@ -184,8 +184,8 @@ fn i3_i14_an_unsaved_successor_outlives_a_save_of_the_set_that_it_has_replaced()
 #[test]
 fn i3_a_refused_refresh_token_is_not_sent_again_since_another_process_has_saved_it_again() {
     let store = Memory::default();
-    let (mut process, ticket) = with_a_clock_put_right(&store);
-    let _retry = process.unauthorized(ticket);
+    let (mut process, sent) = with_a_clock_put_right(&store);
+    let _retry = process.unauthorized(sent);
     process.run();
     store.fail(Op::Save, &disk_full(), 1);
     store.fail(Op::Lock, &StoreFailure::Locked, 1);
@@ -213,8 +213,8 @@ fn i10_no_revision_is_too_high() {
         Config::default(),
     )
     .with_store();
-    let permit = machine.permit();
-    let _waits = machine.log_in(START, permit);
+    let pending = Pending::new();
+    let _waits = machine.log_in(START, pending);
     let Output::Store(StoreOp::Lock(lock)) = machine.poll(START) else {
         panic!("a lock");
     };
@@ -250,8 +250,8 @@ fn i13_another_users_session_does_not_wipe_the_login_guard() {
         let now = START.saturating_add(minute * MINUTE);
         for (username, number) in [("fleet", 1), ("other", 2)] {
             let mut job = Process::start_as(&store, now, username, number);
-            let clearance = job.ask();
-            drop(clearance);
+            let authorization = job.ask();
+            drop(authorization);
             job.run();
             if job.log.contains(&Op::Password) {
                 passwords += 1;
@@ -285,13 +285,13 @@ fn an_hour_without_a_password_resets_a_count_that_is_merged() {
     other.answer(200, TOKENS);
     // And then the old one's is.
     old.now = day.saturating_add(10 * SECOND);
-    let clearance = old.ask();
-    drop(clearance);
+    let authorization = old.ask();
+    drop(authorization);
     old.run();
-    let Clearance::Go(ticket) = old.ask() else {
+    let Authorization::Ready(sent) = old.ask() else {
         panic!("it took over");
     };
-    let _retry = old.unauthorized(ticket);
+    let _retry = old.unauthorized(sent);
     old.run();
     old.log.clear();
     old.answer(401, "");
@@ -345,8 +345,8 @@ fn what_is_to_be_mended_is_in_the_fingerprint() {
 fn a_change_of_the_user_between_the_answer_and_the_save_saves_nothing() {
     let (provider, config) = (Provider::simacan(), Config::default());
     let mut machine = Machine::new(provider, credentials("fleet", 1), config).with_store();
-    let permit = machine.permit();
-    let _waits = machine.log_in(START, permit);
+    let pending = Pending::new();
+    let _waits = machine.log_in(START, pending);
     let mut is_over = false;
     for _ in 0..20 {
         match machine.poll(START) {

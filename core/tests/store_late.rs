@@ -6,14 +6,14 @@ mod store_common;
 use std::time::Duration;
 
 use common::{HOUR, MINUTE, SECOND, START};
-use simacan_auth::{Clearance, Event, StoreFailure};
+use simacan_auth::{Authorization, Event, StoreFailure};
 use store_common::{Memory, Op, Process, TOKENS};
 
 #[test]
 fn i14_a_save_that_fails_costs_an_event_and_is_made_up_for() {
     let store = Memory::default();
     let mut process = Process::start(&store, START);
-    let permit = process.demand();
+    let pending = process.demand();
     store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
     process.log.clear();
     process.answer(200, TOKENS);
@@ -24,7 +24,7 @@ fn i14_a_save_that_fails_costs_an_event_and_is_made_up_for() {
         Op::Unlock,
     ];
     assert_eq!(process.log, log);
-    assert!(matches!(process.ask_with(permit), Clearance::Go(_)));
+    assert!(matches!(process.ask_with(pending), Authorization::Ready(_)));
     assert!(!store.text().contains("s3cr3t-refresh-1"));
     process.log.clear();
     assert_eq!(process.until, Some(START.saturating_add(30 * SECOND)));
@@ -80,7 +80,7 @@ fn i14_a_set_that_could_not_be_saved_outlives_the_refusal_of_the_one_that_it_rep
     first.log.clear();
     first.pass(30 * SECOND);
     assert_eq!(first.log, [Op::Lock, Op::Load, Op::Save, Op::Unlock]);
-    assert!(matches!(first.ask(), Clearance::Go(_)));
+    assert!(matches!(first.ask(), Authorization::Ready(_)));
     assert!(store.text().contains("s3cr3t-refresh"));
 }
 
@@ -90,8 +90,11 @@ fn i12_a_save_of_its_own_that_finds_no_lock_is_no_failed_attempt() {
     store.fail(Op::Save, &StoreFailure::new("disk full"), 2);
     let mut process = Process::logged_in(&store, START);
     process.now = START.saturating_add(Duration::from_secs(3570));
-    let clearance = process.ask();
-    assert!(matches!(clearance, Clearance::Go(_)), "{clearance:?}");
+    let authorization = process.ask();
+    assert!(
+        matches!(authorization, Authorization::Ready(_)),
+        "{authorization:?}"
+    );
     process.run();
     for _ in 0..2 {
         process.lose(); // an answer would be noted, and saved with the rest

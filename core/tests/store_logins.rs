@@ -6,7 +6,7 @@ mod store_common;
 use std::time::Duration;
 
 use common::{HOUR, MINUTE, SECOND, START, credentials};
-use simacan_auth::{Clearance, Denied, Event, StoreFailure, Timestamp};
+use simacan_auth::{Authorization, Denied, Event, StoreFailure, Timestamp};
 use store_common::{Memory, Op, Process};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -28,14 +28,15 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
     );
     for (after, is_sent) in [(SECOND, false), (23 * HOUR, false), (DAY, true)] {
         let mut next = Process::start(&store, START.saturating_add(after));
-        let permit = next.demand();
+        let pending = next.demand();
         assert_eq!(next.log.contains(&Op::Password), is_sent, "{after:?}");
         if !is_sent {
             let at = START;
             assert!(next.events.contains(&Event::RefusalRemembered { at }));
-            let clearance = next.ask_with(permit);
-            let Clearance::Denied(denied @ Denied::Rejected { remembered, .. }) = clearance else {
-                panic!("{clearance:?}");
+            let authorization = next.ask_with(pending);
+            let Authorization::Denied(denied @ Denied::Rejected { remembered, .. }) = authorization
+            else {
+                panic!("{authorization:?}");
             };
             assert_eq!(remembered, Some(START));
             assert_eq!(
@@ -60,9 +61,9 @@ fn a_refusal_of_this_process_is_not_said_to_be_of_another() {
         .handle_credentials(next.now, credentials("fleet", 2));
     let _permit = next.demand();
     next.answer(401, "");
-    let clearance = next.ask();
-    let Clearance::Denied(denied @ Denied::Rejected { remembered, .. }) = clearance else {
-        panic!("{clearance:?}");
+    let authorization = next.ask();
+    let Authorization::Denied(denied @ Denied::Rejected { remembered, .. }) = authorization else {
+        panic!("{authorization:?}");
     };
     assert_eq!(remembered, None);
     assert!(!denied.to_string().contains("saved session"), "{denied}");
@@ -87,8 +88,8 @@ fn i13_the_passwords_of_processes_that_die_are_counted() {
     // One that is started each second and killed while it logs in.
     for _ in 0..3600 {
         let mut process = Process::start(&store, now);
-        let clearance = process.ask();
-        drop(clearance);
+        let authorization = process.ask();
+        drop(authorization);
         process.run();
         if process.log.contains(&Op::Password) {
             passwords.push(now.saturating_since(START).as_secs());
@@ -143,8 +144,8 @@ fn i12_a_clock_that_is_set_back_holds_no_password_back_for_long() {
     let back = Timestamp::from_millis(START.as_millis() - 86_400_000);
     let sent = (0..10_u32).map(|n| {
         let mut process = Process::start(&store, back.saturating_add(n * 20 * SECOND));
-        let clearance = process.ask();
-        drop(clearance);
+        let authorization = process.ask();
+        drop(authorization);
         process.run();
         process.log.contains(&Op::Password)
     });

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use common::{API, START, credentials, poll, request};
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, JobEnd, JobId, Machine, Output, Permit, Provider, SavedSession, Status,
-    StoreFailure, StoreOp, Ticket, Timestamp, TransportFailure, Verdict,
+    Authorization, Config, JobEnd, JobId, Machine, Output, Pending, Provider, Review, SavedSession,
+    Sent, Status, StoreFailure, StoreOp, Timestamp, TransportFailure,
 };
 
 struct Random(u64);
@@ -23,13 +23,13 @@ impl Random {
     }
 }
 
-enum Pending {
+enum Operation {
     Lock(JobId),
     Load(JobId),
     Save(JobId, Vec<u8>),
 }
 
-impl Pending {
+impl Operation {
     fn id(&self) -> JobId {
         match self {
             Self::Lock(id) | Self::Load(id) | Self::Save(id, _) => *id,
@@ -42,12 +42,12 @@ struct Walk {
     machine: Machine,
     now: Timestamp,
     is_locked: bool,
-    op: Option<Pending>,
+    op: Option<Operation>,
     last_op: Option<JobId>,
     flight: Option<(JobId, String)>,
     saved: Option<Vec<u8>>,
-    waiting: Vec<Permit>,
-    tickets: Vec<Ticket>,
+    waiting: Vec<Pending>,
+    sent: Vec<Sent>,
     issued: u32,
     spent: BTreeSet<String>,
     log: Vec<String>,
@@ -77,7 +77,7 @@ impl Walk {
             flight: None,
             saved: None,
             waiting: Vec::new(),
-            tickets: Vec::new(),
+            sent: Vec::new(),
             issued: 0,
             spent: BTreeSet::new(),
             log: Vec::new(),
@@ -126,11 +126,11 @@ impl Walk {
                     match op {
                         StoreOp::Lock(id) => {
                             assert!(!self.is_locked, "locked twice");
-                            self.op = Some(Pending::Lock(id));
+                            self.op = Some(Operation::Lock(id));
                         }
                         StoreOp::Load(id) => {
                             assert!(self.is_locked);
-                            self.op = Some(Pending::Load(id));
+                            self.op = Some(Operation::Load(id));
                         }
                         StoreOp::Save(id, session) => {
                             assert!(self.is_locked);
@@ -147,7 +147,7 @@ impl Walk {
                                     "a living token is overwritten: {loaded} with {text}"
                                 );
                             }
-                            self.op = Some(Pending::Save(id, json));
+                            self.op = Some(Operation::Save(id, json));
                         }
                         StoreOp::Unlock => {
                             assert!(self.is_locked);
@@ -171,18 +171,18 @@ impl Walk {
         refresh.is_some_and(|token| !self.spent.contains(token))
     }
 
-    fn ask(&mut self, permit: Permit) {
-        match self.machine.authorize(self.now, permit, &mut request(API)) {
-            Clearance::Go(ticket) => self.tickets.push(ticket),
-            Clearance::Wait(permit) => self.waiting.push(permit),
-            Clearance::Denied(_) => {}
-            Clearance::Foreign(_) => unreachable!(),
+    fn ask(&mut self, pending: Pending) {
+        match self.machine.authorize(self.now, pending, &mut request(API)) {
+            Authorization::Ready(sent) => self.sent.push(sent),
+            Authorization::Wait(pending) => self.waiting.push(pending),
+            Authorization::Denied(_) => {}
+            Authorization::Foreign(_) => unreachable!(),
         }
     }
 
     fn ask_all(&mut self) {
-        for permit in std::mem::take(&mut self.waiting) {
-            self.ask(permit);
+        for pending in std::mem::take(&mut self.waiting) {
+            self.ask(pending);
         }
     }
 
@@ -195,7 +195,7 @@ impl Walk {
             let failure = [StoreFailure::Locked, StoreFailure::Abandoned]
                 [usize::try_from(how).unwrap()]
             .clone();
-            if let (Pending::Save(_, json), 1) = (&op, how) {
+            if let (Operation::Save(_, json), 1) = (&op, how) {
                 self.saved = Some(json.clone()); // it was, all the same
             }
             return self
@@ -203,18 +203,18 @@ impl Walk {
                 .handle_end(self.now, id, JobEnd::StoreFailed(failure));
         }
         match op {
-            Pending::Lock(_) => {
+            Operation::Lock(_) => {
                 self.is_locked = true;
                 self.machine.handle_end(self.now, id, JobEnd::Locked);
             }
-            Pending::Load(_) => {
+            Operation::Load(_) => {
                 let saved = self.saved.as_deref();
                 self.loaded = saved.map(|json| String::from_utf8(json.to_vec()).unwrap());
                 let saved = saved.map(SavedSession::from_json);
                 self.machine
                     .handle_end(self.now, id, JobEnd::Loaded(saved.map(Result::unwrap)));
             }
-            Pending::Save(_, json) => {
+            Operation::Save(_, json) => {
                 self.saved = Some(json);
                 self.machine.handle_end(self.now, id, JobEnd::Saved);
             }
@@ -301,19 +301,19 @@ impl Walk {
     fn step(&mut self) {
         match self.random.below(16) {
             0..=2 => {
-                let permit = self.machine.permit();
+                let pending = Pending::new();
                 self.log.push("ask".to_owned());
-                self.ask(permit);
+                self.ask(pending);
             }
             3 => self.ask_all(),
             4 => {
-                if let Some(ticket) = self.tickets.pop() {
+                if let Some(sent) = self.sent.pop() {
                     self.log.push("401".to_owned());
-                    let verdict = self
+                    let review = self
                         .machine
-                        .review(self.now, ticket, StatusCode::UNAUTHORIZED);
-                    if let Verdict::Retry(permit) = verdict {
-                        self.ask(permit);
+                        .review(self.now, sent, StatusCode::UNAUTHORIZED);
+                    if let Review::Retry(pending) = review {
+                        self.ask(pending);
                     }
                 }
             }
@@ -366,7 +366,7 @@ impl Walk {
         }
         self.was_rejected |= self.machine.status() == Status::Rejected;
         let exchange = self.flight.as_ref().map(|(id, _)| *id);
-        let job = exchange.or(self.op.as_ref().map(Pending::id));
+        let job = exchange.or(self.op.as_ref().map(Operation::id));
         assert_eq!(self.machine.in_flight(), job);
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, Credentials, Event, JobEnd, JobId, Machine, Output, Permit, Provider,
-    StoreFailure, StoreOp, Timestamp, Verdict,
+    Authorization, Config, Credentials, Event, JobEnd, JobId, Machine, Output, Pending, Provider,
+    Review, StoreFailure, StoreOp, Timestamp,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -20,25 +20,25 @@ fn machine() -> Machine {
 }
 
 /// A caller who waits for its first token.
-fn wait(machine: &mut Machine) -> Permit {
-    let permit = machine.permit();
-    match ask(machine, permit) {
-        Clearance::Wait(permit) => permit,
+fn wait(machine: &mut Machine) -> Pending {
+    let pending = Pending::new();
+    match ask(machine, pending) {
+        Authorization::Wait(pending) => pending,
         other => panic!("there is no token yet: {other:?}"),
     }
 }
 
 /// The same, up to the save of what was answered; and the events since.
-fn answered(response: Response<&str>) -> (Machine, Permit, JobId, Vec<Event>) {
+fn answered(response: Response<&str>) -> (Machine, Pending, JobId, Vec<Event>) {
     let mut machine = machine().with_store();
-    let permit = wait(&mut machine);
+    let pending = wait(&mut machine);
     let (mut response, mut events) = (Some(response), Vec::new());
     loop {
         match machine.poll(NOW) {
             Output::Store(StoreOp::Lock(op)) => machine.handle_end(NOW, op, JobEnd::Locked),
             Output::Store(StoreOp::Load(op)) => machine.handle_end(NOW, op, JobEnd::Loaded(None)),
             Output::Store(StoreOp::Save(op, _)) if response.is_none() => {
-                return (machine, permit, op, events);
+                return (machine, pending, op, events);
             }
             Output::Store(StoreOp::Save(op, _)) => machine.handle_end(NOW, op, JobEnd::Saved), // it is announced
             Output::Transmit(transmit) => {
@@ -57,10 +57,10 @@ fn refreshed_early() -> (Machine, JobId, Timestamp) {
     let (mut machine, _, save, _) = answered(Response::new(TOKENS));
     machine.handle_end(NOW, save, JobEnd::Saved);
     let due = NOW.saturating_add(Duration::from_secs(3590));
-    let permit = machine.permit();
+    let pending = Pending::new();
     assert!(matches!(
-        ask_at(&mut machine, due, permit),
-        Clearance::Go(_)
+        ask_at(&mut machine, due, pending),
+        Authorization::Ready(_)
     ));
     loop {
         match machine.poll(due) {
@@ -82,66 +82,75 @@ fn refused() -> Response<&'static str> {
     refused
 }
 
-fn ask(machine: &mut Machine, permit: Permit) -> Clearance {
-    ask_at(machine, NOW, permit)
+fn ask(machine: &mut Machine, pending: Pending) -> Authorization {
+    ask_at(machine, NOW, pending)
 }
 
-fn ask_at(machine: &mut Machine, now: Timestamp, permit: Permit) -> Clearance {
+fn ask_at(machine: &mut Machine, now: Timestamp, pending: Pending) -> Authorization {
     let mut request = Request::post(URI).body(()).expect("a URI");
-    machine.authorize(now, permit, &mut request)
+    machine.authorize(now, pending, &mut request)
 }
 
 #[test]
 fn i2_a_refusal_is_told_once_it_is_saved() {
-    let (mut machine, permit, save, events) = answered(refused());
+    let (mut machine, pending, save, events) = answered(refused());
     assert_eq!(events, []);
-    let clearance = ask(&mut machine, permit);
-    let Clearance::Wait(permit) = clearance else {
-        panic!("{clearance:?}");
+    let authorization = ask(&mut machine, pending);
+    let Authorization::Wait(pending) = authorization else {
+        panic!("{authorization:?}");
     };
     machine.handle_end(NOW, save, JobEnd::Saved);
     assert!(matches!(
         machine.poll(NOW),
         Output::Event(Event::Rejected { .. })
     ));
-    assert!(matches!(ask(&mut machine, permit), Clearance::Denied(_)));
+    assert!(matches!(
+        ask(&mut machine, pending),
+        Authorization::Denied(_)
+    ));
 }
 
 #[test]
 fn i14_first_tokens_are_handed_out_once_they_are_saved() {
-    let (mut machine, permit, save, events) = answered(Response::new(TOKENS));
+    let (mut machine, pending, save, events) = answered(Response::new(TOKENS));
     assert_eq!(events, []);
-    let clearance = ask(&mut machine, permit);
-    let Clearance::Wait(permit) = clearance else {
-        panic!("{clearance:?}");
+    let authorization = ask(&mut machine, pending);
+    let Authorization::Wait(pending) = authorization else {
+        panic!("{authorization:?}");
     };
     machine.handle_end(NOW, save, JobEnd::Saved);
     assert!(matches!(
         machine.poll(NOW),
         Output::Event(Event::LoggedIn { .. })
     ));
-    assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
+    assert!(matches!(
+        ask(&mut machine, pending),
+        Authorization::Ready(_)
+    ));
 }
 
 #[test]
 fn a_save_that_fails_keeps_nobody_waiting() {
-    let (mut machine, permit, save, _) = answered(Response::new(TOKENS));
+    let (mut machine, pending, save, _) = answered(Response::new(TOKENS));
     machine.handle_end(
         NOW,
         save,
         JobEnd::StoreFailed(StoreFailure::new("disk full")),
     );
-    assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
+    assert!(matches!(
+        ask(&mut machine, pending),
+        Authorization::Ready(_)
+    ));
 }
 
 #[test]
 fn i14_while_tokens_are_saved_those_who_had_one_go_on_with_the_new_one() {
     let (mut machine, saving, due) = refreshed_early();
     assert_eq!(machine.in_flight(), Some(saving));
-    let permit = machine.permit();
+    let pending = Pending::new();
     assert!(matches!(
-        ask_at(&mut machine, due, permit),
-        Clearance::Go(_)
+        ask_at(&mut machine, due, pending),
+        Authorization::Ready(_)
     ));
 }
 
@@ -149,7 +158,7 @@ fn i14_while_tokens_are_saved_those_who_had_one_go_on_with_the_new_one() {
 #[test]
 fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
     for username in ["foo@bar.com", "other"] {
-        let (mut machine, permit, save, events) = answered(refused());
+        let (mut machine, pending, save, events) = answered(refused());
         assert_eq!(events, []);
         machine.handle_credentials(NOW, Credentials::new(username, "better"));
         let told = [machine.poll(NOW), machine.poll(NOW)];
@@ -159,7 +168,7 @@ fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
         );
         let is_replaced = matches!(told[1], Output::Event(Event::CredentialsReplaced { .. }));
         assert!(is_replaced, "{told:?}");
-        assert!(matches!(ask(&mut machine, permit), Clearance::Wait(_)));
+        assert!(matches!(ask(&mut machine, pending), Authorization::Wait(_)));
         machine.handle_end(NOW, save, JobEnd::Saved);
         let mut output = machine.poll(NOW);
         while let Output::Store(op) = output {
@@ -179,7 +188,7 @@ fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
 #[test]
 fn i6_a_machine_that_gets_its_store_during_an_exchange_keeps_nobody_waiting() {
     let mut machine = machine();
-    let permit = wait(&mut machine);
+    let pending = wait(&mut machine);
     let Output::Transmit(login) = machine.poll(NOW) else {
         panic!("it is to log in");
     };
@@ -193,7 +202,10 @@ fn i6_a_machine_that_gets_its_store_during_an_exchange_keeps_nobody_waiting() {
         }
     };
     machine.handle_end(NOW, lock, JobEnd::StoreFailed(StoreFailure::Locked));
-    assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
+    assert!(matches!(
+        ask(&mut machine, pending),
+        Authorization::Ready(_)
+    ));
 }
 
 /// Those who had a token go on with the new one while it is saved, so their targets may refuse it.
@@ -201,12 +213,12 @@ fn i6_a_machine_that_gets_its_store_during_an_exchange_keeps_nobody_waiting() {
 fn a_401_for_a_token_that_is_being_saved_is_told_after_the_token() {
     let (mut machine, save, due) = refreshed_early();
     let mut events = Vec::new();
-    let permit = machine.permit();
-    let Clearance::Go(ticket) = ask_at(&mut machine, due, permit) else {
+    let pending = Pending::new();
+    let Authorization::Ready(sent) = ask_at(&mut machine, due, pending) else {
         panic!("there was a token before");
     };
-    let verdict = machine.review(due, ticket, StatusCode::UNAUTHORIZED);
-    assert!(matches!(verdict, Verdict::Retry(_)), "{verdict:?}");
+    let review = machine.review(due, sent, StatusCode::UNAUTHORIZED);
+    assert!(matches!(review, Review::Retry(_)), "{review:?}");
     machine.handle_end(due, save, JobEnd::Saved);
     while let Output::Event(event) = machine.poll(due) {
         events.push(event);
@@ -226,12 +238,12 @@ fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
     const SHORT: &str =
         r#"{"access_token":"ey.A","refresh_token":"ey.R","token_type":"bearer","expires_in":1}"#;
     let (mut machine, mut now) = (machine().with_store(), NOW);
-    let mut permit = machine.permit();
+    let mut pending = Pending::new();
     let mut exchanges = 0;
     for _ in 0..100 {
-        permit = match ask_at(&mut machine, now, permit) {
-            Clearance::Wait(permit) => permit,
-            Clearance::Go(_) => return,
+        pending = match ask_at(&mut machine, now, pending) {
+            Authorization::Wait(pending) => pending,
+            Authorization::Ready(_) => return,
             other => panic!("{other:?}"),
         };
         loop {
@@ -260,7 +272,7 @@ fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
 #[test]
 fn i14_a_new_password_between_an_answer_and_its_save_keeps_nobody_waiting() {
     let mut machine = machine().with_store();
-    let permit = wait(&mut machine);
+    let pending = wait(&mut machine);
     let (mut visits, mut saves, mut told) = (0, 0, Vec::new());
     loop {
         match machine.poll(NOW) {
@@ -292,5 +304,8 @@ fn i14_a_new_password_between_an_answer_and_its_save_keeps_nobody_waiting() {
             Event::LoggedIn { .. }
         ]
     ));
-    assert!(matches!(ask(&mut machine, permit), Clearance::Go(_)));
+    assert!(matches!(
+        ask(&mut machine, pending),
+        Authorization::Ready(_)
+    ));
 }

@@ -4,20 +4,20 @@
 mod common;
 
 use common::{API, Driver, HOUR, MILLI, MINUTE, Reply, SECOND, earlier};
-use simacan_auth::{Clearance, Config, Denied, Event};
+use simacan_auth::{Authorization, Config, Denied, Event};
 
 #[test]
 fn i6_a_retry_of_a_token_that_expired_a_moment_ago_does_not_wait_for_nothing() {
     // Two threads read the clock in another order than they take the lock (DESIGN 5), and the
     // server gives no refresh token.
     let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
-    let ticket = driver.go();
+    let sent = driver.go();
     driver.advance(HOUR);
-    let permit = driver.retry_after_401(ticket);
+    let pending = driver.retry_after_401(sent);
     driver.jump_to(earlier(driver.now, MILLI));
-    let clearance = driver.ask_for(API, permit); // the driver checks that there is hope
+    let authorization = driver.ask_for(API, pending); // the driver checks that there is hope
     assert!(
-        !matches!(clearance, Clearance::Go(_)),
+        !matches!(authorization, Authorization::Ready(_)),
         "the same token again"
     );
 }
@@ -34,13 +34,13 @@ fn i6_a_retry_that_asks_when_the_login_guard_opens_does_not_wait_for_nothing() {
         }
     }
     // No password may leave for the next minutes, so the 401 condemns nothing.
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
     assert_eq!(driver.passwords(), 7);
     driver.advance(10 * MINUTE);
-    let clearance = driver.ask_for(API, permit);
+    let authorization = driver.ask_for(API, pending);
     assert!(
-        !matches!(clearance, Clearance::Go(_)),
+        !matches!(authorization, Authorization::Ready(_)),
         "the same token again"
     );
 }
@@ -51,19 +51,19 @@ fn i6_a_caller_waits_for_a_password_that_may_leave_within_its_patience() {
     driver.on_password = Some(Reply::AccessOnly("10"));
     for _ in 0..2 {
         driver.advance(10 * SECOND);
-        let permit = driver.wait();
-        let _ticket = driver.go_with(permit);
+        let pending = driver.wait();
+        let _ticket = driver.go_with(pending);
     }
     // Three were free; the next may leave 30 s after the last.
     let opens = driver.now.saturating_add(30 * SECOND);
     driver.advance(10 * SECOND);
-    let permit = driver.wait();
+    let pending = driver.wait();
     assert_eq!((driver.passwords(), driver.wake), (3, Some(opens)));
     driver.advance(20 * SECOND - MILLI);
-    let permit = driver.wait_with(permit);
+    let pending = driver.wait_with(pending);
     assert_eq!(driver.passwords(), 3);
     driver.advance(MILLI);
-    let _ticket = driver.go_with(permit);
+    let _ticket = driver.go_with(pending);
     assert_eq!(driver.passwords(), 4);
 }
 
@@ -72,10 +72,10 @@ fn nobody_is_promised_an_attempt_that_is_beyond_the_patience() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
     driver.on_refresh = Some(Reply::RetryAfter(503, "3600"));
-    let permit = driver.wait();
+    let pending = driver.wait();
     let promised = |event: &Event| matches!(event, Event::AttemptFailed { .. });
     assert!(!driver.events.iter().any(promised), "{:?}", driver.events);
-    let denied = driver.denied_with(permit);
+    let denied = driver.denied_with(pending);
     assert!(
         matches!(denied, Denied::Unavailable { attempts: 1, .. }),
         "{denied:?}"

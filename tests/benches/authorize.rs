@@ -12,7 +12,7 @@ use divan::{Bencher, black_box};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use simacan_auth::{
-    Clearance, Config, Credentials, Machine, Output, Provider, RequestBody, ResponseBody, Ticket,
+    Authorization, Config, Credentials, Machine, Output, Provider, RequestBody, ResponseBody, Sent,
     Timestamp,
 };
 use simacan_auth_emulator::{Emulator, Settings};
@@ -70,25 +70,25 @@ fn floor(headers: &mut HeaderMap) {
     headers.insert(AUTHORIZATION, BEARER.clone());
 }
 
-fn with_machine(request: &mut Request<()>) -> Ticket {
+fn with_machine(request: &mut Request<()>) -> Sent {
     let now = SystemTime::now().into();
     let mut machine = MACHINE.lock().expect("no panic");
-    let permit = machine.permit();
-    let clearance = machine.authorize(now, permit, request);
+    let pending = Pending::new();
+    let authorization = machine.authorize(now, pending, request);
     let Output::Wait(_) = machine.poll(now) else {
         panic!("nothing is due");
     };
     drop(machine);
-    match clearance {
-        Clearance::Go(ticket) => ticket,
+    match authorization {
+        Authorization::Ready(sent) => sent,
         other => panic!("there is a token: {other:?}"),
     }
 }
 
 /// As the adapters do.
-fn with_driver(request: &mut Request<()>) -> Ticket {
-    let ticket = DRIVER.authorize_now(|pass, now| pass.authorize(now, request));
-    ticket.unwrap_or_else(|| block_on(DRIVER.authorize(None, request)).expect("there is a token"))
+fn with_driver(request: &mut Request<()>) -> Sent {
+    let sent = DRIVER.authorize_now(|cached, now| cached.authorize(now, request));
+    sent.unwrap_or_else(|| block_on(DRIVER.authorize(None, request)).expect("there is a token"))
 }
 
 fn respond(request: &Request<RequestBody>) -> Response<ResponseBody> {
@@ -125,8 +125,8 @@ static MACHINE: LazyLock<Mutex<Machine>> = LazyLock::new(|| {
     let credentials = Credentials::new("u", "p");
     let mut machine = Machine::new(Provider::simacan(), credentials, Config::default());
     let now = Timestamp::from(SystemTime::now());
-    let permit = machine.permit();
-    let Clearance::Wait(_) = machine.log_in(now, permit) else {
+    let pending = Pending::new();
+    let Authorization::Wait(_) = machine.log_in(now, pending) else {
         panic!("there is no token yet");
     };
     loop {

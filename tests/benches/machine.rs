@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use divan::Bencher;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, StatusCode};
-use simacan_auth::{Clearance, Config, Credentials, Machine, Output, Provider, Timestamp};
+use simacan_auth::{Authorization, Config, Credentials, Machine, Output, Provider, Timestamp};
 
 /// In hours.
 const WEEK: u32 = 24 * 7;
@@ -166,8 +166,8 @@ impl Life {
             now: START,
             request: request(),
         };
-        let permit = life.machine.permit();
-        let Clearance::Wait(_) = life.machine.log_in(START, permit) else {
+        let pending = Pending::new();
+        let Authorization::Wait(_) = life.machine.log_in(START, pending) else {
             panic!("there is no token yet");
         };
         life.drain(&mut Counts::default());
@@ -177,16 +177,16 @@ impl Life {
     /// The token is due and still good.
     fn hour(&mut self, counts: &mut Counts) {
         self.now = self.now.saturating_add(Duration::from_secs(3570));
-        let permit = self.machine.permit();
-        let clearance = self.machine.authorize(self.now, permit, &mut self.request);
-        let Clearance::Go(ticket) = clearance else {
+        let pending = Pending::new();
+        let authorization = self.machine.authorize(self.now, pending, &mut self.request);
+        let Authorization::Ready(sent) = authorization else {
             panic!("the token is good");
         };
         counts.calls += 3;
         counts.transitions += 1;
         self.drain(counts);
-        let verdict = self.machine.review(self.now, ticket, StatusCode::OK);
-        drop(black_box(verdict));
+        let review = self.machine.review(self.now, sent, StatusCode::OK);
+        drop(black_box(review));
         counts.calls += 1;
     }
 

@@ -26,7 +26,7 @@ const PROGRAMS: [Program; 5] = [
             simacan-auth = { path = "{root}/core" }
             http = "1""#,
         main: r#"
-            use simacan_auth::{Clearance, Config, Credentials, Machine, Output, Provider, Timestamp};
+            use simacan_auth::{Authorization, Config, Credentials, Machine, Output, Provider, Timestamp};
             let mut args = std::env::args().skip(1);
             let mut arg = || args.next().unwrap_or_default();
             let (url, user, password) = (arg(), arg(), arg());
@@ -34,8 +34,8 @@ const PROGRAMS: [Program; 5] = [
             let mut request = http::Request::post(url).body(()).unwrap();
             loop {
                 let now = Timestamp::from(std::time::SystemTime::now());
-                let permit = machine.permit();
-                if let Clearance::Go(_) = machine.authorize(now, permit, &mut request) {
+                let pending = Pending::new();
+                if let Authorization::Ready(_) = machine.authorize(now, pending, &mut request) {
                     return println!("{request:?}");
                 }
                 if let Output::Transmit(transmit) = machine.poll(now) {

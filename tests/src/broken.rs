@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 
 use http::{Request, Response, StatusCode, Uri};
 use simacan_auth::{
-    Clearance, Denied, Event, JobId, Machine, Permit, Status, Ticket, Timestamp, TransportFailure,
-    Verdict,
+    Authorization, Denied, Event, JobId, Machine, Pending, Status, Sent, Timestamp, TransportFailure,
+    Review,
 };
 
 use crate::world::{Out, Subject, World};
@@ -137,26 +137,26 @@ impl Subject for Broken {
     fn authorize(
         &mut self,
         now: Timestamp,
-        permit: Permit,
+        pending: Pending,
         request: &mut Request<()>,
-    ) -> Clearance {
+    ) -> Authorization {
         let provider = self.machine.provider();
         let is_foreign = !provider.is_some_and(|provider| provider.allows(request.uri()));
         if is_foreign && self.defect != Defect::SendsTokenAbroad {
-            return self.machine.authorize(now, permit, request);
+            return self.machine.authorize(now, pending, request);
         }
         if self.defect == Defect::DropsGoodToken && self.machine.in_flight().is_some() {
-            return Clearance::Wait(permit);
+            return Authorization::Wait(pending);
         }
         if self.defect == Defect::DeniesForEver {
             if let Some(denied) = &self.denied {
-                return Clearance::Denied(denied.clone());
+                return Authorization::Denied(denied.clone());
             }
-            let clearance = self.machine.authorize(now, permit, request);
-            if let Clearance::Denied(denied) = &clearance {
+            let authorization = self.machine.authorize(now, pending, request);
+            if let Authorization::Denied(denied) = &authorization {
                 self.denied = Some(denied.clone());
             }
-            return clearance;
+            return authorization;
         }
         self.authorized += 1;
         let target = match self.defect {
@@ -164,32 +164,32 @@ impl Subject for Broken {
             Defect::ForgetsTargets => {
                 format!("https://t{}.services.simacan.com/", self.authorized)
             }
-            _ => return self.machine.authorize(now, permit, request),
+            _ => return self.machine.authorize(now, pending, request),
         };
         let target = target.parse().expect("it is a URI");
         let uri = std::mem::replace(request.uri_mut(), target);
-        let clearance = self.machine.authorize(now, permit, request);
+        let authorization = self.machine.authorize(now, pending, request);
         *request.uri_mut() = uri;
-        clearance
+        authorization
     }
 
-    fn review(&mut self, now: Timestamp, ticket: Ticket, status: StatusCode) -> Verdict {
+    fn review(&mut self, now: Timestamp, sent: Sent, status: StatusCode) -> Review {
         let is_401 = status == StatusCode::UNAUTHORIZED;
         match self.defect {
             Defect::ForgetsGeneration if is_401 => {
                 let mut request = Request::new(());
                 *request.uri_mut() = Uri::from_static("https://tracking.services.simacan.com/");
-                let permit = self.machine.permit();
-                match self.machine.authorize(now, permit, &mut request) {
-                    Clearance::Go(current) => self.machine.review(now, current, status),
-                    _ => self.machine.review(now, ticket, status),
+                let pending = Pending::new();
+                match self.machine.authorize(now, pending, &mut request) {
+                    Authorization::Ready(current) => self.machine.review(now, current, status),
+                    _ => self.machine.review(now, sent, status),
                 }
             }
-            Defect::RetriesAgain if is_401 => match self.machine.review(now, ticket, status) {
-                Verdict::Deliver => Verdict::Retry(self.machine.permit()),
-                retry @ Verdict::Retry(_) => retry,
+            Defect::RetriesAgain if is_401 => match self.machine.review(now, sent, status) {
+                Review::Deliver => Review::Retry(Pending::new()),
+                retry @ Review::Retry(_) => retry,
             },
-            _ => self.machine.review(now, ticket, status),
+            _ => self.machine.review(now, sent, status),
         }
     }
 

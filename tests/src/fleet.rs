@@ -93,7 +93,7 @@ impl Fleet {
             .processes
             .iter_mut()
             .map(|p| Some(&mut p.as_mut()?.machine));
-        let passes: Vec<_> = machines.map(|machine| machine?.pass()).collect();
+        let cached: Vec<_> = machines.map(|machine| machine?.pass()).collect();
         match step {
             FleetStep::Start(p) => {
                 self.processes[p].get_or_insert_with(|| Process::start(PASSWORDS[0]));
@@ -118,7 +118,7 @@ impl Fleet {
             FleetStep::Deliver(p) => self.deliver(p)?,
             FleetStep::LoseRequest(p) | FleetStep::LoseAnswer(p) => self.lose(p),
             FleetStep::StrayArrives => self.stray_arrives(),
-            FleetStep::Pass(seconds) => self.pass(u64::from(seconds) * 1000),
+            FleetStep::CachedBearer(seconds) => self.pass(u64::from(seconds) * 1000),
             FleetStep::SetBack(seconds) => self.now -= u64::from(seconds) * 1000,
             FleetStep::ToWait => {
                 self.pass(self.earliest_wait().unwrap_or(0).saturating_sub(self.now));
@@ -140,18 +140,18 @@ impl Fleet {
                 self.ghost.forget_saved();
             }
         }
-        for (process, pass) in self.processes.iter().zip(&passes) {
+        for (process, cached) in self.processes.iter().zip(&cached) {
             if let Some(process) = process {
-                check_silence(pass.as_ref(), &process.machine, self.timestamp(), &TARGET)?;
+                check_silence(cached.as_ref(), &process.machine, self.timestamp(), &TARGET)?;
             }
         }
         // Time and what happens elsewhere wake those whose wait is over.
         for p in 0..self.processes.len() {
             self.drain(p)?;
         }
-        for (process, pass) in self.processes.iter().zip(&passes) {
+        for (process, cached) in self.processes.iter().zip(&cached) {
             if let Some(process) = process {
-                check_pass(pass.as_ref(), &process.machine, self.timestamp(), &TARGET)?;
+                check_pass(cached.as_ref(), &process.machine, self.timestamp(), &TARGET)?;
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use http::header::{
 };
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use simacan_auth::{
-    Cause, Clearance, ClientAuth, Config, Credentials, Failure, LoginOutcome, Machine, Origin,
+    Cause, Authorization, ClientAuth, Config, Credentials, Failure, LoginOutcome, Machine, Origin,
     Output, Provider, Refresh, RefreshOutcome, Session, Status, Timestamp,
 };
 use simacan_auth_emulator::{Reuse, Rotation};
@@ -142,8 +142,8 @@ pub fn answer(bytes: &[u8]) {
     }
 
     let mut machine = Machine::new(provider(), Credentials::new("u", "p"), Config::default());
-    let permit = machine.permit();
-    assert!(matches!(machine.log_in(now, permit), Clearance::Wait(_)));
+    let pending = Pending::new();
+    assert!(matches!(machine.log_in(now, pending), Authorization::Wait(_)));
     let Output::Transmit(transmit) = machine.poll(now) else {
         panic!("a login is due");
     };

@@ -10,7 +10,7 @@ mod fingerprint;
 mod ghost;
 mod harmless;
 mod liveness;
-mod pass;
+mod cached_bearer;
 mod rules;
 mod step;
 mod subject;
@@ -28,7 +28,7 @@ use simacan_auth::{
 use simacan_auth_emulator::{Emulator, Place, Times};
 
 pub use liveness::Settled;
-pub(crate) use pass::{check_pass, check_silence, check_wants};
+pub(crate) use cached_bearer::{check_pass, check_silence, check_wants};
 pub use rules::Rules;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
@@ -116,7 +116,7 @@ impl<S: Subject> World<S> {
     /// Lets this happen, then polls the machine as its driver would, and checks.
     pub fn apply(&mut self, step: Step) -> Result<(), Violation> {
         let status = self.subject.machine().status();
-        let pass = self.subject.machine_mut().pass();
+        let cached = self.subject.machine_mut().pass();
         self.is_stale = false;
         self.reviewed = None;
         match step {
@@ -149,10 +149,10 @@ impl<S: Subject> World<S> {
             }
         }
         let now = Timestamp::from_millis(self.now);
-        check_silence(pass.as_ref(), self.subject.machine(), now, &TARGETS[0])?;
+        check_silence(cached.as_ref(), self.subject.machine(), now, &TARGETS[0])?;
         self.drain()?;
         self.check(step, status)?;
-        check_pass(pass.as_ref(), self.subject.machine(), now, &TARGETS[0])
+        check_pass(cached.as_ref(), self.subject.machine(), now, &TARGETS[0])
     }
 
     /// What a driver does after each call.

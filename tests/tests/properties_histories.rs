@@ -12,8 +12,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 use simacan_auth::{
-    Cause, Clearance, Config, Credentials, LoginOutcome, Machine, Output, Provider, Refresh,
-    RefreshOutcome, Session, Timestamp, TransportFailure, Verdict,
+    Cause, Authorization, Config, Credentials, LoginOutcome, Machine, Output, Provider, Refresh,
+    RefreshOutcome, Session, Timestamp, TransportFailure, Review,
 };
 use simacan_auth_emulator::{Reuse, Rotation};
 use simacan_auth_tests::history::{History, seed};
@@ -277,9 +277,9 @@ fn machine(answers: &[Answer]) -> Vec<Vec<u8>> {
         let mut request = http::Request::get("https://a.services.simacan.com/")
             .body(())
             .expect("a URI");
-        let permit = machine.permit();
-        if let Clearance::Go(ticket) = machine.authorize(now, permit, &mut request)
-            && let Verdict::Retry(_) = machine.review(now, ticket, http::StatusCode::UNAUTHORIZED)
+        let pending = Pending::new();
+        if let Authorization::Ready(sent) = machine.authorize(now, pending, &mut request)
+            && let Review::Retry(_) = machine.review(now, sent, http::StatusCode::UNAUTHORIZED)
         {
         }
         loop {

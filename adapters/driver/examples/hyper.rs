@@ -16,7 +16,7 @@ use hyper_util::client::legacy::{Client as Hyper, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use simacan_auth_driver::Driver;
 use simacan_auth_driver::simacan_auth::{
-    Credentials, Provider, RequestBody, ResponseBody, TransportFailure, Verdict,
+    Credentials, Provider, RequestBody, ResponseBody, TransportFailure, Review,
 };
 use simacan_auth_emulator::{Emulator, Server, Settings};
 
@@ -42,14 +42,14 @@ impl Client {
 
     /// Waits for a token where there is none; after a 401 the request is sent once more with a newer one.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
-        let mut permit = None;
+        let mut pending = None;
         loop {
             let mut request = request.clone().map(Full::new);
-            let ticket = self.driver.authorize(permit, &mut request).await?;
+            let sent = self.driver.authorize(pending, &mut request).await?;
             let response = self.hyper.request(request).await?;
-            match self.driver.review(ticket, response.status()) {
-                Verdict::Retry(again) => permit = Some(again),
-                Verdict::Deliver => {
+            match self.driver.review(sent, response.status()) {
+                Review::Retry(again) => pending = Some(again),
+                Review::Deliver => {
                     let (head, body) = response.into_parts();
                     return Ok(Response::from_parts(head, body.collect().await?.to_bytes()));
                 }

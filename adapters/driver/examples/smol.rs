@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use simacan_auth_driver::Driver;
 use simacan_auth_driver::simacan_auth::{Credentials, Provider, RequestBody, ResponseBody};
-use simacan_auth_driver::simacan_auth::{TransportFailure, Verdict, Zeroizing};
+use simacan_auth_driver::simacan_auth::{TransportFailure, Review, Zeroizing};
 use simacan_auth_emulator::{Emulator, Server, Settings};
 use simacan_auth_file_store::FileStore;
 use smol::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpStream};
@@ -33,19 +33,19 @@ fn exchange(request: Request<RequestBody>) -> Result<Response<ResponseBody>, ure
 
 /// Asks where a truck is, logged in; after a 401 once more. (It takes no more HTTP than this.)
 async fn ask(driver: Driver, host: String, truck: u32) -> Result<StatusCode, Error> {
-    let mut permit = None;
+    let mut pending = None;
     loop {
         let mut request = Request::get(format!("http://{host}/trucks/{truck}")).body(())?;
-        let ticket = driver.authorize(permit, &mut request).await?;
+        let sent = driver.authorize(pending, &mut request).await?;
         let bearer = request.headers()[AUTHORIZATION].to_str()?;
         let head = format!("GET /trucks/{truck} HTTP/1.0\r\nauthorization: {bearer}\r\n\r\n");
         let (mut stream, mut answer) = (TcpStream::connect(&host).await?, String::new());
         stream.write_all(head.as_bytes()).await?;
         stream.read_to_string(&mut answer).await?;
         let status = answer.split(' ').nth(1).unwrap_or_default().parse()?;
-        match driver.review(ticket, status) {
-            Verdict::Retry(again) => permit = Some(again),
-            Verdict::Deliver => return Ok(status),
+        match driver.review(sent, status) {
+            Review::Retry(again) => pending = Some(again),
+            Review::Deliver => return Ok(status),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use simacan_auth::{Clearance, Machine, Permit, Ticket, Timestamp};
+use simacan_auth::{Authorization, Machine, Pending, Sent, Timestamp};
 
 use crate::carrier;
 use crate::error::Error;
@@ -15,9 +15,9 @@ use crate::session::{SECOND, Session, Task};
 
 /// What a look at the machine gives.
 enum Look {
-    Go(Ticket),
+    Go(Sent),
     /// For so long at most, or until woken.
-    Wait(Permit, Duration),
+    Wait(Pending, Duration),
 }
 
 impl Session {
@@ -25,21 +25,21 @@ impl Session {
     /// What can be sent only once waits for a better token than one that is about to end, if it can.
     pub(crate) async fn ask(
         self: &Arc<Self>,
-        mut permit: Option<Permit>,
+        mut pending: Option<Pending>,
         timeout: Duration,
         mut is_once: bool,
-        mut question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
-    ) -> Result<Ticket, Error> {
+        mut question: impl FnMut(&mut Machine, Timestamp, Pending) -> Authorization,
+    ) -> Result<Sent, Error> {
         let deadline = self.process.monotonic().saturating_add(timeout);
         loop {
             self.check_process()?; // before the bell, which has a lock, too
             // Before looking, so that nothing is missed in between.
             let woken = self.woken.listen();
-            let (given_back, longest) = match self.look(permit, is_once, &mut question)? {
-                Look::Go(ticket) => return Ok(ticket),
-                Look::Wait(permit, longest) => (permit, longest),
+            let (given_back, longest) = match self.look(pending, is_once, &mut question)? {
+                Look::Go(sent) => return Ok(sent),
+                Look::Wait(pending, longest) => (pending, longest),
             };
-            permit = Some(given_back);
+            pending = Some(given_back);
             let left = deadline.saturating_sub(self.process.monotonic());
             let waited = if left.is_zero() {
                 Err(self.timed_out(timeout))
@@ -56,32 +56,32 @@ impl Session {
 
     fn look(
         self: &Arc<Self>,
-        permit: Option<Permit>,
+        pending: Option<Pending>,
         is_once: bool,
-        question: impl FnOnce(&mut Machine, Timestamp, Permit) -> Clearance,
+        question: impl FnOnce(&mut Machine, Timestamp, Pending) -> Authorization,
     ) -> Result<Look, Error> {
         let now = self.now();
         let mut desk = self.lock();
-        let permit = permit.unwrap_or_else(|| desk.machine.permit());
+        let pending = pending.unwrap_or_else(|| Pending::new());
         desk.note_end();
-        let clearance = match question(&mut desk.machine, now, permit) {
-            Clearance::Go(_) if is_once && !carrier::is_here() && desk.is_ending(now) => {
-                Clearance::Wait(desk.machine.permit())
+        let authorization = match question(&mut desk.machine, now, pending) {
+            Authorization::Ready(_) if is_once && !carrier::is_here() && desk.is_ending(now) => {
+                Authorization::Wait(Pending::new())
             }
-            clearance => clearance,
+            authorization => authorization,
         };
-        self.passes.keep(desk.machine.pass());
-        let answer = match clearance {
-            Clearance::Go(ticket) => Ok(Look::Go(ticket)),
-            Clearance::Denied(denied) => Err(denied.into()),
-            Clearance::Foreign(foreign) => Err(foreign.into()),
-            Clearance::Wait(permit) => {
+        self.cached.keep(desk.machine.cached_bearer());
+        let answer = match authorization {
+            Authorization::Ready(sent) => Ok(Look::Go(sent)),
+            Authorization::Denied(denied) => Err(denied.into()),
+            Authorization::Foreign(foreign) => Err(foreign.into()),
+            Authorization::Wait(pending) => {
                 let longest = self.watch(&mut desk).min(SECOND);
                 self.hire(desk, now, true)?;
                 if carrier::is_here() {
                     return Err(Error::InCallback);
                 }
-                return Ok(Look::Wait(permit, longest));
+                return Ok(Look::Wait(pending, longest));
             }
         };
         // What is due is done, and this caller does not wait for it: if it can't be, the next one hears of it.

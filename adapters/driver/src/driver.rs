@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, StatusCode};
 use simacan_auth::{
-    Clearance, Credentials, Machine, Origin, Pass, Permit, Provider, Status, Ticket, Timestamp,
-    Verdict,
+    Authorization, Credentials, Machine, Origin, CachedBearer, Pending, Provider, Status, Sent, Timestamp,
+    Review,
 };
 
 use crate::error::Error;
@@ -34,20 +34,20 @@ impl Driver {
     }
 
     /// Waits until the bearer token is on the request, or until it is certain that there is none. A request
-    /// that has not been sent yet has no permit.
+    /// that has not been sent yet has no pending.
     pub async fn authorize<B>(
         &self,
-        permit: Option<Permit>,
+        pending: Option<Pending>,
         request: &mut Request<B>,
-    ) -> Result<Ticket, Error> {
-        if permit.is_none()
-            && let Some(ticket) = self.authorize_now(|pass, now| pass.authorize(now, request))
+    ) -> Result<Sent, Error> {
+        if pending.is_none()
+            && let Some(sent) = self.authorize_now(|cached, now| cached.authorize(now, request))
         {
-            return Ok(ticket);
+            return Ok(sent);
         }
         // In a box: else each request would pay for the size of what seldom happens.
-        Box::pin(self.ask(permit, None, false, |machine, now, permit| {
-            machine.authorize(now, permit, request)
+        Box::pin(self.ask(pending, None, false, |machine, now, pending| {
+            machine.authorize(now, pending, request)
         }))
         .await
     }
@@ -55,12 +55,12 @@ impl Driver {
     /// As [`authorize`](Self::authorize), for a request that can be sent only once, so that no 401 to it is
     /// cured: if the token has only seconds to live, it waits for the refresh that is due anyway. Should that
     /// fail, the token serves to its end.
-    pub async fn authorize_once<B>(&self, request: &mut Request<B>) -> Result<Ticket, Error> {
-        if let Some(ticket) = self.authorize_now(|pass, now| pass.authorize(now, request)) {
-            return Ok(ticket);
+    pub async fn authorize_once<B>(&self, request: &mut Request<B>) -> Result<Sent, Error> {
+        if let Some(sent) = self.authorize_now(|cached, now| cached.authorize(now, request)) {
+            return Ok(sent);
         }
-        Box::pin(self.ask(None, None, true, |machine, now, permit| {
-            machine.authorize(now, permit, request)
+        Box::pin(self.ask(None, None, true, |machine, now, pending| {
+            machine.authorize(now, pending, request)
         }))
         .await
     }
@@ -69,19 +69,19 @@ impl Driver {
     /// blocking code: what need not wait has no future around it, which would take a third longer.
     pub fn authorize_blocking<B>(
         &self,
-        permit: Option<Permit>,
+        pending: Option<Pending>,
         is_once: bool,
         request: &mut Request<B>,
-    ) -> Result<Ticket, Error> {
-        if permit.is_none()
-            && let Some(ticket) = self.authorize_now(|pass, now| pass.authorize(now, request))
+    ) -> Result<Sent, Error> {
+        if pending.is_none()
+            && let Some(sent) = self.authorize_now(|cached, now| cached.authorize(now, request))
         {
-            return Ok(ticket);
+            return Ok(sent);
         }
         if is_once {
             block_on(self.authorize_once(request))
         } else {
-            block_on(self.authorize(permit, request))
+            block_on(self.authorize(pending, request))
         }
     }
 
@@ -89,15 +89,15 @@ impl Driver {
     #[inline]
     pub fn authorize_now(
         &self,
-        authorize: impl FnOnce(&Pass, std::time::SystemTime) -> Option<Ticket>,
-    ) -> Option<Ticket> {
+        authorize: impl FnOnce(&CachedBearer, std::time::SystemTime) -> Option<Sent>,
+    ) -> Option<Sent> {
         let session = self.session();
-        session.passes.ask(|pass| {
+        session.cached.ask(|cached| {
             let now = match &session.clock {
                 Some(clock) => clock().into(),
                 None => session.process.time(),
             };
-            authorize(pass, now)
+            authorize(cached, now)
         })
     }
 
@@ -106,50 +106,50 @@ impl Driver {
     /// session's.
     pub async fn authorize_headers(
         &self,
-        permit: Option<Permit>,
+        pending: Option<Pending>,
         is_once: bool,
         timeout: Option<Duration>,
         origin: Option<Origin<'_>>,
         headers: &mut HeaderMap,
-    ) -> Result<Ticket, Error> {
-        Box::pin(self.ask(permit, timeout, is_once, |machine, now, permit| {
-            machine.authorize_headers(now, permit, origin, headers)
+    ) -> Result<Sent, Error> {
+        Box::pin(self.ask(pending, timeout, is_once, |machine, now, pending| {
+            machine.authorize_headers(now, pending, origin, headers)
         }))
         .await
     }
 
     /// Logs in, if there is no token yet.
     pub async fn log_in(&self) -> Result<Status, Error> {
-        let ticket = Box::pin(self.ask(None, None, false, Machine::log_in)).await?;
-        drop(ticket);
+        let sent = Box::pin(self.ask(None, None, false, Machine::log_in)).await?;
+        drop(sent);
         // The thread that logs in need not be one that sends: it would keep the token beyond its end.
-        self.session().passes.keep(None);
+        self.session().cached.keep(None);
         Ok(self.status())
     }
 
     async fn ask(
         &self,
-        permit: Option<Permit>,
+        pending: Option<Pending>,
         timeout: Option<Duration>,
         is_once: bool,
-        question: impl FnMut(&mut Machine, Timestamp, Permit) -> Clearance,
-    ) -> Result<Ticket, Error> {
+        question: impl FnMut(&mut Machine, Timestamp, Pending) -> Authorization,
+    ) -> Result<Sent, Error> {
         let longest = self.session().token_timeout;
         let timeout = timeout.map_or(longest, |timeout| timeout.min(longest));
         let session = self.session();
-        session.ask(permit, timeout, is_once, question).await
+        session.ask(pending, timeout, is_once, question).await
     }
 
-    /// What the status of the answer means for the request that the ticket was for: see
+    /// What the status of the answer means for the request that the sent was for: see
     /// [`Machine::review`].
     #[inline]
-    pub fn review(&self, ticket: Ticket, status: StatusCode) -> Verdict {
+    pub fn review(&self, sent: Sent, status: StatusCode) -> Review {
         let session = self.session();
-        if let Some(verdict) = session.passes.ask(|pass| pass.review(&ticket, status)) {
-            return verdict;
+        if let Some(review) = session.cached.ask(|cached| cached.review(&sent, status)) {
+            return review;
         }
         if session.check_process().is_err() {
-            return Verdict::Deliver;
+            return Review::Deliver;
         }
         // The time is of no consequence but to a 401.
         let now = match status {
@@ -157,11 +157,11 @@ impl Driver {
             _ => Timestamp::default(),
         };
         let mut desk = session.lock();
-        let verdict = desk.machine.review(now, ticket, status);
+        let review = desk.machine.review(now, sent, status);
         if status == StatusCode::UNAUTHORIZED {
             let _ = session.hire(desk, now, false); // who asks next hears of it
         }
-        verdict
+        review
     }
 
     /// Other credentials.

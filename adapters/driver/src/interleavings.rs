@@ -20,7 +20,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::{Runner, future, thread};
 use simacan_auth::{
-    Config, Credentials, Event, Provider, RequestBody, ResponseBody, TransportFailure, Verdict,
+    Config, Credentials, Event, Provider, RequestBody, ResponseBody, TransportFailure, Review,
 };
 use simacan_auth_emulator::{Counters, Emulator, Endpoint, Fault};
 
@@ -180,13 +180,13 @@ impl Keeper {
 async fn send(world: World, driver: Driver) -> Result<StatusCode, Error> {
     let mut request = Request::new([]);
     *request.uri_mut() = Uri::from_static(TARGET);
-    let mut permit = None;
+    let mut pending = None;
     for _ in 0..2 {
-        let ticket = driver.authorize(permit, &mut request).await?;
+        let sent = driver.authorize(pending, &mut request).await?;
         let answer = world.respond(&request).expect("targets answer");
-        match driver.review(ticket, answer.status()) {
-            Verdict::Deliver => return Ok(answer.status()),
-            Verdict::Retry(next) => permit = Some(next),
+        match driver.review(sent, answer.status()) {
+            Review::Deliver => return Ok(answer.status()),
+            Review::Retry(next) => pending = Some(next),
         }
     }
     panic!("I7: a third time");
@@ -348,8 +348,8 @@ fn i6_a_401_of_a_request_that_is_not_sent_again_is_cured_for_the_others() {
         let once = thread::spawn(move || {
             let mut request = Request::new(());
             *request.uri_mut() = Uri::from_static(TARGET);
-            let ticket = block_on(once.authorize(None, &mut request));
-            ticket.map(|ticket| drop(once.review(ticket, StatusCode::UNAUTHORIZED)))
+            let sent = block_on(once.authorize(None, &mut request));
+            sent.map(|sent| drop(once.review(sent, StatusCode::UNAUTHORIZED)))
         });
         assert_sent(send_all(&world, &driver, 2));
         let once = once.join().expect("it does not panic");

@@ -8,7 +8,7 @@
 //! ```
 //! use http::{Request, Response};
 //! use simacan_auth_driver::simacan_auth::{
-//!     Credentials, Provider, RequestBody, ResponseBody, TransportFailure, Verdict,
+//!     Credentials, Provider, RequestBody, ResponseBody, TransportFailure, Review,
 //! };
 //! use simacan_auth_driver::{Driver, block_on};
 //! # use simacan_auth_emulator::{Emulator, Settings};
@@ -36,14 +36,14 @@
 //!     .build(exchange);
 //!
 //! // What a client does with each request. In async code: `.await` in place of `block_on`.
-//! let mut permit = None;
+//! let mut pending = None;
 //! let response = loop {
 //!     let mut request = Request::get("https://api.services.simacan.com/x").body("")?;
-//!     let ticket = block_on(driver.authorize(permit, &mut request))?;
+//!     let sent = block_on(driver.authorize(pending, &mut request))?;
 //!     let response = send(&platform, &request)?;
-//!     match driver.review(ticket, response.status()) {
-//!         Verdict::Deliver => break response,
-//!         Verdict::Retry(next) => permit = Some(next), // a 401 that a newer token may cure
+//!     match driver.review(sent, response.status()) {
+//!         Review::Deliver => break response,
+//!         Review::Retry(next) => pending = Some(next), // a 401 that a newer token may cure
 //!     }
 //! };
 //! assert_eq!(response.status(), 200);
@@ -100,7 +100,7 @@ mod driver;
 mod error;
 #[cfg(all(test, shuttle))]
 mod interleavings;
-mod passes;
+mod cached_bearers;
 mod process;
 mod session;
 mod settings;

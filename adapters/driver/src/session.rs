@@ -15,7 +15,7 @@ use simacan_auth::{
 use crate::bell::Bell;
 use crate::carrier;
 use crate::error::Error;
-use crate::passes::Passes;
+use crate::cached_bearers::CachedBearers;
 use crate::process::{Line, Process};
 use crate::sync::{Mutex, MutexGuard, lock};
 
@@ -32,7 +32,7 @@ pub(crate) struct Session {
     pub(crate) woken: Bell,
     /// Nothing is under way.
     pub(crate) settled: Bell,
-    pub(crate) passes: Passes,
+    pub(crate) cached: CachedBearers,
     pub(crate) exchange: Exchange,
     pub(crate) exchange_timeout: Duration,
     pub(crate) token_timeout: Duration,

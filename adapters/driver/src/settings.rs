@@ -13,7 +13,7 @@ use simacan_auth::{
 };
 
 use crate::bell::Bell;
-use crate::passes::Passes;
+use crate::cached_bearers::CachedBearers;
 use crate::session::{Desk, Session};
 use crate::{Driver, Process};
 
@@ -187,7 +187,7 @@ impl Settings {
             desk: Desk::new(machine, store),
             woken: Bell::default(),
             settled: Bell::default(),
-            passes: Passes::default(),
+            cached: CachedBearers::default(),
             exchange: Box::new(exchange),
             exchange_timeout: self.exchange_timeout,
             token_timeout: self.token_timeout,

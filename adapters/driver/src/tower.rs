@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use simacan_auth::Verdict;
+use simacan_auth::Review;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -95,18 +95,18 @@ where
         let mut service = mem::replace(&mut self.service, other);
         let (driver, replay) = (self.driver.clone(), self.replay);
         Box::pin(async move {
-            let mut permit = None;
+            let mut pending = None;
             loop {
-                let ticket = match replay {
-                    Some(_) => driver.authorize(permit, &mut request).await?,
+                let sent = match replay {
+                    Some(_) => driver.authorize(pending, &mut request).await?,
                     None => driver.authorize_once(&mut request).await?,
                 };
                 let (parts, body) = request.into_parts();
                 let again = replay.map(|replay| Request::from_parts(parts.clone(), replay(&body)));
                 let sent = service.call(Request::from_parts(parts, body));
                 let response = sent.await.map_err(Into::into)?;
-                match (driver.review(ticket, response.status()), again) {
-                    (Verdict::Retry(next), Some(again)) => (permit, request) = (Some(next), again),
+                match (driver.review(sent, response.status()), again) {
+                    (Review::Retry(next), Some(again)) => (pending, request) = (Some(next), again),
                     _ => return Ok(response),
                 }
                 drop(response);

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{Request, Response};
 use simacan_auth_driver::simacan_auth::{
-    Config, Credentials, Provider, RequestBody, ResponseBody, TransportFailure, Verdict,
+    Config, Credentials, Provider, RequestBody, ResponseBody, TransportFailure, Review,
 };
 use simacan_auth_driver::{Driver, block_on};
 use simacan_auth_emulator::{Emulator, Endpoint, Fault, Settings};
@@ -79,16 +79,16 @@ fn i9_a_session_is_told_as_events_and_each_exchange_as_a_span() {
     .config(config)
     .build(exchange);
     let send = || {
-        let mut permit = None;
+        let mut pending = None;
         loop {
             let mut request = Request::get("https://a.services.simacan.com/x")
                 .body(vec![])
                 .unwrap();
-            let ticket = block_on(driver.authorize(permit, &mut request)).expect("a token");
+            let sent = block_on(driver.authorize(pending, &mut request)).expect("a token");
             let answer: Response<_> = respond(&request).expect("an answer");
-            match driver.review(ticket, answer.status()) {
-                Verdict::Deliver => return,
-                Verdict::Retry(next) => permit = Some(next),
+            match driver.review(sent, answer.status()) {
+                Review::Deliver => return,
+                Review::Retry(next) => pending = Some(next),
             }
         }
     };

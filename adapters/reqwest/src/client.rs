@@ -5,7 +5,7 @@ use reqwest::{IntoUrl, Request, RequestBuilder as Inner, Response, Url};
 use simacan_auth_driver::Driver;
 
 use crate::exchange::check_tls;
-use crate::simacan_auth::{Origin, Permit, Status, Ticket, Verdict};
+use crate::simacan_auth::{Origin, Pending, Status, Sent, Review};
 use crate::{Builder, Error, RequestBuilder};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
@@ -41,53 +41,53 @@ impl Client {
     /// As [`send`](Self::send), for a request that has been built.
     pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
         let (url, deadline) = (request.url().clone(), deadline(&request));
-        let mut permit = None;
+        let mut pending = None;
         loop {
             let again = request.try_clone(); // before there is a token on it
-            let ticket = self.authorize(permit, &mut request, deadline).await?;
+            let sent = self.authorize(pending, &mut request, deadline).await?;
             let response = self.client.execute(request).await.map_err(Error::Request)?;
-            let verdict = self.review(ticket, &url, &response);
-            let (Verdict::Retry(next), Some(again)) = (verdict, again) else {
+            let review = self.review(sent, &url, &response);
+            let (Review::Retry(next), Some(again)) = (review, again) else {
                 return Ok(response);
             };
             drain(response).await;
-            (permit, request) = (Some(next), again);
+            (pending, request) = (Some(next), again);
         }
     }
 
     /// With the wait for the token, the request has to keep to this time.
     pub(crate) async fn authorize(
         &self,
-        permit: Option<Permit>,
+        pending: Option<Pending>,
         request: &mut Request,
         deadline: Option<Instant>,
-    ) -> Result<Ticket, Error> {
+    ) -> Result<Sent, Error> {
         origin(request.url()).map_or(Ok(()), check_tls)?;
-        if permit.is_none()
-            && let Some(ticket) = self.driver.authorize_now(|pass, now| {
-                pass.authorize_other(now, request, |it| it.url().as_str(), Request::headers_mut)
+        if pending.is_none()
+            && let Some(sent) = self.driver.authorize_now(|cached, now| {
+                cached.authorize_other(now, request, |it| it.url().as_str(), Request::headers_mut)
             })
         {
-            return Ok(ticket);
+            return Ok(sent);
         }
         let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let is_once = request.body().is_some_and(|body| body.as_bytes().is_none());
         let url = request.url().clone();
         let (origin, headers) = (origin(&url), request.headers_mut());
-        let ticket = self
+        let sent = self
             .driver
-            .authorize_headers(permit, is_once, left(), origin, headers);
-        let ticket = ticket.await;
+            .authorize_headers(pending, is_once, left(), origin, headers);
+        let sent = sent.await;
         *request.timeout_mut() = left();
-        ticket.map_err(simacan_auth_driver::Error::cast)
+        sent.map_err(simacan_auth_driver::Error::cast)
     }
 
-    pub(crate) fn review(&self, ticket: Ticket, sent_to: &Url, response: &Response) -> Verdict {
+    pub(crate) fn review(&self, sent: Sent, sent_to: &Url, response: &Response) -> Review {
         let is_there = || response.url().origin() == sent_to.origin();
         if response.status() == StatusCode::UNAUTHORIZED && !is_there() {
-            return Verdict::Deliver; // from a second place: it says nothing about the token
+            return Review::Deliver; // from a second place: it says nothing about the token
         }
-        self.driver.review(ticket, response.status())
+        self.driver.review(sent, response.status())
     }
 
     /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether

@@ -4,7 +4,7 @@ use reqwest_middleware::{Error, Middleware, Next};
 
 use crate::Client;
 use crate::client::{deadline, drain};
-use crate::simacan_auth::Verdict;
+use crate::simacan_auth::Review;
 
 /// For a [`reqwest_middleware::ClientWithMiddleware`] that is in use already: each of its requests gets the
 /// token, and after a 401 it goes through the rest of the chain once more, if its body can be sent twice.
@@ -38,18 +38,18 @@ impl Middleware for Client {
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
         let (url, deadline) = (request.url().clone(), deadline(&request));
-        let mut permit = None;
+        let mut pending = None;
         loop {
             let again = request.try_clone(); // before there is a token on it
-            let ticket = self.authorize(permit, &mut request, deadline).await;
-            let ticket = ticket.map_err(Error::middleware)?;
+            let sent = self.authorize(pending, &mut request, deadline).await;
+            let sent = sent.map_err(Error::middleware)?;
             let response = next.clone().run(request, extensions).await?;
-            let verdict = self.review(ticket, &url, &response);
-            let (Verdict::Retry(next_permit), Some(again)) = (verdict, again) else {
+            let review = self.review(sent, &url, &response);
+            let (Review::Retry(next_permit), Some(again)) = (review, again) else {
                 return Ok(response);
             };
             drain(response).await;
-            (permit, request) = (Some(next_permit), again);
+            (pending, request) = (Some(next_permit), again);
         }
     }
 }

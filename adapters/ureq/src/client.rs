@@ -9,7 +9,7 @@ use simacan_auth_driver::{Driver, block_on};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
-use crate::simacan_auth::{Origin, Permit, Status, Ticket, Verdict};
+use crate::simacan_auth::{Origin, Pending, Status, Sent, Review};
 use crate::{Body, Builder, Error, exchange};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
@@ -41,17 +41,17 @@ impl Client {
     /// a newer one.
     pub fn send<B: Body>(&self, request: Request<B>) -> Result<Response<ureq::Body>, Error> {
         let (parts, mut body) = request.into_parts();
-        let mut permit = None;
+        let mut pending = None;
         loop {
             let body = body
                 .to_send()
                 .map_err(|error| Error::Request(error.into()))?;
             let mut request = Request::from_parts(parts.clone(), body);
-            let ticket = self.authorize(permit, false, &mut request)?;
+            let sent = self.authorize(pending, false, &mut request)?;
             let response = self.run(request)?;
-            match self.review(ticket, &response) {
-                Verdict::Deliver => return Ok(response),
-                Verdict::Retry(next) => permit = Some(next),
+            match self.review(sent, &response) {
+                Review::Deliver => return Ok(response),
+                Review::Retry(next) => pending = Some(next),
             }
             drain(&self.draining, response.into_body());
         }
@@ -67,9 +67,9 @@ impl Client {
         &self,
         mut request: Request<B>,
     ) -> Result<Response<ureq::Body>, Error> {
-        let ticket = self.authorize(None, true, &mut request)?;
+        let sent = self.authorize(None, true, &mut request)?;
         let response = self.run(request)?;
-        drop(self.review(ticket, &response));
+        drop(self.review(sent, &response));
         Ok(response)
     }
 
@@ -92,24 +92,24 @@ impl Client {
 
     pub(crate) fn authorize<B>(
         &self,
-        permit: Option<Permit>,
+        pending: Option<Pending>,
         is_once: bool,
         request: &mut Request<B>,
-    ) -> Result<Ticket, Error> {
-        let ticket = self.driver.authorize_blocking(permit, is_once, request);
-        ticket.map_err(simacan_auth_driver::Error::cast)
+    ) -> Result<Sent, Error> {
+        let sent = self.driver.authorize_blocking(pending, is_once, request);
+        sent.map_err(simacan_auth_driver::Error::cast)
     }
 
-    fn review(&self, ticket: Ticket, response: &Response<ureq::Body>) -> Verdict {
+    fn review(&self, sent: Sent, response: &Response<ureq::Body>) -> Review {
         // From a second place, which did not get the token.
         let is_redirected = || {
             let history = response.get_redirect_history();
             history.is_some_and(|history| history.len() > 1)
         };
         if response.status() == StatusCode::UNAUTHORIZED && is_redirected() {
-            return Verdict::Deliver;
+            return Review::Deliver;
         }
-        self.driver.review(ticket, response.status())
+        self.driver.review(sent, response.status())
     }
 
     /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether

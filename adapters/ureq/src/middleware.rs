@@ -32,7 +32,7 @@ impl Middleware for Client {
         mut request: Request<SendBody<'_>>,
         next: MiddlewareNext<'_>,
     ) -> Result<Response<Body>, ureq::Error> {
-        let ticket = self
+        let sent = self
             .authorize(None, true, &mut request)
             .map_err(|error| ureq::Error::Other(error.into()))?;
         let answer = next.handle(request);
@@ -42,7 +42,7 @@ impl Middleware for Client {
             Err(_) => None,
         };
         if let Some(status) = status {
-            drop(self.driver.review(ticket, status));
+            drop(self.driver.review(sent, status));
         }
         answer
     }

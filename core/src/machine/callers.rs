@@ -1,115 +1,86 @@
-//! The callers' side: permit, authorize, review.
+//! The callers' side: authorize and review.
 
-use http::{HeaderMap, Request, StatusCode, Uri};
+use http::StatusCode;
 
 use super::round::{Demand, Round};
 use super::state::State;
-use super::{Clearance, Machine, Permit, Ticket, Verdict};
-use crate::Timestamp;
+use super::{Authorization, Machine, Pending, Review, Sent};
 use crate::error::Denied;
 use crate::event::Event;
 use crate::origin::{ForeignOrigin, Origin, OriginId};
-use crate::session::insert_bearer;
 use crate::token::{AccessToken, Generation};
+use crate::{TargetRequest, Timestamp};
 
 impl Machine {
-    /// Takes a permit: one for each target request.
-    pub fn permit(&self) -> Permit {
-        Permit {
-            machine: self.id,
-            after: None,
-            round: None,
-        }
-    }
-
     /// Puts the current bearer token on a request to a target API, in place of any
     /// `Authorization` that it has, or says why not.
     ///
     /// The first call ever is what causes the login. One that comes when a refresh is due causes
     /// the refresh and is answered with the token that is still good.
     ///
-    /// A permit of another machine keeps its count of sends and nothing else.
-    pub fn authorize<B>(
+    /// A [`Pending`] of another machine keeps its count of sends and nothing else.
+    pub fn authorize(
         &mut self,
         now: Timestamp,
-        permit: Permit,
-        request: &mut Request<B>,
-    ) -> Clearance {
-        match self.allow(request.uri()) {
-            Some(origin) => self.clear(now, permit, origin, |token| {
-                insert_bearer(token, request.headers_mut());
+        pending: Pending,
+        request: &mut impl TargetRequest,
+    ) -> Authorization {
+        match self.allow(request.location()) {
+            Ok(origin) => self.clear(now, pending, origin, |token| {
+                request.set_authorization(token.header());
             }),
-            None => self.refuse(Origin::of(request.uri())),
+            Err(authorization) => authorization,
         }
     }
 
-    /// As [`authorize`](Self::authorize), for requests that are no `http::Request`: `origin` is
-    /// where this one goes, `None` if that can't be told.
-    pub fn authorize_headers(
-        &mut self,
-        now: Timestamp,
-        permit: Permit,
-        origin: Option<Origin<'_>>,
-        headers: &mut HeaderMap,
-    ) -> Clearance {
-        match origin.and_then(|origin| self.allow_origin(&origin)) {
-            Some(origin) => self.clear(now, permit, origin, |token| {
-                insert_bearer(token, headers);
-            }),
-            None => self.refuse(origin),
+    /// The origin, if the token may go there (I8).
+    fn allow(&mut self, location: Option<(&str, &str)>) -> Result<OriginId, Authorization> {
+        let known = location.and_then(|(scheme, authority)| self.allowed.find(scheme, authority));
+        if let Some(known) = known {
+            return Ok(known);
         }
-    }
-
-    /// The origin of `uri`, if the token may go there (I8).
-    fn allow(&mut self, uri: &Uri) -> Option<OriginId> {
-        let known = self.allowed.of_uri(uri);
-        known.or_else(|| self.allow_origin(&Origin::of(uri)?))
-    }
-
-    fn allow_origin(&mut self, origin: &Origin<'_>) -> Option<OriginId> {
-        let is_allowed = self.state.provider()?.allows_origin(origin);
-        is_allowed.then(|| self.allowed.add(origin))
-    }
-
-    fn refuse(&self, origin: Option<Origin<'_>>) -> Clearance {
-        match self.state.provider() {
-            Some(_) => Clearance::Foreign(ForeignOrigin::new(origin)),
-            None => Clearance::Denied(Denied::Interrupted),
+        let Some(provider) = self.state.provider() else {
+            return Err(Authorization::Denied(Denied::Interrupted));
+        };
+        let origin = location.and_then(|(scheme, authority)| Origin::parse(scheme, authority));
+        match origin.filter(|origin| provider.allows_origin(origin)) {
+            Some(origin) => Ok(self.allowed.add(&origin)),
+            None => Err(Authorization::Foreign(ForeignOrigin::new(origin))),
         }
     }
 
     /// As [`authorize`](Self::authorize), without a request: for a program that wants to know at its
-    /// start whether its password is good. Drop the ticket.
-    pub fn log_in(&mut self, now: Timestamp, permit: Permit) -> Clearance {
-        self.clear(now, permit, OriginId::NONE, |_| {})
+    /// start whether its password is good. Drop what [`Ready`](Authorization::Ready) gives.
+    pub fn log_in(&mut self, now: Timestamp, pending: Pending) -> Authorization {
+        self.clear(now, pending, OriginId::NONE, |_| {})
     }
 
     fn clear(
         &mut self,
         now: Timestamp,
-        permit: Permit,
+        pending: Pending,
         origin: OriginId,
         hand_out: impl FnOnce(&AccessToken),
-    ) -> Clearance {
-        let permit = self.adopt(permit);
-        let is_new_enough = permit.after.is_none_or(|after| after < self.generation);
+    ) -> Authorization {
+        let pending = self.adopt(pending);
+        let is_new_enough = pending.after.is_none_or(|after| after < self.generation);
         match self.state.token() {
             Some(token) if is_new_enough && token.is_usable(now) && !self.holds_token() => {
                 hand_out(token);
-                let ticket = Ticket {
+                let sent = Sent {
                     machine: self.id,
                     generation: self.generation,
                     origin,
-                    is_retry: permit.after.is_some(),
+                    is_retry: pending.after.is_some(),
                 };
                 self.refresh_if_due(now);
-                Clearance::Go(ticket)
+                Authorization::Ready(sent)
             }
-            _ => self.wait(now, permit),
+            _ => self.wait(now, pending),
         }
     }
 
-    /// What the status of the answer means for the request that the ticket was for.
+    /// What the status of the answer means for the request that was [`Sent`].
     ///
     /// Only 401 means anything (RFC 6750, section 3.1; a 403 is about permissions, and a refresh does not
     /// help). A 401 for a token that has been replaced is worth another try with the current one
@@ -117,39 +88,39 @@ impl Machine {
     /// starts one refresh, unless this target's 401s have proved to be no use (I15).
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "a ticket is good for one review"
+        reason = "what was sent is reviewed once"
     )]
-    pub fn review(&mut self, now: Timestamp, ticket: Ticket, status: StatusCode) -> Verdict {
+    pub fn review(&mut self, now: Timestamp, sent: Sent, status: StatusCode) -> Review {
         // No token has the first generation itself: see where it is set.
-        if ticket.machine != self.id || ticket.generation < self.first_generation {
-            return Verdict::Deliver;
+        if sent.machine != self.id || sent.generation < self.first_generation {
+            return Review::Deliver;
         }
         if status != StatusCode::UNAUTHORIZED {
-            self.targets.reset(ticket.origin);
-            return Verdict::Deliver;
+            self.targets.reset(sent.origin);
+            return Review::Deliver;
         }
-        let round = if ticket.generation == self.generation {
-            match self.condemn(now, &ticket) {
+        let round = if sent.generation == self.generation {
+            match self.condemn(now, &sent) {
                 Some(round) => Some(round),
-                None => return Verdict::Deliver,
+                None => return Review::Deliver,
             }
         } else {
             None // any newer token will do, and there is one
         };
-        if ticket.is_retry {
-            return Verdict::Deliver;
+        if sent.is_retry {
+            return Review::Deliver;
         }
-        Verdict::Retry(Permit {
+        Review::Retry(Pending {
             machine: self.id,
-            after: Some(ticket.generation),
+            after: Some(sent.generation),
             round,
         })
     }
 
     /// The current token got a 401. Gives the round whose end tells whether there is a cure; `None`
     /// if there is none.
-    fn condemn(&mut self, now: Timestamp, ticket: &Ticket) -> Option<u64> {
-        let (origin, generation) = (ticket.origin, self.generation);
+    fn condemn(&mut self, now: Timestamp, sent: &Sent) -> Option<u64> {
+        let (origin, generation) = (sent.origin, self.generation);
         if self
             .targets
             .is_guarded(now, &self.config, origin, generation)
@@ -192,7 +163,7 @@ impl Machine {
     /// Demand, while the token is still good: nobody waits, and nobody is told if it can't be.
     fn refresh_if_due(&mut self, now: Timestamp) {
         let is_due = match &self.state {
-            State::Authenticated(session) => {
+            State::Authenticated(session, _) => {
                 self.refresh_due.passed(now) && session.has_refresh_token()
             }
             state => state.is_due() && !self.round.is_open(),
@@ -203,9 +174,9 @@ impl Machine {
     }
 
     /// There is no usable token for this caller. May it wait for one?
-    fn wait(&mut self, now: Timestamp, mut permit: Permit) -> Clearance {
+    fn wait(&mut self, now: Timestamp, mut pending: Pending) -> Authorization {
         if self.holds_answer() {
-            return Clearance::Wait(permit);
+            return Authorization::Wait(pending);
         }
         self.revive_in_time(now);
         let denied = match &self.state {
@@ -218,34 +189,34 @@ impl Machine {
             _ => None,
         };
         if let Some(denied) = denied {
-            return Clearance::Denied(denied);
+            return Authorization::Denied(denied);
         }
-        if permit
+        if pending
             .round
             .is_some_and(|round| self.round.has_failed(round))
         {
             let until = self.earliest_round(now, Demand::Urgent).unwrap_or(now);
-            return Clearance::Denied(self.unavailable(until));
+            return Authorization::Denied(self.unavailable(until));
         }
         self.leave_authenticated(now);
         match self.join_round(now, Demand::Urgent) {
             Ok(round) => {
-                permit.round = Some(round);
-                Clearance::Wait(permit)
+                pending.round = Some(round);
+                Authorization::Wait(pending)
             }
-            Err(until) => Clearance::Denied(self.unavailable(until)),
+            Err(until) => Authorization::Denied(self.unavailable(until)),
         }
     }
 
-    /// Another machine's permit says nothing about this one's generations and rounds. A retry stays
+    /// Another machine's [`Pending`] says nothing about this one's generations and rounds. A retry stays
     /// a retry (I7): any token will do for it.
-    fn adopt(&self, permit: Permit) -> Permit {
-        if permit.machine == self.id {
-            return permit;
+    fn adopt(&self, pending: Pending) -> Pending {
+        if pending.machine == self.id {
+            return pending;
         }
-        Permit {
+        Pending {
             machine: self.id,
-            after: permit.after.map(|_| Generation::default()),
+            after: pending.after.map(|_| Generation::default()),
             round: None,
         }
     }

@@ -1,6 +1,8 @@
 //! What the driver reports. Every input is total: one for another exchange than the one in flight changes
 //! nothing.
 
+use std::mem;
+
 use http::Response;
 
 use super::round::Demand;
@@ -60,7 +62,7 @@ impl Machine {
     /// Other credentials: they end a rejection at once.
     ///
     /// With the same username the tokens stay. With another one they are wiped, but for what a
-    /// [`Pass`](crate::Pass) holds, and the answers to requests that were sent with them are delivered as
+    /// [`CachedBearer`](crate::CachedBearer) holds, and the answers to requests that were sent with them are delivered as
     /// they are. Credentials that are in use already, or whose refusal is still believed, change nothing:
     /// [`retry_refused`](Self::retry_refused) is the way to say that they are right by now.
     pub fn handle_credentials(&mut self, now: Timestamp, credentials: Credentials) {
@@ -103,7 +105,7 @@ impl Machine {
             State::Refreshing(Phase::InFlight(_, exchange)) => {
                 match exchange.settle(now, answer, &self.config) {
                     RefreshOutcome::Authenticated(session) => {
-                        (State::Authenticated(session), End::Refreshed)
+                        (State::authenticated(session), End::Refreshed)
                     }
                     RefreshOutcome::ReLogin(session) => {
                         (State::ReLogin(session.into()), End::RefreshRefused)
@@ -170,7 +172,7 @@ impl Machine {
         is_awaited: bool,
         event: impl FnOnce(Generation, Option<Timestamp>) -> Event,
     ) {
-        let State::Authenticated(session) = &self.state else {
+        let State::Authenticated(session, _) = &self.state else {
             return;
         };
         let token = session.token();
@@ -242,7 +244,7 @@ impl Machine {
 
     /// One attempt was allowed, and it has decided nothing.
     fn end_retry(&mut self, now: Timestamp) {
-        if std::mem::take(&mut self.is_retry)
+        if mem::take(&mut self.is_retry)
             && let Some(refusal) = &mut self.refusal
             && refusal.is_believed(now, &self.config)
             && self.state.reject_unsent()
@@ -275,7 +277,7 @@ impl Machine {
                     let next = Next::Login(next.forget_tokens());
                     State::Superseded(id, Superseded { next, sent })
                 }
-                State::Authenticated(session) => State::new(session.forget_tokens()),
+                State::Authenticated(session, _) => State::new(session.forget_tokens()),
                 State::Refreshing(Phase::Due(session)) => State::new(session.forget_tokens()),
                 State::ReLogin(Phase::Due(session)) => State::new(session.forget_tokens()),
                 State::Unauthenticated(Phase::Due(_)) | State::Interrupted => state,
@@ -303,7 +305,7 @@ fn revived(now: Timestamp, rejected: Rejected, new: Option<Credentials>) -> Stat
 
 /// A login is on its way with credentials that have been replaced.
 fn supersede(id: JobId, mut next: Next, new: Credentials) -> State {
-    let sent = Some(next.replace_credentials(new));
+    let sent = Some(mem::replace(&mut *next.context_mut().credentials, new));
     State::Superseded(id, Superseded { next, sent })
 }
 
@@ -312,7 +314,7 @@ fn end_login<S: SessionState>(
     due: impl FnOnce(Phase<S>) -> State,
 ) -> (State, End) {
     match outcome {
-        LoginOutcome::Authenticated(session) => (State::Authenticated(session), End::LoggedIn),
+        LoginOutcome::Authenticated(session) => (State::authenticated(session), End::LoggedIn),
         LoginOutcome::Rejected(rejected) => (State::Rejected(rejected), End::Rejected),
         LoginOutcome::Failed(session, failure) => (due(session.into()), End::Failed(failure)),
     }
@@ -323,7 +325,9 @@ impl Superseded {
     /// again, not even if they have been set again meanwhile (I2).
     fn end(self, answer: Answer) -> (State, End) {
         match (answer, self.sent) {
-            (Answer::Refused { .. }, Some(sent)) if sent.same_as(self.next.credentials()) => {
+            (Answer::Refused { .. }, Some(sent))
+                if sent.same_as(&self.next.context().credentials) =>
+            {
                 (State::Rejected(self.next.reject()), End::Rejected)
             }
             (Answer::Refused { .. }, sent) => (self.next.into(), End::Discarded(sent)),

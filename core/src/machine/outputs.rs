@@ -88,18 +88,18 @@ impl Machine {
         };
         let begun = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::Due(session)) => {
-                let (request, pending) = session.begin(now);
-                let state = State::Unauthenticated(Phase::InFlight(exchange, pending));
+                let (request, in_flight) = session.begin(now);
+                let state = State::Unauthenticated(Phase::InFlight(exchange, in_flight));
                 (state, Some((Purpose::Login, request)))
             }
             State::Refreshing(Phase::Due(session)) => {
-                let (request, pending) = session.begin(now);
-                let state = State::Refreshing(Phase::InFlight(exchange, pending));
+                let (request, in_flight) = session.begin(now);
+                let state = State::Refreshing(Phase::InFlight(exchange, in_flight));
                 (state, Some((Purpose::Refresh, request)))
             }
             State::ReLogin(Phase::Due(session)) => {
-                let (request, pending) = session.begin(now);
-                let state = State::ReLogin(Phase::InFlight(exchange, pending));
+                let (request, in_flight) = session.begin(now);
+                let state = State::ReLogin(Phase::InFlight(exchange, in_flight));
                 (state, Some((Purpose::ReLogin, request)))
             }
             other => (other, None),
@@ -155,7 +155,7 @@ impl Machine {
     fn refreshes_itself(&self, now: Timestamp) -> bool {
         self.config.keep_alive
             && match &self.state {
-                State::Authenticated(session) => {
+                State::Authenticated(session, _) => {
                     session.has_refresh_token() && self.refresh_due.passed(now)
                 }
                 State::Refreshing(_) | State::ReLogin(_) => self.state.is_due(),
@@ -169,7 +169,7 @@ impl Machine {
     fn keep_alive_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let at = match &self.state {
             _ if !self.config.keep_alive || self.is_closed => None,
-            State::Authenticated(session) if session.has_refresh_token() => {
+            State::Authenticated(session, _) if session.has_refresh_token() => {
                 self.refresh_due.moment()
             }
             State::Refreshing(_) | State::ReLogin(_) if self.state.is_due() => {

@@ -246,10 +246,10 @@ impl Machine {
     /// From [`State::Authenticated`] to what can be sent, if there is something; other states stay.
     pub(super) fn leave_authenticated(&mut self, now: Timestamp) {
         self.state.replace(|state| match state {
-            State::Authenticated(session) => match session.refresh(now, Cause::Due) {
+            State::Authenticated(session, _) => match session.refresh(now, Cause::Due) {
                 Refresh::Refreshing(session) => (State::Refreshing(session.into()), ()),
                 Refresh::ReLogin(session) => (State::ReLogin(session.into()), ()),
-                Refresh::NotYet(session) => (State::Authenticated(session), ()),
+                Refresh::NotYet(session) => (State::authenticated(session), ()),
             },
             other => (other, ()),
         });

@@ -4,13 +4,14 @@ use std::hash::{Hash, Hasher};
 use std::mem;
 
 use super::JobId;
+use super::cached_bearer::Cached;
 use crate::fork::Fork;
 use crate::session::{
-    Authenticated, Exchange, ReLogin, Refreshing, Rejected, Session, State as SessionState,
-    Unauthenticated,
+    Authenticated, Context, Exchange, ReLogin, Refreshing, Rejected, Session,
+    State as SessionState, Unauthenticated,
 };
 use crate::token::{AccessToken, RefreshToken};
-use crate::wire::Sent;
+use crate::wire::GrantType;
 use crate::{Credentials, Provider, Timestamp};
 
 /// What a machine's session is doing.
@@ -37,7 +38,8 @@ pub enum Status {
 #[derive(Debug)]
 pub(super) enum State {
     Unauthenticated(Phase<Unauthenticated>),
-    Authenticated(Session<Authenticated>),
+    /// With the cached bearer that is out on its token, if one is.
+    Authenticated(Session<Authenticated>, Cached),
     Refreshing(Phase<Refreshing>),
     ReLogin(Phase<ReLogin>),
     /// New credentials have come while an exchange is in flight: its answer is awaited and then
@@ -101,17 +103,17 @@ impl<S: SessionState> Phase<S> {
 }
 
 impl Next {
-    pub(super) fn credentials(&self) -> &Credentials {
+    pub(super) fn context(&self) -> &Context {
         match self {
-            Self::Login(session) => session.credentials(),
-            Self::ReLogin(session) => session.credentials(),
+            Self::Login(session) => session.context(),
+            Self::ReLogin(session) => session.context(),
         }
     }
 
-    pub(super) fn replace_credentials(&mut self, credentials: Credentials) -> Credentials {
+    pub(super) fn context_mut(&mut self) -> &mut Context {
         match self {
-            Self::Login(session) => session.replace_credentials(credentials),
-            Self::ReLogin(session) => session.replace_credentials(credentials),
+            Self::Login(session) => session.context_mut(),
+            Self::ReLogin(session) => session.context_mut(),
         }
     }
 
@@ -150,6 +152,10 @@ impl State {
         Self::Unauthenticated(session.into())
     }
 
+    pub(super) fn authenticated(session: Session<Authenticated>) -> Self {
+        Self::Authenticated(session, Cached::default())
+    }
+
     /// The only way to move: through a consuming step that gives a state back.
     pub(super) fn replace<R>(&mut self, step: impl FnOnce(Self) -> (Self, R)) -> R {
         let (state, result) = step(mem::replace(self, Self::Interrupted));
@@ -160,7 +166,7 @@ impl State {
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Unauthenticated(_) => Status::Unauthenticated,
-            Self::Authenticated(session) => Status::Authenticated {
+            Self::Authenticated(session, _) => Status::Authenticated {
                 expires_at: session.expires_at(),
             },
             Self::Refreshing(_) => Status::Refreshing,
@@ -180,17 +186,17 @@ impl State {
             Self::Refreshing(phase) => phase.in_flight(),
             Self::ReLogin(phase) => phase.in_flight(),
             Self::Superseded(id, _) => Some(*id),
-            Self::Authenticated(_) | Self::Rejected(_) | Self::Interrupted => None,
+            Self::Authenticated(..) | Self::Rejected(_) | Self::Interrupted => None,
         }
     }
 
     /// What the answer that is awaited is to.
-    pub(super) fn in_flight_sends(&self) -> Sent {
+    pub(super) fn in_flight_sends(&self) -> GrantType {
         match self {
             Self::Refreshing(_) | Self::Superseded(_, Superseded { sent: None, .. }) => {
-                Sent::RefreshToken
+                GrantType::RefreshToken
             }
-            _ => Sent::Password,
+            _ => GrantType::Password,
         }
     }
 
@@ -208,7 +214,7 @@ impl State {
     pub(super) fn sends_password(&self) -> bool {
         match self {
             Self::Unauthenticated(_) | Self::ReLogin(_) | Self::Superseded(..) => true,
-            Self::Authenticated(session) => !session.has_refresh_token(),
+            Self::Authenticated(session, _) => !session.has_refresh_token(),
             Self::Refreshing(_) | Self::Rejected(_) | Self::Interrupted => false,
         }
     }
@@ -216,7 +222,7 @@ impl State {
     /// The current access token, good or not, in every state that has one.
     pub(super) fn token(&self) -> Option<&AccessToken> {
         match self {
-            Self::Authenticated(session) => Some(session.token()),
+            Self::Authenticated(session, _) => Some(session.token()),
             Self::Refreshing(phase) => Some(phase.session().token()),
             Self::ReLogin(phase) => Some(phase.session().token()),
             Self::Superseded(_, superseded) => match &superseded.next {
@@ -230,7 +236,7 @@ impl State {
 
     pub(super) fn token_mut(&mut self) -> Option<&mut AccessToken> {
         match self {
-            Self::Authenticated(session) => Some(session.token_mut()),
+            Self::Authenticated(session, _) => Some(session.token_mut()),
             Self::Refreshing(phase) => Some(phase.session_mut().token_mut()),
             Self::ReLogin(phase) => Some(phase.session_mut().token_mut()),
             Self::Superseded(_, superseded) => match &mut superseded.next {
@@ -244,7 +250,7 @@ impl State {
 
     pub(super) fn refresh_token(&self) -> Option<&RefreshToken> {
         match self {
-            Self::Authenticated(session) => session.refresh_token(),
+            Self::Authenticated(session, _) => session.refresh_token(),
             Self::Refreshing(phase) => Some(phase.session().refresh_token()),
             _ => None,
         }
@@ -252,7 +258,7 @@ impl State {
 
     /// Whether it can go on with the tokens of another process. A rejected session stays one.
     pub(super) fn may_adopt(&self) -> bool {
-        self.is_due() || matches!(self, Self::Authenticated(_))
+        self.is_due() || matches!(self, Self::Authenticated(..))
     }
 
     /// Goes on with the tokens of another process, if it may.
@@ -260,12 +266,12 @@ impl State {
         self.replace(|state| {
             let session = match state {
                 Self::Unauthenticated(Phase::Due(session)) => session.with_tokens(token, refresh),
-                Self::Authenticated(session) => session.with_tokens(token, refresh),
+                Self::Authenticated(session, _) => session.with_tokens(token, refresh),
                 Self::Refreshing(Phase::Due(session)) => session.with_tokens(token, refresh),
                 Self::ReLogin(Phase::Due(session)) => session.with_tokens(token, refresh),
                 other => return (other, ()),
             };
-            (Self::Authenticated(session), ())
+            (Self::authenticated(session), ())
         });
     }
 
@@ -285,42 +291,44 @@ impl State {
     }
 
     pub(super) fn provider(&self) -> Option<&Provider> {
-        match self {
-            Self::Unauthenticated(phase) => Some(phase.session().provider()),
-            Self::Authenticated(session) => Some(session.provider()),
-            Self::Refreshing(phase) => Some(phase.session().provider()),
-            Self::ReLogin(phase) => Some(phase.session().provider()),
-            Self::Superseded(_, superseded) => Some(match &superseded.next {
-                Next::Login(session) => session.provider(),
-                Next::ReLogin(session) => session.provider(),
-            }),
-            Self::Rejected(rejected) => Some(rejected.provider()),
-            Self::Interrupted => None,
-        }
+        Some(&self.context()?.provider)
     }
 
     /// Those that the next login would send; of a rejected session, the refused ones.
     pub(super) fn credentials(&self) -> Option<&Credentials> {
-        match self {
-            Self::Unauthenticated(phase) => Some(phase.session().credentials()),
-            Self::Authenticated(session) => Some(session.credentials()),
-            Self::Refreshing(phase) => Some(phase.session().credentials()),
-            Self::ReLogin(phase) => Some(phase.session().credentials()),
-            Self::Superseded(_, superseded) => Some(superseded.next.credentials()),
-            Self::Rejected(rejected) => Some(rejected.credentials()),
-            Self::Interrupted => None,
+        Some(&self.context()?.credentials)
+    }
+
+    /// A rejected session keeps those that were refused.
+    pub(super) fn replace_credentials(&mut self, new: Credentials) {
+        let is_rejected = matches!(self, Self::Rejected(_));
+        if let Some(context) = self.context_mut().filter(|_| !is_rejected) {
+            *context.credentials = new;
         }
     }
 
-    pub(super) fn replace_credentials(&mut self, new: Credentials) {
-        match self {
-            Self::Unauthenticated(phase) => drop(phase.session_mut().replace_credentials(new)),
-            Self::Authenticated(session) => drop(session.replace_credentials(new)),
-            Self::Refreshing(phase) => drop(phase.session_mut().replace_credentials(new)),
-            Self::ReLogin(phase) => drop(phase.session_mut().replace_credentials(new)),
-            Self::Superseded(_, superseded) => drop(superseded.next.replace_credentials(new)),
-            Self::Rejected(_) | Self::Interrupted => {}
-        }
+    fn context(&self) -> Option<&Context> {
+        Some(match self {
+            Self::Unauthenticated(phase) => phase.session().context(),
+            Self::Authenticated(session, _) => session.context(),
+            Self::Refreshing(phase) => phase.session().context(),
+            Self::ReLogin(phase) => phase.session().context(),
+            Self::Superseded(_, superseded) => superseded.next.context(),
+            Self::Rejected(rejected) => rejected.context(),
+            Self::Interrupted => return None,
+        })
+    }
+
+    fn context_mut(&mut self) -> Option<&mut Context> {
+        Some(match self {
+            Self::Unauthenticated(phase) => phase.session_mut().context_mut(),
+            Self::Authenticated(session, _) => session.context_mut(),
+            Self::Refreshing(phase) => phase.session_mut().context_mut(),
+            Self::ReLogin(phase) => phase.session_mut().context_mut(),
+            Self::Superseded(_, superseded) => superseded.next.context_mut(),
+            Self::Rejected(rejected) => rejected.context_mut(),
+            Self::Interrupted => return None,
+        })
     }
 }
 
@@ -328,7 +336,7 @@ impl Fork for State {
     fn fork(&self) -> Self {
         match self {
             Self::Unauthenticated(phase) => Self::Unauthenticated(phase.fork()),
-            Self::Authenticated(session) => Self::Authenticated(session.fork()),
+            Self::Authenticated(session, _) => Self::authenticated(session.fork()),
             Self::Refreshing(phase) => Self::Refreshing(phase.fork()),
             Self::ReLogin(phase) => Self::ReLogin(phase.fork()),
             Self::Superseded(id, superseded) => Self::Superseded(*id, superseded.fork()),
@@ -341,7 +349,7 @@ impl Fork for State {
         mem::discriminant(self).hash(&mut hasher);
         match self {
             Self::Unauthenticated(phase) => phase.fingerprint(hasher),
-            Self::Authenticated(session) => session.fingerprint(hasher),
+            Self::Authenticated(session, _) => session.fingerprint(hasher),
             Self::Refreshing(phase) => phase.fingerprint(hasher),
             Self::ReLogin(phase) => phase.fingerprint(hasher),
             Self::Superseded(id, superseded) => {

@@ -1,12 +1,7 @@
-use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use http::Request;
-
-use super::{ReLogin, Refreshing, Session, authorize};
-use crate::error::AuthorizeError;
+use super::{ReLogin, Refreshing, Session};
 use crate::fork::Fork;
-use crate::machine::Issued;
 use crate::saved::SavedTokens;
 use crate::token::{AccessToken, RefreshToken};
 use crate::{SavedSession, Timestamp};
@@ -38,10 +33,10 @@ use crate::{SavedSession, Timestamp};
 ///     let second = session.refresh(now, Cause::Due);
 /// }
 /// ```
+#[derive(Debug)]
 pub struct Authenticated {
-    token: AccessToken,
+    pub(super) token: AccessToken,
     refresh_token: Option<RefreshToken>,
-    issued: Issued,
 }
 
 /// Why a refresh starts.
@@ -68,19 +63,6 @@ pub enum Refresh {
 }
 
 impl Session<Authenticated> {
-    /// Puts the bearer token on a request to a target API, in place of any `Authorization`
-    /// that it has.
-    ///
-    /// Refuses without touching the request when the provider does not allow the target's
-    /// origin, or when the token has expired.
-    pub fn authorize<B>(
-        &self,
-        now: Timestamp,
-        request: &mut Request<B>,
-    ) -> Result<(), AuthorizeError> {
-        authorize(self, &self.state.token, now, request)
-    }
-
     /// When the access token expires; `None` if the server did not say.
     ///
     /// Refresh some time before, a minute say, and after any 401.
@@ -125,23 +107,6 @@ impl Session<Authenticated> {
         }
     }
 
-    pub(crate) fn token(&self) -> &AccessToken {
-        &self.state.token
-    }
-
-    pub(crate) fn token_mut(&mut self) -> &mut AccessToken {
-        &mut self.state.token
-    }
-
-    pub(crate) fn issued(&self) -> &Issued {
-        &self.state.issued
-    }
-
-    /// In place of one that was issued before.
-    pub(crate) fn issue(&mut self, pass: Issued) {
-        self.state.issued = pass;
-    }
-
     pub(crate) fn refresh_token(&self) -> Option<&RefreshToken> {
         self.state.refresh_token.as_ref()
     }
@@ -156,25 +121,10 @@ impl Authenticated {
         Self {
             token,
             refresh_token,
-            issued: Issued::default(),
         }
     }
 }
 
-#[expect(
-    clippy::missing_fields_in_debug,
-    reason = "a pass is no part of the state"
-)]
-impl fmt::Debug for Authenticated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authenticated")
-            .field("token", &self.token)
-            .field("refresh_token", &self.refresh_token)
-            .finish()
-    }
-}
-
-/// No pass of the one is good for the other.
 impl Fork for Authenticated {
     fn fork(&self) -> Self {
         let refresh_token = self.refresh_token.as_ref().map(Fork::fork);

@@ -92,8 +92,12 @@ impl Rejected {
         self.context.provider
     }
 
-    pub(crate) fn provider(&self) -> &Provider {
-        &self.context.provider
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn context_mut(&mut self) -> &mut Context {
+        &mut self.context
     }
 
     pub(crate) fn token(&self) -> Option<&AccessToken> {
@@ -102,10 +106,6 @@ impl Rejected {
 
     pub(crate) fn token_mut(&mut self) -> Option<&mut AccessToken> {
         self.token.as_mut()
-    }
-
-    pub(crate) fn credentials(&self) -> &Credentials {
-        &self.context.credentials
     }
 
     pub(crate) fn into_parts(self) -> (Provider, Credentials, Option<AccessToken>) {

@@ -2,11 +2,11 @@ use std::hash::Hasher;
 
 use http::{Request, Response};
 
-use super::{Authenticated, Exchange, ReLogin, RefreshOutcome, Session, authorize};
-use crate::error::{AuthorizeError, Failure, FailureKind};
+use super::{Authenticated, Exchange, ReLogin, RefreshOutcome, Session};
+use crate::error::{Failure, FailureKind};
 use crate::fork::Fork;
 use crate::token::{AccessToken, RefreshToken};
-use crate::wire::{Answer, Grant, Sent};
+use crate::wire::{Answer, Grant, GrantType};
 use crate::{Config, RequestBody, Timestamp};
 
 /// A refresh is to be made. The access token stays usable until it expires, unless a 401 was
@@ -34,45 +34,17 @@ impl Session<Refreshing> {
         self.start(now, |state, _| Grant::Refresh(&state.refresh_token))
     }
 
-    /// Puts the bearer token on a request, as [`Session<Authenticated>::authorize`] does.
-    ///
-    /// [`Session<Authenticated>::authorize`]: Session::authorize
-    pub fn authorize<B>(
-        &self,
-        now: Timestamp,
-        request: &mut Request<B>,
-    ) -> Result<(), AuthorizeError> {
-        authorize(self, &self.state.token, now, request)
-    }
-
     pub(crate) fn refresh_token(&self) -> &RefreshToken {
         &self.state.refresh_token
-    }
-
-    pub(crate) fn token(&self) -> &AccessToken {
-        &self.state.token
-    }
-
-    pub(crate) fn token_mut(&mut self) -> &mut AccessToken {
-        &mut self.state.token
     }
 }
 
 impl Exchange<Refreshing> {
     /// The answer is here. `now` is when it was received.
     pub fn receive<B: AsRef<[u8]>>(self, now: Timestamp, response: Response<B>) -> RefreshOutcome {
-        let answer = self.read(Sent::RefreshToken, now, &response);
+        let answer = self.read(GrantType::RefreshToken, now, &response);
         drop(response);
         self.settle(now, answer, &Config::default())
-    }
-
-    /// Puts the bearer token on a request while the refresh is on its way.
-    pub fn authorize<B>(
-        &self,
-        now: Timestamp,
-        request: &mut Request<B>,
-    ) -> Result<(), AuthorizeError> {
-        self.session.authorize(now, request)
     }
 
     /// The configuration says which answers together are a refusal.

@@ -2,11 +2,10 @@ use std::hash::Hasher;
 
 use http::{Request, Response};
 
-use super::{Exchange, LoginOutcome, Session, Unauthenticated, authorize};
-use crate::error::AuthorizeError;
+use super::{Exchange, LoginOutcome, Session, Unauthenticated};
 use crate::fork::Fork;
 use crate::token::AccessToken;
-use crate::wire::{Answer, Grant, Sent};
+use crate::wire::{Answer, Grant, GrantType};
 use crate::{RequestBody, Timestamp};
 
 /// The refresh token was refused, so the password may be sent once more (rule 3 of the
@@ -48,25 +47,6 @@ impl Session<ReLogin> {
     pub fn begin(self, now: Timestamp) -> (Request<RequestBody>, Exchange<ReLogin>) {
         self.start(now, |_, credentials| Grant::Password(credentials))
     }
-
-    /// Puts the bearer token on a request, as [`Session<Authenticated>::authorize`] does.
-    ///
-    /// [`Session<Authenticated>::authorize`]: Session::authorize
-    pub fn authorize<B>(
-        &self,
-        now: Timestamp,
-        request: &mut Request<B>,
-    ) -> Result<(), AuthorizeError> {
-        authorize(self, &self.state.token, now, request)
-    }
-
-    pub(crate) fn token(&self) -> &AccessToken {
-        &self.state.token
-    }
-
-    pub(crate) fn token_mut(&mut self) -> &mut AccessToken {
-        &mut self.state.token
-    }
 }
 
 impl Exchange<ReLogin> {
@@ -76,18 +56,9 @@ impl Exchange<ReLogin> {
         now: Timestamp,
         response: Response<B>,
     ) -> LoginOutcome<ReLogin> {
-        let answer = self.read(Sent::Password, now, &response);
+        let answer = self.read(GrantType::Password, now, &response);
         drop(response);
         self.settle(now, answer)
-    }
-
-    /// Puts the bearer token on a request while the login is on its way.
-    pub fn authorize<B>(
-        &self,
-        now: Timestamp,
-        request: &mut Request<B>,
-    ) -> Result<(), AuthorizeError> {
-        self.session.authorize(now, request)
     }
 
     pub(crate) fn settle(self, now: Timestamp, answer: Answer) -> LoginOutcome<ReLogin> {

@@ -4,7 +4,7 @@ use http::{Request, Response};
 
 use super::{Authenticated, Context, Exchange, LoginOutcome, Session};
 use crate::fork::Fork;
-use crate::wire::{Answer, Grant, Sent};
+use crate::wire::{Answer, Grant, GrantType};
 use crate::{Credentials, Provider, RequestBody, SavedSession, Timestamp};
 
 /// No tokens yet: the password is the only way in.
@@ -98,7 +98,7 @@ impl Exchange<Unauthenticated> {
         now: Timestamp,
         response: Response<B>,
     ) -> LoginOutcome<Unauthenticated> {
-        let answer = self.read(Sent::Password, now, &response);
+        let answer = self.read(GrantType::Password, now, &response);
         drop(response);
         self.settle(now, answer)
     }

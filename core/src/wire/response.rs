@@ -20,7 +20,7 @@ use crate::token::{Bearer, RefreshToken, is_token};
 
 /// What an answer is to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
+pub(crate) enum GrantType {
     Password,
     RefreshToken,
 }
@@ -62,7 +62,7 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// The last four are [`Failure`]s, and what each is is [`Failure::kind`]'s to say.
 pub(crate) fn read(
     provider: &Provider,
-    sent: Sent,
+    sent: GrantType,
     now: Timestamp,
     response: &Response<impl AsRef<[u8]>>,
 ) -> Answer {
@@ -81,10 +81,10 @@ pub(crate) fn read(
         (Some(OAuthError::InvalidGrant), ..) => true,
         (Some(code), ..) if code.is_configuration() => false,
         (_, Dialect::Simacan { .. }, _) => status == StatusCode::UNAUTHORIZED,
-        (_, Dialect::OAuth2 { .. }, Sent::RefreshToken) => {
+        (_, Dialect::OAuth2 { .. }, GrantType::RefreshToken) => {
             matches!(status.as_u16(), 400 | 401 | 403) && !is_gateways
         }
-        (_, Dialect::OAuth2 { .. }, Sent::Password) => false,
+        (_, Dialect::OAuth2 { .. }, GrantType::Password) => false,
     };
     if is_refusal {
         let by_gateway = is_gateways;
@@ -496,7 +496,7 @@ mod tests {
 
     fn classify(
         provider: &Provider,
-        sent: Sent,
+        sent: GrantType,
         status: u16,
         header: (&'static str, &'static str),
         body: &str,
@@ -586,10 +586,10 @@ mod tests {
             (431, JSON, "", [config; 4]),
         ] {
             let found = [
-                classify(&simacan, Sent::Password, status, header, body),
-                classify(&simacan, Sent::RefreshToken, status, header, body),
-                classify(&oauth2, Sent::Password, status, header, body),
-                classify(&oauth2, Sent::RefreshToken, status, header, body),
+                classify(&simacan, GrantType::Password, status, header, body),
+                classify(&simacan, GrantType::RefreshToken, status, header, body),
+                classify(&oauth2, GrantType::Password, status, header, body),
+                classify(&oauth2, GrantType::RefreshToken, status, header, body),
             ];
             assert_eq!(found, expected, "{status} {header:?} {body}");
         }
@@ -607,7 +607,7 @@ mod tests {
             let response = response.body("\u{1f}").unwrap();
             let answer = read(
                 &Provider::simacan(),
-                Sent::Password,
+                GrantType::Password,
                 Timestamp::default(),
                 &response,
             );

@@ -1,72 +1,75 @@
 //! The callers of a machine, its targets and its user.
 
 use http::StatusCode;
-use simacan_auth::{Clearance, Denied, Permit, Ticket, Verdict};
+use simacan_auth::{Authorization, Denied, Pending, Review, Sent};
 
 use super::{API, Driver, assert_clean, bearer, credentials, request};
 
 impl Driver {
     /// Asks for a token; checks that who waits has something to wait for.
-    pub(crate) fn ask_for(&mut self, uri: &str, permit: Permit) -> Clearance {
+    pub(crate) fn ask_for(&mut self, uri: &str, pending: Pending) -> Authorization {
         let mut request = request(uri);
         let events = self.events.len();
-        let clearance = self.machine.authorize(self.now, permit, &mut request);
-        assert_clean(&format!("{clearance:?}"));
+        let authorization = self.machine.authorize(self.now, pending, &mut request);
+        assert_clean(&format!("{authorization:?}"));
         let header = bearer(&request);
-        assert_eq!(header.is_some(), matches!(clearance, Clearance::Go(_)));
+        assert_eq!(
+            header.is_some(),
+            matches!(authorization, Authorization::Ready(_))
+        );
         self.header = header.unwrap_or_default();
         self.settle();
-        if matches!(clearance, Clearance::Wait(_)) {
+        if matches!(authorization, Authorization::Wait(_)) {
             let is_alive = self.flight.is_some() || self.wake.is_some();
             assert!(
                 is_alive || self.events.len() > events,
                 "I6: waits for nothing"
             );
         }
-        clearance
+        authorization
     }
 
-    pub(crate) fn ask(&mut self) -> Clearance {
-        let permit = self.machine.permit();
-        self.ask_for(API, permit)
+    pub(crate) fn ask(&mut self) -> Authorization {
+        let pending = Pending::new();
+        self.ask_for(API, pending)
     }
 
     /// A new caller is let go.
     #[track_caller]
-    pub(crate) fn go(&mut self) -> Ticket {
+    pub(crate) fn go(&mut self) -> Sent {
         self.go_to(API)
     }
 
     #[track_caller]
-    pub(crate) fn go_to(&mut self, uri: &str) -> Ticket {
-        let permit = self.machine.permit();
-        match self.ask_for(uri, permit) {
-            Clearance::Go(ticket) => ticket,
+    pub(crate) fn go_to(&mut self, uri: &str) -> Sent {
+        let pending = Pending::new();
+        match self.ask_for(uri, pending) {
+            Authorization::Ready(sent) => sent,
             other => panic!("{other:?}"),
         }
     }
 
     #[track_caller]
-    pub(crate) fn go_with(&mut self, permit: Permit) -> Ticket {
-        match self.ask_for(API, permit) {
-            Clearance::Go(ticket) => ticket,
+    pub(crate) fn go_with(&mut self, pending: Pending) -> Sent {
+        match self.ask_for(API, pending) {
+            Authorization::Ready(sent) => sent,
             other => panic!("{other:?}"),
         }
     }
 
     /// A new caller has to wait.
     #[track_caller]
-    pub(crate) fn wait(&mut self) -> Permit {
+    pub(crate) fn wait(&mut self) -> Pending {
         match self.ask() {
-            Clearance::Wait(permit) => permit,
+            Authorization::Wait(pending) => pending,
             other => panic!("{other:?}"),
         }
     }
 
     #[track_caller]
-    pub(crate) fn wait_with(&mut self, permit: Permit) -> Permit {
-        match self.ask_for(API, permit) {
-            Clearance::Wait(permit) => permit,
+    pub(crate) fn wait_with(&mut self, pending: Pending) -> Pending {
+        match self.ask_for(API, pending) {
+            Authorization::Wait(pending) => pending,
             other => panic!("{other:?}"),
         }
     }
@@ -74,14 +77,14 @@ impl Driver {
     /// A new caller is denied.
     #[track_caller]
     pub(crate) fn denied(&mut self) -> Denied {
-        let permit = self.machine.permit();
-        self.denied_with(permit)
+        let pending = Pending::new();
+        self.denied_with(pending)
     }
 
     #[track_caller]
-    pub(crate) fn denied_with(&mut self, permit: Permit) -> Denied {
-        match self.ask_for(API, permit) {
-            Clearance::Denied(denied) => {
+    pub(crate) fn denied_with(&mut self, pending: Pending) -> Denied {
+        match self.ask_for(API, pending) {
+            Authorization::Denied(denied) => {
                 assert_clean(&denied.to_string());
                 denied
             }
@@ -89,30 +92,30 @@ impl Driver {
         }
     }
 
-    pub(crate) fn review(&mut self, ticket: Ticket, status: u16) -> Verdict {
+    pub(crate) fn review(&mut self, sent: Sent, status: u16) -> Review {
         if let (401, Some(held)) = (status, &mut self.held) {
-            held.ended |= ticket.generation() == self.machine.generation();
+            held.ended |= sent.generation() == self.machine.generation();
         }
         let status = StatusCode::from_u16(status).unwrap();
-        let verdict = self.machine.review(self.now, ticket, status);
-        assert_clean(&format!("{verdict:?}"));
+        let review = self.machine.review(self.now, sent, status);
+        assert_clean(&format!("{review:?}"));
         self.settle();
-        verdict
+        review
     }
 
     /// The target answers 401, and another try is worth it.
     #[track_caller]
-    pub(crate) fn retry_after_401(&mut self, ticket: Ticket) -> Permit {
-        match self.review(ticket, 401) {
-            Verdict::Retry(permit) => permit,
-            Verdict::Deliver => panic!("delivered"),
+    pub(crate) fn retry_after_401(&mut self, sent: Sent) -> Pending {
+        match self.review(sent, 401) {
+            Review::Retry(pending) => pending,
+            Review::Deliver => panic!("delivered"),
         }
     }
 
     #[track_caller]
-    pub(crate) fn deliver(&mut self, ticket: Ticket, status: u16) {
-        let verdict = self.review(ticket, status);
-        assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
+    pub(crate) fn deliver(&mut self, sent: Sent, status: u16) {
+        let review = self.review(sent, status);
+        assert!(matches!(review, Review::Deliver), "{review:?}");
     }
 
     pub(crate) fn set_credentials(&mut self, username: &str, number: u32) {
@@ -125,27 +128,27 @@ impl Driver {
         self.settle();
     }
 
-    /// One request, from the permit to the answer that the caller gets: `None` if there was no
+    /// One request, from the pending to the answer that the caller gets: `None` if there was no
     /// token for it. Lets time go by while it waits.
     pub(crate) fn send(&mut self, uri: &str, mut answer: impl FnMut() -> u16) -> Option<u16> {
-        let mut permit = self.machine.permit();
+        let mut pending = Pending::new();
         loop {
-            permit = match self.ask_for(uri, permit) {
-                Clearance::Go(ticket) => {
+            pending = match self.ask_for(uri, pending) {
+                Authorization::Ready(sent) => {
                     let status = answer();
-                    match self.review(ticket, status) {
-                        Verdict::Deliver => return Some(status),
-                        Verdict::Retry(permit) => permit,
+                    match self.review(sent, status) {
+                        Review::Deliver => return Some(status),
+                        Review::Retry(pending) => pending,
                     }
                 }
-                Clearance::Wait(permit) => {
+                Authorization::Wait(pending) => {
                     if let Some(at) = self.wake {
                         self.advance_to(at);
                     }
-                    permit
+                    pending
                 }
-                Clearance::Denied(_) => return None,
-                Clearance::Foreign(foreign) => panic!("{foreign}"),
+                Authorization::Denied(_) => return None,
+                Authorization::Foreign(foreign) => panic!("{foreign}"),
             }
         }
     }

@@ -162,9 +162,9 @@ impl Driver {
     /// Logged in with the tokens of `reply`, number 1.
     pub(crate) fn logged_in(config: Config, reply: &Reply) -> Self {
         let mut driver = Self::new(config);
-        let permit = driver.wait();
+        let pending = driver.wait();
         driver.reply(reply);
-        let _ticket = driver.go_with(permit);
+        let _ticket = driver.go_with(pending);
         driver
     }
 

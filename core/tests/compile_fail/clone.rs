@@ -1,5 +1,5 @@
 use simacan_auth::{
-    Authenticated, Exchange, Machine, Permit, ReLogin, Refreshing, Session, Ticket, Unauthenticated,
+    Authenticated, Exchange, Machine, Pending, ReLogin, Refreshing, Session, Sent, Unauthenticated,
 };
 
 fn copies<T: Clone>() {}
@@ -13,6 +13,6 @@ fn main() {
     copies::<Exchange<Refreshing>>();
     copies::<Exchange<ReLogin>>();
     copies::<Machine>();
-    copies::<Permit>();
-    copies::<Ticket>();
+    copies::<Pending>();
+    copies::<Sent>();
 }

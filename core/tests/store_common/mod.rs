@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use http::Response;
 use simacan_auth::{
-    Clearance, Config, Event, InvalidSavedSession, JobEnd, JobId, Machine, Output, Permit,
-    Provider, SavedSession, StoreFailure, StoreOp, Ticket, Timestamp, Transmit, TransportFailure,
-    Verdict,
+    Authorization, Config, Event, InvalidSavedSession, JobEnd, JobId, Machine, Output, Pending,
+    Provider, Review, SavedSession, Sent, StoreFailure, StoreOp, Timestamp, Transmit,
+    TransportFailure,
 };
 
 use crate::common::{API, credentials, fingerprint, poll, request};
@@ -115,36 +115,36 @@ impl Process {
         process
     }
 
-    pub(crate) fn ask(&mut self) -> Clearance {
-        let permit = self.machine.permit();
-        self.ask_with(permit)
+    pub(crate) fn ask(&mut self) -> Authorization {
+        let pending = Pending::new();
+        self.ask_with(pending)
     }
 
-    pub(crate) fn ask_with(&mut self, permit: Permit) -> Clearance {
-        self.machine.authorize(self.now, permit, &mut request(API))
+    pub(crate) fn ask_with(&mut self, pending: Pending) -> Authorization {
+        self.machine.authorize(self.now, pending, &mut request(API))
     }
 
-    pub(crate) fn wait(&mut self) -> Permit {
+    pub(crate) fn wait(&mut self) -> Pending {
         match self.ask() {
-            Clearance::Wait(permit) => permit,
+            Authorization::Wait(pending) => pending,
             other => panic!("{other:?}"),
         }
     }
 
     /// Finds no token, and does all that follows up to the answer of an exchange.
-    pub(crate) fn demand(&mut self) -> Permit {
-        let permit = self.wait();
+    pub(crate) fn demand(&mut self) -> Pending {
+        let pending = self.wait();
         self.run();
-        permit
+        pending
     }
 
-    pub(crate) fn unauthorized(&mut self, ticket: Ticket) -> Permit {
+    pub(crate) fn unauthorized(&mut self, sent: Sent) -> Pending {
         match self
             .machine
-            .review(self.now, ticket, http::StatusCode::UNAUTHORIZED)
+            .review(self.now, sent, http::StatusCode::UNAUTHORIZED)
         {
-            Verdict::Retry(permit) => permit,
-            Verdict::Deliver => panic!("it is a 401 for the current token"),
+            Review::Retry(pending) => pending,
+            Review::Deliver => panic!("it is a 401 for the current token"),
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, Credentials, Machine, Output, Provider, ResponseBody, Timestamp,
-    TransportFailure, Verdict,
+    Authorization, Config, Credentials, Machine, Output, Provider, ResponseBody, Timestamp,
+    TransportFailure, Review,
 };
 use simacan_auth_memory::Counting;
 
@@ -63,9 +63,9 @@ fn drain(
 fn logged_in() -> Machine {
     let credentials = Credentials::new("foo@bar.com", "open sesame");
     let mut machine = Machine::new(Provider::simacan(), credentials, Config::default());
-    let permit = machine.permit();
-    let waits = machine.log_in(START, permit);
-    assert!(matches!(waits, Clearance::Wait(_)));
+    let pending = Pending::new();
+    let waits = machine.log_in(START, pending);
+    assert!(matches!(waits, Authorization::Wait(_)));
     drain(&mut machine, START, || Some(tokens()));
     machine
 }
@@ -77,12 +77,12 @@ fn request(target: &str) -> Request<()> {
 }
 
 fn authorize(machine: &mut Machine, now: Timestamp, request: &mut Request<()>) {
-    let permit = machine.permit();
-    let Clearance::Go(ticket) = machine.authorize(now, permit, request) else {
+    let pending = Pending::new();
+    let Authorization::Ready(sent) = machine.authorize(now, pending, request) else {
         panic!("there is a token");
     };
-    let verdict = machine.review(now, ticket, StatusCode::OK);
-    assert!(matches!(verdict, Verdict::Deliver));
+    let review = machine.review(now, sent, StatusCode::OK);
+    assert!(matches!(review, Review::Deliver));
 }
 
 /// How many allocations that makes.
@@ -115,13 +115,13 @@ fn a_pass_allocates_nothing_once_it_was_given() {
     for request in &mut requests {
         authorize(&mut machine, START, request);
     }
-    drop(machine.pass().expect("there is a token"));
+    drop(machine.cached_bearer().expect("there is a token"));
     let now = SystemTime::from(START);
     let made = allocations(|| {
-        let pass = machine.pass().expect("it is the same");
+        let cached = machine.cached_bearer().expect("it is the same");
         for request in &mut requests {
-            let ticket = pass.authorize(now, request).expect("it holds");
-            let _deliver = machine.review(START, ticket, StatusCode::OK);
+            let sent = cached.authorize(now, request).expect("it holds");
+            let _deliver = machine.review(START, sent, StatusCode::OK);
         }
     });
     assert_eq!(made, 0);
@@ -168,7 +168,7 @@ fn a_whole_refresh_makes_few_allocations() {
     assert_eq!(made, 7);
 }
 
-/// With one target, after some refreshes. What machines share is not counted, and neither is the pass, which
+/// With one target, after some refreshes. What machines share is not counted, and neither is the cached, which
 /// is the driver's.
 #[test]
 fn a_machine_takes_little_more_than_a_kibibyte_beside_its_tokens() {

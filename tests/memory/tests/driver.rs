@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 
 use http::{HeaderMap, Request, StatusCode};
-use simacan_auth::{Credentials, Provider, ResponseBody, Ticket, Verdict};
+use simacan_auth::{Credentials, Provider, ResponseBody, Sent, Review};
 use simacan_auth_driver::{Driver, block_on};
 use simacan_auth_emulator::{Emulator, Settings};
 use simacan_auth_memory::Counting;
@@ -14,7 +14,7 @@ static COUNTING: Counting = Counting;
 
 const TARGET: &str = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
 
-/// Logged in, and this thread has its pass.
+/// Logged in, and this thread has its cached.
 fn driver() -> Driver {
     let emulator = Mutex::new(Emulator::new(Settings::new().with_user("u", "p")));
     let settings = Driver::settings(Provider::simacan(), Credentials::new("u", "p"));
@@ -33,13 +33,13 @@ fn driver() -> Driver {
 }
 
 #[track_caller]
-fn assert_allocates_nothing(driver: &Driver, mut authorize: impl FnMut() -> Ticket) {
+fn assert_allocates_nothing(driver: &Driver, mut authorize: impl FnMut() -> Sent) {
     // Room for the header.
     drop(authorize());
     let before = Counting::allocations();
     for _ in 0..10 {
-        let verdict = driver.review(authorize(), StatusCode::OK);
-        assert!(matches!(verdict, Verdict::Deliver));
+        let review = driver.review(authorize(), StatusCode::OK);
+        assert!(matches!(review, Review::Deliver));
     }
     assert_eq!(Counting::allocations(), before);
 }
@@ -59,9 +59,9 @@ fn another_request() {
     let driver = driver();
     let mut request = (TARGET, HeaderMap::new());
     assert_allocates_nothing(&driver, || {
-        let ticket = driver.authorize_now(|pass, now| {
-            pass.authorize_other(now, &mut request, |it| it.0, |it| &mut it.1)
+        let sent = driver.authorize_now(|cached, now| {
+            cached.authorize_other(now, &mut request, |it| it.0, |it| &mut it.1)
         });
-        ticket.expect("there is a token")
+        sent.expect("there is a token")
     });
 }

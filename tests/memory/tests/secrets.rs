@@ -13,9 +13,9 @@ use std::time::{Duration, SystemTime};
 
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Cause, Clearance, ClientAuth, Config, Credentials, JobId, LockRequest, LoginOutcome, Machine,
+    Cause, Authorization, ClientAuth, Config, Credentials, JobId, LockRequest, LoginOutcome, Machine,
     Output, Provider, Refresh, RefreshOutcome, ResponseBody, Resumed, SavedSession, Session,
-    SessionStore, Timestamp, Verdict,
+    SessionStore, Timestamp, Review,
 };
 use simacan_auth_driver::{Driver, Process, System, block_on};
 use simacan_auth_file_store::FileStore;
@@ -150,20 +150,20 @@ fn answer(machine: &mut Machine, response: Response<&'static [u8]>) {
 }
 
 fn unauthorized(machine: &mut Machine) {
-    let permit = machine.permit();
+    let pending = Pending::new();
     let mut target = http::Request::get(API).body(()).expect("it is well formed");
-    let Clearance::Go(ticket) = machine.authorize(NOW, permit, &mut target) else {
+    let Authorization::Ready(sent) = machine.authorize(NOW, pending, &mut target) else {
         panic!("there is a token");
     };
-    let verdict = machine.review(NOW, ticket, StatusCode::UNAUTHORIZED);
-    assert!(matches!(verdict, Verdict::Retry(_)));
+    let review = machine.review(NOW, sent, StatusCode::UNAUTHORIZED);
+    assert!(matches!(review, Review::Retry(_)));
 }
 
 fn machine() {
     let mut machine = Machine::new(Provider::simacan(), credentials(0), Config::default());
-    let permit = machine.permit();
-    let waits = machine.log_in(NOW, permit);
-    assert!(matches!(waits, Clearance::Wait(_)));
+    let pending = Pending::new();
+    let waits = machine.log_in(NOW, pending);
+    assert!(matches!(waits, Authorization::Wait(_)));
     answer(&mut machine, tokens(0));
     assert_eq!((copies(ACCESS[0]), copies(REFRESH[0])), (1, 1));
 
@@ -194,9 +194,9 @@ fn machine() {
     assert_eq!((copies(ACCESS[1]), copies(REFRESH[1])), (1, 1));
     machine.handle_credentials(NOW, Credentials::new("v", "PASSWORDONE"));
     assert_gone(&[ACCESS[1], REFRESH[1], PASSWORDS[1]]);
-    let permit = machine.permit();
-    let waits = machine.log_in(NOW, permit);
-    assert!(matches!(waits, Clearance::Wait(_)));
+    let pending = Pending::new();
+    let waits = machine.log_in(NOW, pending);
+    assert!(matches!(waits, Authorization::Wait(_)));
     answer(
         &mut machine,
         status(StatusCode::UNAUTHORIZED, b"PASSWORDONE"),
@@ -271,9 +271,9 @@ fn send(machine: &mut Machine) -> JobId {
 fn superseded() {
     for (user, is_refused) in [("u", false), ("u", true), ("v", false)] {
         let mut machine = Machine::new(Provider::simacan(), credentials(0), Config::default());
-        let permit = machine.permit();
-        let waits = machine.log_in(NOW, permit);
-        assert!(matches!(waits, Clearance::Wait(_)));
+        let pending = Pending::new();
+        let waits = machine.log_in(NOW, pending);
+        assert!(matches!(waits, Authorization::Wait(_)));
         let login = send(&mut machine);
         machine.handle_credentials(NOW, Credentials::new(user, "PASSWORDTWO"));
         // Kept, should it be refused.
@@ -351,14 +351,14 @@ fn driver() {
         threads.join();
     };
     let mut target = http::Request::get(API).body(()).expect("it is well formed");
-    let ticket = block_on(driver.authorize(None, &mut target)).expect("there is a token");
+    let sent = block_on(driver.authorize(None, &mut target)).expect("there is a token");
     settle();
     assert_eq!((copies(ACCESS[0]), copies(REFRESH[0])), (1, 1));
 
-    let Verdict::Retry(permit) = driver.review(ticket, StatusCode::UNAUTHORIZED) else {
+    let Review::Retry(pending) = driver.review(sent, StatusCode::UNAUTHORIZED) else {
         panic!("a newer token may help");
     };
-    let again = block_on(driver.authorize(Some(permit), &mut target));
+    let again = block_on(driver.authorize(Some(pending), &mut target));
     drop((again.expect("there is another token"), target));
     settle();
     assert_gone(&[ACCESS[0], REFRESH[0]]);

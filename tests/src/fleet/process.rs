@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, Credentials, Denied, JobEnd, JobId, Machine, Output, Permit, Provider,
-    StoreFailure, Ticket, Timestamp, Verdict,
+    Authorization, Config, Credentials, Denied, JobEnd, JobId, Machine, Output, Pending, Provider,
+    StoreFailure, Sent, Timestamp, Review,
 };
 
 use super::{Fleet, TARGET, USER};
@@ -43,15 +43,15 @@ pub(super) struct Knowledge {
 
 impl Knowledge {
     /// Callers are told of what an exchange has brought once it is saved, or could not be.
-    fn check_told(&self, clearance: &Clearance) -> Result<(), Violation> {
+    fn check_told(&self, authorization: &Authorization) -> Result<(), Violation> {
         if self.save_failed {
             return Ok(());
         }
-        match clearance {
-            Clearance::Go(_) if self.has_unsaved_first => {
+        match authorization {
+            Authorization::Ready(_) if self.has_unsaved_first => {
                 Violation::found(14, "a first token is handed out, and it is not saved")
             }
-            Clearance::Denied(Denied::Rejected { .. }) if self.has_unsaved_refusal => {
+            Authorization::Denied(Denied::Rejected { .. }) if self.has_unsaved_refusal => {
                 Violation::found(2, "a caller is told of a refusal, and it is not saved")
             }
             _ => Ok(()),
@@ -64,11 +64,11 @@ pub(super) enum Caller {
     #[default]
     Idle,
     Waiting {
-        permit: Permit,
+        pending: Pending,
         woken: bool,
     },
     Sent {
-        ticket: Ticket,
+        sent: Sent,
         token: HeaderValue,
     },
     /// The password was refused.
@@ -129,8 +129,8 @@ impl Process {
 
     pub(super) fn has_good_token(&self, now: Timestamp) -> bool {
         let mut machine = self.machine.fork();
-        let permit = machine.permit();
-        matches!(machine.log_in(now, permit), Clearance::Go(_))
+        let pending = Pending::new();
+        matches!(machine.log_in(now, pending), Authorization::Ready(_))
     }
 
     /// A new request would get the tokens that have just come, whatever becomes of their save (I14).
@@ -138,17 +138,17 @@ impl Process {
         let mut machine = self.machine.fork();
         let mut request = Request::new(());
         *request.uri_mut() = TARGET.clone();
-        let permit = machine.permit();
-        let mut clearance = machine.authorize(now, permit, &mut request);
-        if let Clearance::Wait(permit) = clearance {
+        let pending = Pending::new();
+        let mut authorization = machine.authorize(now, pending, &mut request);
+        if let Authorization::Wait(pending) = authorization {
             while !matches!(machine.poll(now), Output::Wait(_)) {}
             if let Some(save) = machine.in_flight() {
                 machine.handle_end(now, save, JobEnd::StoreFailed(StoreFailure::Abandoned));
             }
-            clearance = machine.authorize(now, permit, &mut request);
+            authorization = machine.authorize(now, pending, &mut request);
         }
-        match clearance {
-            Clearance::Go(_) => Ok(()),
+        match authorization {
+            Authorization::Ready(_) => Ok(()),
             other => Violation::found(14, format!("tokens were lost: {other:?}")),
         }
     }
@@ -194,12 +194,12 @@ impl Caller {
         match self {
             Self::Idle => Self::Idle,
             Self::Rejected => Self::Rejected,
-            Self::Waiting { permit, woken } => Self::Waiting {
-                permit: permit.fork(),
+            Self::Waiting { pending, woken } => Self::Waiting {
+                pending: pending.fork(),
                 woken: *woken,
             },
-            Self::Sent { ticket, token } => Self::Sent {
-                ticket: ticket.fork(),
+            Self::Sent { sent, token } => Self::Sent {
+                sent: sent.fork(),
                 token: token.clone(),
             },
         }
@@ -209,13 +209,13 @@ impl Caller {
         match self {
             Self::Idle => 0.hash(&mut hasher),
             Self::Rejected => 1.hash(&mut hasher),
-            Self::Waiting { permit, woken } => {
+            Self::Waiting { pending, woken } => {
                 (2, woken).hash(&mut hasher);
-                permit.fingerprint(hasher);
+                pending.fingerprint(hasher);
             }
-            Self::Sent { ticket, token } => {
+            Self::Sent { sent, token } => {
                 (3, token.as_bytes()).hash(&mut hasher);
-                ticket.fingerprint(hasher);
+                sent.fingerprint(hasher);
             }
         }
     }
@@ -227,12 +227,12 @@ impl Fleet {
         let Some(process) = &mut self.processes[p] else {
             return Ok(());
         };
-        let permit = match std::mem::take(&mut process.caller) {
-            Caller::Idle => process.machine.permit(),
+        let pending = match std::mem::take(&mut process.caller) {
+            Caller::Idle => Pending::new(),
             Caller::Waiting {
-                permit,
+                pending,
                 woken: true,
-            } => permit,
+            } => pending,
             other => {
                 process.caller = other;
                 return Ok(());
@@ -240,20 +240,20 @@ impl Fleet {
         };
         let mut request = Request::new(());
         *request.uri_mut() = TARGET.clone();
-        let clearance = process.machine.authorize(now, permit, &mut request);
-        process.knowledge.check_told(&clearance)?;
-        process.caller = match clearance {
-            Clearance::Go(ticket) => Caller::Sent {
-                ticket,
+        let authorization = process.machine.authorize(now, pending, &mut request);
+        process.knowledge.check_told(&authorization)?;
+        process.caller = match authorization {
+            Authorization::Ready(sent) => Caller::Sent {
+                sent,
                 token: request.headers()[AUTHORIZATION].clone(),
             },
-            Clearance::Wait(permit) => Caller::Waiting {
-                permit,
+            Authorization::Wait(pending) => Caller::Waiting {
+                pending,
                 woken: false,
             },
-            Clearance::Denied(Denied::Rejected { .. }) => Caller::Rejected,
-            Clearance::Denied(_) => Caller::Idle,
-            Clearance::Foreign(origin) => {
+            Authorization::Denied(Denied::Rejected { .. }) => Caller::Rejected,
+            Authorization::Denied(_) => Caller::Idle,
+            Authorization::Foreign(origin) => {
                 return Violation::found(8, format!("{origin} is not foreign"));
             }
         };
@@ -265,8 +265,8 @@ impl Fleet {
         let Some(process) = &mut self.processes[p] else {
             return;
         };
-        let (ticket, token) = match std::mem::take(&mut process.caller) {
-            Caller::Sent { ticket, token } => (ticket, token),
+        let (sent, token) = match std::mem::take(&mut process.caller) {
+            Caller::Sent { sent, token } => (sent, token),
             other => {
                 process.caller = other;
                 return;
@@ -277,9 +277,9 @@ impl Fleet {
         request.headers_mut().insert(AUTHORIZATION, token);
         let response = self.emulator.respond(time, &request);
         let status = response.map_or(StatusCode::BAD_GATEWAY, |response| response.status());
-        if let Verdict::Retry(permit) = process.machine.review(now, ticket, status) {
+        if let Review::Retry(pending) = process.machine.review(now, sent, status) {
             process.caller = Caller::Waiting {
-                permit,
+                pending,
                 woken: true,
             };
         }

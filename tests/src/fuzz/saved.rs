@@ -1,6 +1,6 @@
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Clearance, Config, Credentials, JobEnd, Machine, Output, Provider, SavedSession, StoreOp,
+    Authorization, Config, Credentials, JobEnd, Machine, Output, Provider, SavedSession, StoreOp,
     Timestamp,
 };
 
@@ -20,8 +20,8 @@ pub fn saved_session(json: &[u8]) {
     let mut sent = 0;
     // An hour of callers, on a platform that is down.
     for _ in 0..120 {
-        let permit = machine.permit();
-        if let Clearance::Go(_) = machine.log_in(now, permit) {
+        let pending = Pending::new();
+        if let Authorization::Ready(_) = machine.log_in(now, pending) {
             return;
         }
         for _ in 0..50 {

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use http::{Request, Response};
 use simacan_auth::{
-    Clearance, ClientAuth, Config, Credentials, Machine, Output, Provider, Timestamp, Transmit,
-    TransportFailure, Verdict,
+    Authorization, ClientAuth, Config, Credentials, Machine, Output, Provider, Timestamp, Transmit,
+    TransportFailure, Review,
 };
 use simacan_auth_emulator::{BasicDecoding, Case, Emulator, Endpoint, Profile, Settings};
 
@@ -131,34 +131,34 @@ impl Day {
         let mut request = Request::post(self.target)
             .body("<realisation/>")
             .expect("it is well formed");
-        let mut permit = self.machine.permit();
+        let mut pending = Pending::new();
         loop {
             let now = self.timestamp();
-            permit = match self.machine.authorize(now, permit, &mut request) {
-                Clearance::Go(ticket) => {
+            pending = match self.machine.authorize(now, pending, &mut request) {
+                Authorization::Ready(sent) => {
                     let Some(answer) = self.send(&request) else {
                         self.drain();
                         return false;
                     };
                     let (now, status) = (self.timestamp(), answer.status());
-                    let verdict = self.machine.review(now, ticket, status);
+                    let review = self.machine.review(now, sent, status);
                     self.drain();
-                    match verdict {
-                        Verdict::Deliver => return status.is_success(),
-                        Verdict::Retry(permit) => permit,
+                    match review {
+                        Review::Deliver => return status.is_success(),
+                        Review::Retry(pending) => pending,
                     }
                 }
-                Clearance::Wait(permit) => {
+                Authorization::Wait(pending) => {
                     if !self.wait_for_news(deadline) {
                         return false;
                     }
-                    permit
+                    pending
                 }
-                Clearance::Denied(_) => {
+                Authorization::Denied(_) => {
                     self.drain();
                     return false;
                 }
-                Clearance::Foreign(error) => panic!("{error}"),
+                Authorization::Foreign(error) => panic!("{error}"),
             };
         }
     }

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, StatusCode};
-use simacan_auth::{Clearance, Denied, Generation, Permit, Status, Ticket, Timestamp, Verdict};
+use simacan_auth::{Authorization, Denied, Generation, Pending, Status, Sent, Timestamp, Review};
 
 use super::ghost::Standing;
 use super::step::AtTarget;
@@ -26,11 +26,11 @@ enum Phase {
     #[default]
     Idle,
     Waiting {
-        permit: Permit,
+        pending: Pending,
         woken: bool,
     },
     Sent {
-        ticket: Ticket,
+        sent: Sent,
         token: HeaderValue,
     },
 }
@@ -61,12 +61,12 @@ impl Caller {
     pub(super) fn fork(&self) -> Self {
         let phase = match &self.phase {
             Phase::Idle => Phase::Idle,
-            Phase::Waiting { permit, woken } => Phase::Waiting {
-                permit: permit.fork(),
+            Phase::Waiting { pending, woken } => Phase::Waiting {
+                pending: pending.fork(),
                 woken: *woken,
             },
-            Phase::Sent { ticket, token } => Phase::Sent {
-                ticket: ticket.fork(),
+            Phase::Sent { sent, token } => Phase::Sent {
+                sent: sent.fork(),
                 token: token.clone(),
             },
         };
@@ -77,13 +77,13 @@ impl Caller {
         (self.sends, self.unauthorized).hash(&mut hasher);
         match &self.phase {
             Phase::Idle => 0.hash(&mut hasher),
-            Phase::Waiting { permit, woken } => {
+            Phase::Waiting { pending, woken } => {
                 (1, woken).hash(&mut hasher);
-                permit.fingerprint(hasher);
+                pending.fingerprint(hasher);
             }
-            Phase::Sent { ticket, token } => {
+            Phase::Sent { sent, token } => {
                 token.as_bytes().hash(&mut hasher);
-                ticket.fingerprint(hasher);
+                sent.fingerprint(hasher);
             }
         }
     }
@@ -93,15 +93,15 @@ impl<S: Subject> World<S> {
     pub(super) fn ask(&mut self, index: u16) -> Result<(), Violation> {
         let (index, host) = (usize::from(index), usize::from(index % 2));
         let caller = &mut self.callers[index];
-        let permit = match std::mem::take(&mut caller.phase) {
+        let pending = match std::mem::take(&mut caller.phase) {
             Phase::Idle => {
                 *caller = Caller::default();
-                self.subject.machine().permit()
+                Pending::new()
             }
             Phase::Waiting {
-                permit,
+                pending,
                 woken: true,
-            } => permit,
+            } => pending,
             other => {
                 caller.phase = other;
                 return Ok(());
@@ -111,11 +111,11 @@ impl<S: Subject> World<S> {
         let mut request = Request::new(());
         *request.uri_mut() = TARGETS[host].clone();
         let must_go = caller.sends == 0 && self.ghost.is_good(self.now);
-        let clearance = self.subject.authorize(now, permit, &mut request);
+        let authorization = self.subject.authorize(now, pending, &mut request);
         let token = request.headers_mut().remove(AUTHORIZATION);
         let caller = &mut self.callers[index];
-        match clearance {
-            Clearance::Go(ticket) => {
+        match authorization {
+            Authorization::Ready(sent) => {
                 caller.sends += 1;
                 if caller.sends > 1 + u8::from(caller.unauthorized.is_some()) {
                     let n = caller.sends;
@@ -123,13 +123,13 @@ impl<S: Subject> World<S> {
                 }
                 if caller
                     .unauthorized
-                    .is_some_and(|old| ticket.generation() <= old)
+                    .is_some_and(|old| sent.generation() <= old)
                 {
                     return Violation::found(7, "a retry goes out with the token that got the 401");
                 }
                 let token = token.unwrap_or(HeaderValue::from_static(""));
                 caller.phase = Phase::Sent {
-                    ticket,
+                    sent,
                     token: token.clone(),
                 };
                 self.check_token(&token)
@@ -140,12 +140,12 @@ impl<S: Subject> World<S> {
             _ if token.is_some() => {
                 Violation::found(8, "a token is on a request that was not cleared")
             }
-            Clearance::Wait(permit) => {
+            Authorization::Wait(pending) => {
                 let woken = false;
-                caller.phase = Phase::Waiting { permit, woken };
+                caller.phase = Phase::Waiting { pending, woken };
                 Ok(())
             }
-            Clearance::Denied(denied) => {
+            Authorization::Denied(denied) => {
                 *caller = Caller::default();
                 let is_over = matches!(denied, Denied::Rejected { .. } | Denied::Interrupted);
                 if is_over && self.subject.machine().status() != Status::Rejected {
@@ -156,7 +156,7 @@ impl<S: Subject> World<S> {
                 }
                 Ok(())
             }
-            Clearance::Foreign(origin) => Violation::found(6, format!("{origin} is not foreign")),
+            Authorization::Foreign(origin) => Violation::found(6, format!("{origin} is not foreign")),
         }
     }
 
@@ -182,10 +182,10 @@ impl<S: Subject> World<S> {
         let mut subject = self.subject.fork();
         let mut request = Request::new(());
         *request.uri_mut() = TARGETS[0].clone();
-        let permit = subject.machine().permit();
+        let pending = Pending::new();
         let now = Timestamp::from_millis(self.now);
-        match subject.authorize(now, permit, &mut request) {
-            Clearance::Go(_) => self.check_token(&request.headers()[AUTHORIZATION]),
+        match subject.authorize(now, pending, &mut request) {
+            Authorization::Ready(_) => self.check_token(&request.headers()[AUTHORIZATION]),
             other => Violation::found(14, format!("a token was lost: {other:?}")),
         }
     }
@@ -194,8 +194,8 @@ impl<S: Subject> World<S> {
         let (index, host) = (usize::from(index), usize::from(index % 2));
         let time = self.time();
         let caller = &mut self.callers[index];
-        let (ticket, token) = match std::mem::take(&mut caller.phase) {
-            Phase::Sent { ticket, token } => (ticket, token),
+        let (sent, token) = match std::mem::take(&mut caller.phase) {
+            Phase::Sent { sent, token } => (sent, token),
             other => {
                 caller.phase = other;
                 return Ok(());
@@ -215,7 +215,7 @@ impl<S: Subject> World<S> {
                 response.map_or(StatusCode::BAD_GATEWAY, |response| response.status())
             }
         };
-        let generation = ticket.generation();
+        let generation = sent.generation();
         let current = self.subject.machine().generation();
         if status == StatusCode::UNAUTHORIZED {
             // Otherwise it may join what is under way.
@@ -232,19 +232,19 @@ impl<S: Subject> World<S> {
         } else {
             self.ghost.targets[host].reset();
         }
-        let verdict = self
+        let review = self
             .subject
-            .review(Timestamp::from_millis(self.now), ticket, status);
+            .review(Timestamp::from_millis(self.now), sent, status);
         let caller = &mut self.callers[index];
-        match verdict {
-            Verdict::Deliver => *caller = Caller::default(),
-            Verdict::Retry(_) if status != StatusCode::UNAUTHORIZED => {
+        match review {
+            Review::Deliver => *caller = Caller::default(),
+            Review::Retry(_) if status != StatusCode::UNAUTHORIZED => {
                 return Violation::found(7, format!("a retry after {status}"));
             }
-            Verdict::Retry(permit) => {
+            Review::Retry(pending) => {
                 caller.unauthorized = Some(generation);
                 let woken = true;
-                caller.phase = Phase::Waiting { permit, woken };
+                caller.phase = Phase::Waiting { pending, woken };
             }
         }
         Ok(())

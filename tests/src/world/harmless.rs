@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode, Uri};
-use simacan_auth::{Clearance, JobId, Machine, Output, Timestamp, TransportFailure};
+use simacan_auth::{Authorization, JobId, Machine, Output, Timestamp, TransportFailure};
 
 use super::violation::Violation;
 use super::{START, Subject, World};
@@ -17,8 +17,8 @@ static FOREIGN: LazyLock<Vec<JobId>> = LazyLock::new(|| {
     let mut now = Timestamp::from_millis(START);
     let mut exchanges = Vec::new();
     while exchanges.len() < 100 {
-        let permit = machine.permit();
-        let _ = machine.log_in(now, permit);
+        let pending = Pending::new();
+        let _ = machine.log_in(now, pending);
         match machine.poll(now) {
             Output::Transmit(transmit) => {
                 exchanges.push(transmit.exchange);
@@ -44,11 +44,11 @@ impl<S: Subject> World<S> {
         for uri in FOREIGN {
             let mut request = Request::new(());
             *request.uri_mut() = Uri::from_static(uri);
-            let permit = self.subject.machine().permit();
+            let pending = Pending::new();
             let now = Timestamp::from_millis(self.now);
-            let clearance = self.subject.authorize(now, permit, &mut request);
-            if !matches!(clearance, Clearance::Foreign(_)) || !request.headers().is_empty() {
-                return Violation::found(8, format!("{clearance:?} for {uri}"));
+            let authorization = self.subject.authorize(now, pending, &mut request);
+            if !matches!(authorization, Authorization::Foreign(_)) || !request.headers().is_empty() {
+                return Violation::found(8, format!("{authorization:?} for {uri}"));
             }
         }
         if self.subject_digest() != before {

@@ -5,7 +5,7 @@ use std::hash::Hasher;
 
 use http::{Request, Response, StatusCode};
 use simacan_auth::{
-    Clearance, Event, JobId, Machine, Output, Permit, Ticket, Timestamp, TransportFailure, Verdict,
+    Authorization, Event, JobId, Machine, Output, Pending, Sent, Timestamp, TransportFailure, Review,
 };
 
 /// A [`Machine`], or something around one. The methods do what those of the same name do.
@@ -23,14 +23,14 @@ pub trait Subject: fmt::Debug + Sized + Send + Sync + 'static {
     fn authorize(
         &mut self,
         now: Timestamp,
-        permit: Permit,
+        pending: Pending,
         request: &mut Request<()>,
-    ) -> Clearance {
-        self.machine_mut().authorize(now, permit, request)
+    ) -> Authorization {
+        self.machine_mut().authorize(now, pending, request)
     }
 
-    fn review(&mut self, now: Timestamp, ticket: Ticket, status: StatusCode) -> Verdict {
-        self.machine_mut().review(now, ticket, status)
+    fn review(&mut self, now: Timestamp, sent: Sent, status: StatusCode) -> Review {
+        self.machine_mut().review(now, sent, status)
     }
 
     fn handle_response(&mut self, now: Timestamp, id: JobId, response: Response<Vec<u8>>) {

@@ -40,7 +40,7 @@ pub(crate) struct Figures {
     pub(crate) reuses: usize,
 }
 
-type Verdict = Result<(), String>;
+type Review = Result<(), String>;
 
 impl Audit {
     pub(crate) fn new(
@@ -85,7 +85,7 @@ impl Audit {
     #[track_caller]
     pub(crate) fn check(&self, token_life: Duration) -> Figures {
         for (i, exchange) in self.exchanges.iter().enumerate() {
-            let verdict = match &exchange.what {
+            let review = match &exchange.what {
                 What::Password { outcome, .. } => self.check_password(i, *outcome),
                 What::Refresh {
                     serial: Some(serial),
@@ -95,7 +95,7 @@ impl Audit {
                 What::Unhandled if exchange.fault.is_some() => Ok(()),
                 _ => Err("nobody sends such a thing".into()),
             };
-            if let Err(why) = verdict {
+            if let Err(why) = review {
                 panic!("{why}:\n{}", self.story(i));
             }
         }
@@ -130,7 +130,7 @@ impl Audit {
     }
 
     /// I1: since the last tokens that anybody could save, a refresh was refused.
-    fn check_password(&self, i: usize, outcome: PasswordOutcome) -> Verdict {
+    fn check_password(&self, i: usize, outcome: PasswordOutcome) -> Review {
         if !matches!(outcome, PasswordOutcome::Accepted { .. }) {
             return Err("the password is good".into());
         }
@@ -155,7 +155,7 @@ impl Audit {
         serial: u64,
         outcome: RefreshOutcome,
         token_life: Duration,
-    ) -> Verdict {
+    ) -> Review {
         match outcome {
             RefreshOutcome::Rotated { .. } => self.check_rotated(i, serial, token_life),
             RefreshOutcome::Refused(Refusal::Reused) => self.check_reused(i, serial),
@@ -165,7 +165,7 @@ impl Audit {
     }
 
     /// Nobody refreshes what another has refreshed already: the old access token was ended or due.
-    fn check_rotated(&self, i: usize, serial: u64, token_life: Duration) -> Verdict {
+    fn check_rotated(&self, i: usize, serial: u64, token_life: Duration) -> Review {
         let exchange = &self.exchanges[i];
         let granting = self.exchanges[..i].iter();
         let granting = granting.rev().find(|e| e.granted() == Some(serial));
@@ -181,7 +181,7 @@ impl Audit {
     }
 
     /// I3: it was spent by a process that was killed before it could save, or the answer was lost.
-    fn check_reused(&self, i: usize, serial: u64) -> Verdict {
+    fn check_reused(&self, i: usize, serial: u64) -> Review {
         if self.is_last_of_killed(i) {
             return Ok(()); // as with a password
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response, StatusCode};
 use simacan_auth_driver::simacan_auth::{
-    Credentials, Event, Provider, RequestBody, ResponseBody, TransportFailure, Verdict,
+    Credentials, Event, Provider, RequestBody, ResponseBody, TransportFailure, Review,
 };
 use simacan_auth_driver::{Driver, Error, Process, Settings, System, block_on};
 use simacan_auth_emulator::{Counters, Emulator};
@@ -131,16 +131,16 @@ impl World {
 
     /// What a client does with a request.
     pub(crate) fn send(&self, driver: &Driver) -> Result<StatusCode, Error> {
-        let mut permit = None;
+        let mut pending = None;
         loop {
             let mut request = Request::get("https://a.services.simacan.com/x")
                 .body([])
                 .unwrap();
-            let ticket = block_on(driver.authorize(permit, &mut request))?;
+            let sent = block_on(driver.authorize(pending, &mut request))?;
             let answer = self.respond(&request).expect("targets answer");
-            match driver.review(ticket, answer.status()) {
-                Verdict::Deliver => return Ok(answer.status()),
-                Verdict::Retry(next) => permit = Some(next),
+            match driver.review(sent, answer.status()) {
+                Review::Deliver => return Ok(answer.status()),
+                Review::Retry(next) => pending = Some(next),
             }
         }
     }

@@ -144,7 +144,7 @@ impl Machine {
             _ => Step::Unlock,
         });
         if self.holds_token()
-            && let State::Authenticated(session) = &mut self.state
+            && let State::Authenticated(session, _) = &mut self.state
         {
             session.token_mut().handed_out(now);
         }

@@ -1,4 +1,4 @@
-//! A pass says what the machine would say, and nothing once the machine has anything else to say.
+//! A cached says what the machine would say, and nothing once the machine has anything else to say.
 
 mod common;
 
@@ -7,175 +7,181 @@ use std::time::SystemTime;
 use common::{API, Driver, HOUR, MINUTE, OTHER_API, Reply, SECOND, bearer, earlier, request};
 use http::{HeaderMap, StatusCode};
 use simacan_auth::{
-    Config, Credentials, Event, JobEnd, Machine, Output, Pass, Provider, StoreFailure, StoreOp,
-    Timestamp, Verdict,
+    CachedBearer, Config, Credentials, Event, JobEnd, Machine, Output, Provider, Review,
+    StoreFailure, StoreOp, Timestamp,
 };
 
 const TOKENS: Reply = Reply::Tokens("3600");
 
 /// The token that it lets go out to `uri`.
-fn token(pass: &Pass, now: Timestamp, uri: &str) -> Option<String> {
+fn token(cached: &CachedBearer, now: Timestamp, uri: &str) -> Option<String> {
     let mut request = request(uri);
-    let ticket = pass.authorize(now.into(), &mut request);
+    let sent = cached.authorize(now.into(), &mut request);
     let token = bearer(&request);
-    assert_eq!(token.is_some(), ticket.is_some());
-    assert_eq!(by_url(pass, now, uri), token, "{uri}");
+    assert_eq!(token.is_some(), sent.is_some());
+    assert_eq!(by_url(cached, now, uri), token, "{uri}");
     token
 }
 
 /// The same for a request that is no `http::Request`.
-fn by_url(pass: &Pass, now: Timestamp, url: &str) -> Option<String> {
+fn by_url(cached: &CachedBearer, now: Timestamp, url: &str) -> Option<String> {
     let mut request = (url, HeaderMap::new());
-    let ticket = pass.authorize_other(now.into(), &mut request, |it| it.0, |it| &mut it.1);
+    let sent = cached.authorize_other(now.into(), &mut request, |it| it.0, |it| &mut it.1);
     let header = request.1.remove("authorization");
-    assert_eq!(header.is_some(), ticket.is_some());
+    assert_eq!(header.is_some(), sent.is_some());
     Some(header?.to_str().unwrap().to_owned())
 }
 
-/// Logged in for an hour, and its pass.
-fn driver_with_pass() -> (Driver, Pass) {
+/// Logged in for an hour, and its cached.
+fn driver_with_pass() -> (Driver, CachedBearer) {
     let mut driver = Driver::for_an_hour();
-    let pass = driver.machine.pass().expect("there is a token");
-    (driver, pass)
+    let cached = driver.machine.cached_bearer().expect("there is a token");
+    (driver, cached)
 }
 
 #[test]
 fn a_pass_lets_an_answer_through_as_long_as_the_machine_has_nothing_to_learn_from_it() {
-    let (mut driver, pass) = driver_with_pass();
-    let ticket = |pass: &Pass, now: Timestamp| {
-        let ticket = pass.authorize(now.into(), &mut request(API));
-        ticket.expect("there is a token")
+    let (mut driver, cached) = driver_with_pass();
+    let sent = |cached: &CachedBearer, now: Timestamp| {
+        let sent = cached.authorize(now.into(), &mut request(API));
+        sent.expect("there is a token")
     };
     let (first, second, of_200) = (
-        ticket(&pass, driver.now),
-        ticket(&pass, driver.now),
-        ticket(&pass, driver.now),
+        sent(&cached, driver.now),
+        sent(&cached, driver.now),
+        sent(&cached, driver.now),
     );
     for status in [StatusCode::OK, StatusCode::FORBIDDEN] {
         assert!(matches!(
-            pass.review(&first, status),
-            Some(Verdict::Deliver)
+            cached.review(&first, status),
+            Some(Review::Deliver)
         ));
     }
-    assert!(pass.review(&first, StatusCode::UNAUTHORIZED).is_none());
+    assert!(cached.review(&first, StatusCode::UNAUTHORIZED).is_none());
     let (_, others) = driver_with_pass();
     assert!(others.review(&first, StatusCode::OK).is_none());
 
-    let permit = driver.retry_after_401(first);
-    assert!(pass.review(&second, StatusCode::OK).is_none()); // void
-    let _permit = driver.wait_with(permit);
+    let pending = driver.retry_after_401(first);
+    assert!(cached.review(&second, StatusCode::OK).is_none()); // void
+    let _permit = driver.wait_with(pending);
     driver.reply(&TOKENS);
     // This target has started a refresh, which is forgotten with its next answer other than 401: so the machine
     // has to hear of it.
-    let pass = driver.machine.pass().expect("there is a token");
-    assert!(pass.review(&second, StatusCode::OK).is_none());
-    let verdict = driver.machine.review(driver.now, of_200, StatusCode::OK);
-    assert!(matches!(verdict, Verdict::Deliver));
+    let cached = driver.machine.cached_bearer().expect("there is a token");
+    assert!(cached.review(&second, StatusCode::OK).is_none());
+    let review = driver.machine.review(driver.now, of_200, StatusCode::OK);
+    assert!(matches!(review, Review::Deliver));
     driver.now = driver.now.saturating_add(HOUR);
-    let permit = driver.machine.permit();
-    let _permit = driver.wait_with(permit);
+    let pending = Pending::new();
+    let _permit = driver.wait_with(pending);
     driver.reply(&TOKENS);
-    let pass = driver.machine.pass().expect("there is a token");
+    let cached = driver.machine.cached_bearer().expect("there is a token");
     assert!(matches!(
-        pass.review(&second, StatusCode::OK),
-        Some(Verdict::Deliver)
+        cached.review(&second, StatusCode::OK),
+        Some(Review::Deliver)
     ));
 }
 
 #[test]
 fn a_pass_puts_the_current_token_on_a_request_and_its_ticket_is_as_good_as_any() {
-    let (mut driver, pass) = driver_with_pass();
-    assert_eq!(token(&pass, driver.now, API), Some(Driver::bearer_of(1)));
+    let (mut driver, cached) = driver_with_pass();
+    assert_eq!(token(&cached, driver.now, API), Some(Driver::bearer_of(1)));
     let mut request = request(API);
-    let ticket = pass.authorize(driver.now.into(), &mut request);
-    let ticket = ticket.expect("there is a token");
-    assert_eq!(ticket.generation().get(), 1);
-    let permit = driver.retry_after_401(ticket);
-    let _permit = driver.wait_with(permit);
+    let sent = cached.authorize(driver.now.into(), &mut request);
+    let sent = sent.expect("there is a token");
+    assert_eq!(sent.generation().get(), 1);
+    let pending = driver.retry_after_401(sent);
+    let _permit = driver.wait_with(pending);
     driver.reply(&TOKENS);
     assert_eq!(driver.refreshes(), 1);
     assert_eq!(
-        format!("{pass:?}"),
-        "Pass { generation: Generation(1), .. }"
+        format!("{cached:?}"),
+        "CachedBearer { generation: Generation(1), .. }"
     );
 }
 
 #[test]
 fn i5_the_ticket_of_a_pass_that_is_void_by_now_starts_nothing() {
-    let (mut driver, pass) = driver_with_pass();
+    let (mut driver, cached) = driver_with_pass();
     let mut late = request(API);
-    let late = pass.authorize(driver.now.into(), &mut late);
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
+    let late = cached.authorize(driver.now.into(), &mut late);
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(permit);
-    let permit = driver.retry_after_401(late.expect("it was good then"));
-    assert_eq!(driver.go_with(permit).generation().get(), 2);
+    let _ticket = driver.go_with(pending);
+    let pending = driver.retry_after_401(late.expect("it was good then"));
+    assert_eq!(driver.go_with(pending).generation().get(), 2);
     assert_eq!(driver.refreshes(), 1);
 }
 
 #[test]
 fn i14_a_401_voids_a_pass_before_the_refresh() {
-    let (mut driver, pass) = driver_with_pass();
-    let ticket = driver.go();
-    let _permit = driver.retry_after_401(ticket);
-    assert_eq!(token(&pass, driver.now, API), None);
-    assert!(driver.machine.pass().is_none(), "a refresh is in flight");
+    let (mut driver, cached) = driver_with_pass();
+    let sent = driver.go();
+    let _permit = driver.retry_after_401(sent);
+    assert_eq!(token(&cached, driver.now, API), None);
+    assert!(
+        driver.machine.cached_bearer().is_none(),
+        "a refresh is in flight"
+    );
     driver.reply(&TOKENS);
-    assert_eq!(token(&pass, driver.now, API), None);
-    let pass = driver.machine.pass().expect("there is a new token");
-    assert_eq!(token(&pass, driver.now, API), Some(Driver::bearer_of(2)));
+    assert_eq!(token(&cached, driver.now, API), None);
+    let cached = driver
+        .machine
+        .cached_bearer()
+        .expect("there is a new token");
+    assert_eq!(token(&cached, driver.now, API), Some(Driver::bearer_of(2)));
 }
 
 /// The machine has to hear of it: it is the demand that starts the refresh.
 #[test]
 fn a_pass_is_void_when_the_refresh_is_due() {
-    let (mut driver, pass) = driver_with_pass();
+    let (mut driver, cached) = driver_with_pass();
     driver.advance(57 * MINUTE + 59 * SECOND);
-    assert!(token(&pass, driver.now, API).is_some());
+    assert!(token(&cached, driver.now, API).is_some());
     driver.advance(MINUTE + SECOND);
-    assert_eq!(token(&pass, driver.now, API), None);
+    assert_eq!(token(&cached, driver.now, API), None);
     let _ticket = driver.go();
     assert_eq!(*driver.flying(), Driver::refresh_token(1));
-    assert!(driver.machine.pass().is_none());
+    assert!(driver.machine.cached_bearer().is_none());
 }
 
 #[test]
 fn without_a_refresh_token_a_pass_lasts_until_the_token_expires() {
     let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
-    let pass = driver.machine.pass().expect("there is a token");
+    let cached = driver.machine.cached_bearer().expect("there is a token");
     let last = earlier(driver.now.saturating_add(HOUR), SECOND / 1000);
-    assert!(token(&pass, last, API).is_some());
-    assert_eq!(token(&pass, driver.now.saturating_add(HOUR), API), None);
+    assert!(token(&cached, last, API).is_some());
+    assert_eq!(token(&cached, driver.now.saturating_add(HOUR), API), None);
 }
 
 #[test]
 fn a_pass_on_a_token_of_unknown_life_lasts_until_a_401() {
     let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("null"));
-    let pass = driver.machine.pass().expect("there is a token");
-    assert!(token(&pass, Timestamp::MAX, API).is_some());
-    let ticket = driver.go();
-    let _permit = driver.retry_after_401(ticket);
-    assert_eq!(token(&pass, Timestamp::MAX, API), None);
+    let cached = driver.machine.cached_bearer().expect("there is a token");
+    assert!(token(&cached, Timestamp::MAX, API).is_some());
+    let sent = driver.go();
+    let _permit = driver.retry_after_401(sent);
+    assert_eq!(token(&cached, Timestamp::MAX, API), None);
 }
 
 /// The machine knows what to make of it.
 #[test]
 fn i12_a_pass_says_nothing_before_the_token_was_received() {
-    let (driver, pass) = driver_with_pass();
-    assert_eq!(token(&pass, earlier(driver.now, SECOND), API), None);
+    let (driver, cached) = driver_with_pass();
+    assert_eq!(token(&cached, earlier(driver.now, SECOND), API), None);
 }
 
 #[test]
 fn another_user_and_the_end_of_the_machine_void_a_pass() {
-    let (mut driver, pass) = driver_with_pass();
+    let (mut driver, cached) = driver_with_pass();
     driver.set_credentials("other", 1);
-    assert_eq!(token(&pass, driver.now, API), None);
+    assert_eq!(token(&cached, driver.now, API), None);
 
-    let (driver, pass) = driver_with_pass();
+    let (driver, cached) = driver_with_pass();
     let now = driver.now;
     drop(driver);
-    assert_eq!(token(&pass, now, API), None);
+    assert_eq!(token(&cached, now, API), None);
 }
 
 /// A driver hears of it when it polls, which it does for those who ask the machine.
@@ -183,48 +189,51 @@ fn another_user_and_the_end_of_the_machine_void_a_pass() {
 fn a_pass_is_void_once_there_is_an_event_to_tell() {
     let (mut driver, _) = driver_with_pass();
     driver.on_refresh = Some(TOKENS);
-    let ticket = driver.go();
-    let permit = driver.retry_after_401(ticket);
-    let ticket = driver.go_with(permit);
-    let pass = driver.machine.pass().expect("there is a token");
-    assert!(token(&pass, driver.now, API).is_some());
+    let sent = driver.go();
+    let pending = driver.retry_after_401(sent);
+    let sent = driver.go_with(pending);
+    let cached = driver.machine.cached_bearer().expect("there is a token");
+    assert!(token(&cached, driver.now, API).is_some());
     // That refresh was no cure, so the next 401 is guarded.
-    let verdict = driver
+    let review = driver
         .machine
-        .review(driver.now, ticket, StatusCode::UNAUTHORIZED);
-    assert!(matches!(verdict, Verdict::Deliver), "{verdict:?}");
-    assert_eq!(token(&pass, driver.now, API), None);
+        .review(driver.now, sent, StatusCode::UNAUTHORIZED);
+    assert!(matches!(review, Review::Deliver), "{review:?}");
+    assert_eq!(token(&cached, driver.now, API), None);
     let output = driver.machine.poll(driver.now);
     assert!(
         matches!(output, Output::Event(Event::TargetGuarded { .. })),
         "{output:?}"
     );
 
-    let (mut driver, pass) = driver_with_pass();
+    let (mut driver, cached) = driver_with_pass();
     let better = common::credentials("fleet", 2);
     driver.machine.handle_credentials(driver.now, better);
-    assert_eq!(token(&pass, driver.now, API), None);
+    assert_eq!(token(&cached, driver.now, API), None);
     driver.settle();
-    let pass = driver.machine.pass().expect("the same user's token stays");
-    assert!(token(&pass, driver.now, API).is_some());
+    let cached = driver
+        .machine
+        .cached_bearer()
+        .expect("the same user's token stays");
+    assert!(token(&cached, driver.now, API).is_some());
 }
 
 /// What a fork does is nothing to the machine itself.
 #[test]
 fn a_fork_leaves_a_pass_as_it_is() {
-    let (mut driver, pass) = driver_with_pass();
+    let (mut driver, cached) = driver_with_pass();
     drop(driver.machine.fork());
-    assert!(token(&pass, driver.now, API).is_some());
-    let again = driver.machine.pass().expect("there is a token");
+    assert!(token(&cached, driver.now, API).is_some());
+    let again = driver.machine.cached_bearer().expect("there is a token");
     assert!(token(&again, driver.now, API).is_some());
 }
 
 #[test]
 fn there_is_no_pass_before_a_login() {
     let mut driver = Driver::new(Config::default());
-    assert!(driver.machine.pass().is_none());
+    assert!(driver.machine.cached_bearer().is_none());
     let _permit = driver.wait();
-    assert!(driver.machine.pass().is_none());
+    assert!(driver.machine.cached_bearer().is_none());
 }
 
 #[test]
@@ -232,30 +241,30 @@ fn i8_a_pass_is_for_origins_that_the_machine_has_been_asked_for() {
     let (mut driver, old) = driver_with_pass();
     assert_eq!(token(&old, driver.now, OTHER_API), None);
     let _ticket = driver.go_to(OTHER_API);
-    let pass = driver.machine.pass().expect("there is a token");
-    assert!(token(&pass, driver.now, API).is_some());
-    assert!(token(&pass, driver.now, OTHER_API).is_some());
+    let cached = driver.machine.cached_bearer().expect("there is a token");
+    assert!(token(&cached, driver.now, API).is_some());
+    assert!(token(&cached, driver.now, OTHER_API).is_some());
     assert_eq!(token(&old, driver.now, API), None, "there is a newer one");
 }
 
-/// However many there are: the machine is asked for those that no pass has.
+/// However many there are: the machine is asked for those that no cached has.
 #[test]
 fn a_program_with_many_targets_is_served_too() {
     let (mut driver, _) = driver_with_pass();
     for n in 0..20 {
         let uri = format!("https://api-{n}.services.simacan.com/");
         for _ in 0..2 {
-            let ticket = driver.go_to(&uri);
-            driver.deliver(ticket, 200);
+            let sent = driver.go_to(&uri);
+            driver.deliver(sent, 200);
         }
     }
-    let pass = driver.machine.pass().expect("there is a token");
-    assert!(token(&pass, driver.now, API).is_some());
+    let cached = driver.machine.cached_bearer().expect("there is a token");
+    assert!(token(&cached, driver.now, API).is_some());
 }
 
 #[test]
 fn i8_no_spelling_of_a_foreign_url_passes() {
-    let (driver, pass) = driver_with_pass();
+    let (driver, cached) = driver_with_pass();
     let host = API.split('/').nth(2).unwrap();
     for url in [
         format!("http://{host}/"),
@@ -269,9 +278,9 @@ fn i8_no_spelling_of_a_foreign_url_passes() {
         format!("/https://{host}/"),
     ] {
         if url.parse::<http::Uri>().is_ok() {
-            assert_eq!(token(&pass, driver.now, &url), None, "{url}");
+            assert_eq!(token(&cached, driver.now, &url), None, "{url}");
         }
-        assert_eq!(by_url(&pass, driver.now, &url), None, "{url}");
+        assert_eq!(by_url(&cached, driver.now, &url), None, "{url}");
     }
     for url in [
         format!("https://{host}"),
@@ -279,12 +288,12 @@ fn i8_no_spelling_of_a_foreign_url_passes() {
         format!("https://{host}?@example.com/"),
         format!("https://{host}#@example.com/"),
     ] {
-        assert_eq!(by_url(&pass, driver.now, &url), None, "{url}");
+        assert_eq!(by_url(&cached, driver.now, &url), None, "{url}");
     }
     let pathless = format!("https://{host}?a=b");
     let mut request = request(&pathless);
     assert!(
-        pass.authorize(driver.now.into(), &mut request).is_some(),
+        cached.authorize(driver.now.into(), &mut request).is_some(),
         "a URI has its authority apart"
     );
 }
@@ -296,8 +305,8 @@ fn there_is_no_pass_while_something_is_unsaved() {
     let credentials = Credentials::new("u", "p");
     let machine = Machine::new(Provider::simacan(), credentials, Config::default());
     let mut machine = machine.with_store();
-    let permit = machine.permit();
-    let _wait = machine.log_in(now, permit);
+    let pending = Pending::new();
+    let _wait = machine.log_in(now, pending);
     let tokens = || TOKENS.response(1).expect("it is one");
     // That a password leaves is saved first.
     let mut saves = [true, false, true].into_iter();
@@ -318,7 +327,7 @@ fn there_is_no_pass_while_something_is_unsaved() {
                 Output::Wait(_) => break,
             }
         }
-        has_passes.push(machine.pass().is_some());
+        has_passes.push(machine.cached_bearer().is_some());
     }
     assert_eq!(has_passes, [false, true]);
 }

@@ -7,13 +7,14 @@ use crate::fork::Fork;
 use crate::origin::{ForeignOrigin, OriginId};
 use crate::token::Generation;
 
-/// The right to send one target request, from [`Machine::permit`](crate::Machine::permit).
+/// A request to a target API that has no token yet, or waits for a newer one.
 ///
-/// One permit for each request. It is spent by [`authorize`](crate::Machine::authorize), which
-/// gives it back to those who have to wait.
-#[derive(Debug)]
+/// Make one for each request. [`authorize`](crate::Machine::authorize) takes it, and gives it back where there
+/// is something to wait for.
+#[derive(Debug, Default)]
 #[must_use]
-pub struct Permit {
+pub struct Pending {
+    /// No machine has number 0.
     pub(super) machine: u64,
     /// For a retry: the generation that got a 401, which a newer token must follow.
     pub(super) after: Option<Generation>,
@@ -21,20 +22,26 @@ pub struct Permit {
     pub(super) round: Option<u64>,
 }
 
-/// The bearer token has been put on a request: bring the ticket back to
-/// [`review`](crate::Machine::review) with the status of the answer.
+impl Pending {
+    /// A request that has not been sent.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// A request that the bearer token has been put on, with that token's generation and the request's origin.
 ///
-/// Drop it if no answer came.
+/// Bring it to [`review`](crate::Machine::review) with the status of the answer, or drop it if none came.
 #[derive(Debug)]
 #[must_use = "bring it to `review` with the status of the answer"]
-pub struct Ticket {
+pub struct Sent {
     pub(super) machine: u64,
     pub(super) generation: Generation,
     pub(super) origin: OriginId,
     pub(super) is_retry: bool,
 }
 
-impl Ticket {
+impl Sent {
     /// Which token set the request was sent with.
     pub fn generation(&self) -> Generation {
         self.generation
@@ -44,30 +51,29 @@ impl Ticket {
 /// What [`Machine::authorize`](crate::Machine::authorize) says to a request.
 #[derive(Debug)]
 #[must_use]
-pub enum Clearance {
+pub enum Authorization {
     /// The `Authorization` header is in: send the request.
-    Go(Ticket),
+    Ready(Sent),
     /// Ask again after the next [`Event`](crate::Event).
-    Wait(Permit),
+    Wait(Pending),
     /// There is no token for this caller.
     Denied(Denied),
-    /// The token may not go there (I8). Nothing was changed.
+    /// The token may not go there. Nothing was changed.
     Foreign(ForeignOrigin),
 }
 
-/// What to do with the answer to a target request.
+/// What [`Machine::review`](crate::Machine::review) says to the answer of a target API.
 #[derive(Debug)]
 #[must_use]
-pub enum Verdict {
+pub enum Review {
     /// Give it to the caller.
     Deliver,
-    /// It is a 401 that a newer token may cure: authorize the request again, with this permit,
-    /// and send it a second time. If it can't be sent again, drop the
-    /// permit and give the 401 to the caller.
-    Retry(Permit),
+    /// It is a 401 that a newer token may cure: authorize the request once more and send it a second time. If
+    /// it can't be sent again, drop this and give the 401 to the caller.
+    Retry(Pending),
 }
 
-impl Fork for Permit {
+impl Fork for Pending {
     fn fork(&self) -> Self {
         Self { ..*self }
     }
@@ -77,7 +83,7 @@ impl Fork for Permit {
     }
 }
 
-impl Fork for Ticket {
+impl Fork for Sent {
     fn fork(&self) -> Self {
         Self { ..*self }
     }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, StatusCode};
 
 use super::state::State;
-use super::{Machine, Ticket, Verdict};
+use super::{Machine, Review, Sent};
+use crate::TargetRequest;
 use crate::allowed::AllowedOrigins;
-use crate::origin::OriginId;
 use crate::token::Generation;
 
 /// Says to a request what [`Machine::authorize`] would say, without the machine and its lock: for each thread
@@ -23,7 +23,7 @@ use crate::token::Generation;
 ///
 /// It holds the token, which is wiped when the last clone is dropped: so drop one that says nothing any more.
 #[derive(Clone)]
-pub struct Pass(Arc<Terms>);
+pub struct CachedBearer(Arc<Terms>);
 
 struct Terms {
     is_void: AtomicBool,
@@ -39,94 +39,72 @@ struct Terms {
     is_calm: bool,
 }
 
-impl Pass {
+impl CachedBearer {
     /// Puts the bearer token on a request that has not been sent yet, in place of any `Authorization` that
     /// it has. `None`: ask the machine.
-    pub fn authorize<B>(&self, now: SystemTime, request: &mut Request<B>) -> Option<Ticket> {
-        let ticket = self.ticket(now, self.0.allowed.of_uri(request.uri())?)?;
-        self.put(request.headers_mut());
-        Some(ticket)
-    }
-
-    /// As [`authorize`](Self::authorize), for a request that is no `http::Request`, with where its URL and
-    /// its headers are.
-    pub fn authorize_other<R>(
-        &self,
-        now: SystemTime,
-        request: &mut R,
-        url: impl FnOnce(&R) -> &str,
-        headers: impl FnOnce(&mut R) -> &mut HeaderMap,
-    ) -> Option<Ticket> {
-        let ticket = self.ticket(now, self.0.allowed.of_url(url(request))?)?;
-        self.put(headers(request));
-        Some(ticket)
-    }
-
-    /// What [`Machine::review`] would say to an answer other than 401.
     #[inline]
-    pub fn review(&self, ticket: &Ticket, status: StatusCode) -> Option<Verdict> {
+    pub fn authorize(&self, now: SystemTime, request: &mut impl TargetRequest) -> Option<Sent> {
         let terms = &*self.0;
-        let is_void = terms.is_void.load(Ordering::Acquire);
-        let is_news = status == StatusCode::UNAUTHORIZED || !terms.is_calm || is_void;
-        let is_own = ticket.machine == terms.machine;
-        (is_own && !is_news).then_some(Verdict::Deliver)
-    }
-
-    #[inline]
-    fn put(&self, headers: &mut HeaderMap) {
-        headers.insert(header::AUTHORIZATION, self.0.header.clone());
-    }
-
-    #[inline]
-    fn ticket(&self, now: SystemTime, origin: OriginId) -> Option<Ticket> {
-        let terms = &*self.0;
+        let (scheme, authority) = request.location()?;
+        let origin = terms.allowed.find(scheme, authority)?;
         let is_void = terms.is_void.load(Ordering::Acquire);
         if is_void || now < terms.from || terms.until.is_some_and(|until| now >= until) {
             return None;
         }
-        Some(Ticket {
+        request.set_authorization(terms.header.clone());
+        Some(Sent {
             machine: terms.machine,
             generation: terms.generation,
             origin,
             is_retry: false,
         })
     }
+
+    /// What [`Machine::review`] would say to an answer other than 401.
+    #[inline]
+    pub fn review(&self, sent: &Sent, status: StatusCode) -> Option<Review> {
+        let terms = &*self.0;
+        let is_void = terms.is_void.load(Ordering::Acquire);
+        let is_news = status == StatusCode::UNAUTHORIZED || !terms.is_calm || is_void;
+        let is_own = sent.machine == terms.machine;
+        (is_own && !is_news).then_some(Review::Deliver)
+    }
 }
 
-impl fmt::Debug for Pass {
+impl fmt::Debug for CachedBearer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pass")
+        f.debug_struct("CachedBearer")
             .field("generation", &self.0.generation)
             .finish_non_exhaustive()
     }
 }
 
-/// The pass that is out on a token, if one is. It goes where the token stays, and is void when it is dropped.
-#[derive(Default)]
-pub(crate) struct Issued(Option<Pass>);
+/// The one that is out on a token, if one is. It stands beside the session, and is void when it is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Cached(Option<CachedBearer>);
 
-impl Drop for Issued {
+impl Drop for Cached {
     fn drop(&mut self) {
-        if let Some(Pass(terms)) = &self.0 {
+        if let Some(CachedBearer(terms)) = &self.0 {
             terms.is_void.store(true, Ordering::Release);
         }
     }
 }
 
 impl Machine {
-    /// A pass, if to authorize with the current token is all that there is to do for now.
-    pub fn pass(&mut self) -> Option<Pass> {
+    /// A copy of the bearer, if to authorize with the current token is all that there is to do for now.
+    pub fn cached_bearer(&mut self) -> Option<CachedBearer> {
         // A save that has failed is tried again by whoever polls.
         if self.store.as_ref().is_some_and(|store| store.is_unsaved()) {
             return None;
         }
-        let State::Authenticated(session) = &mut self.state else {
+        let State::Authenticated(session, out) = &mut self.state else {
             return None;
         };
-        if let Issued(Some(pass)) = session.issued()
-            && pass.0.allowed.is_same(&self.allowed)
+        if let Cached(Some(cached)) = out
+            && cached.0.allowed.is_same(&self.allowed)
         {
-            return Some(pass.clone());
+            return Some(cached.clone());
         }
         let token = session.token();
         if token.is_condemned() {
@@ -135,7 +113,7 @@ impl Machine {
         let due = self.refresh_due.moment();
         let due = due.filter(|_| session.has_refresh_token());
         let until = token.expires_at().into_iter().chain(due).min();
-        let pass = Pass(Arc::new(Terms {
+        let cached = CachedBearer(Arc::new(Terms {
             is_void: AtomicBool::new(false),
             from: token.received_at().into(),
             until: until.map(SystemTime::from),
@@ -145,7 +123,7 @@ impl Machine {
             generation: self.generation,
             is_calm: self.targets.are_calm(),
         }));
-        session.issue(Issued(Some(pass.clone())));
-        Some(pass)
+        *out = Cached(Some(cached.clone()));
+        Some(cached)
     }
 }

@@ -1,0 +1,48 @@
+//! Requests to target APIs, whatever an HTTP client calls them.
+
+use http::{HeaderValue, Request, header};
+
+/// A request to a target API: where it goes, and what it is authorized with.
+///
+/// [`http::Request`] is one. For another client's, or for what is no request at all:
+///
+/// ```
+/// use http::HeaderValue;
+/// use simacan_auth::TargetRequest;
+///
+/// /// What a WebSocket begins with.
+/// struct Handshake {
+///     host: String,
+///     authorization: Option<HeaderValue>,
+/// }
+///
+/// impl TargetRequest for Handshake {
+///     fn location(&self) -> Option<(&str, &str)> {
+///         Some(("wss", &self.host))
+///     }
+///
+///     fn set_authorization(&mut self, value: HeaderValue) {
+///         self.authorization = Some(value);
+///     }
+/// }
+/// ```
+pub trait TargetRequest {
+    /// The scheme and the authority of its URI, such as `("https", "api.example.com:8443")`. `None` if it has
+    /// none.
+    fn location(&self) -> Option<(&str, &str)>;
+
+    /// Sets its `Authorization`, in place of any that it has. The value is marked sensitive.
+    fn set_authorization(&mut self, value: HeaderValue);
+}
+
+impl<B> TargetRequest for Request<B> {
+    #[inline]
+    fn location(&self) -> Option<(&str, &str)> {
+        Some((self.uri().scheme_str()?, self.uri().authority()?.as_str()))
+    }
+
+    #[inline]
+    fn set_authorization(&mut self, value: HeaderValue) {
+        self.headers_mut().insert(header::AUTHORIZATION, value);
+    }
+}
