@@ -6,6 +6,7 @@
     reason = "a driver does what the core does not"
 )]
 
+use simacan_auth::Pending;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread;

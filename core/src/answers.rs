@@ -53,7 +53,7 @@ mod tests {
     const MINUTE: u64 = 60_000;
 
     /// Unclear answers have a `true`; times in minutes.
-    fn verdicts(answers: &[(u64, bool)]) -> Vec<bool> {
+    fn refusals(answers: &[(u64, bool)]) -> Vec<bool> {
         let (mut noted, config) = (Answers::default(), Config::default());
         let at = |minutes| Timestamp::from_millis(minutes * MINUTE);
         let each = answers.iter();
@@ -71,11 +71,11 @@ mod tests {
             ([(100, true), (50, true), (60, true)], false), // the clock was ahead
             ([(100, true), (50, true), (65, true)], true),
         ] {
-            let verdicts = verdicts(&answers);
-            assert_eq!(verdicts, [false, false, is_refusal], "{answers:?}");
+            let refusals = refusals(&answers);
+            assert_eq!(refusals, [false, false, is_refusal], "{answers:?}");
         }
         let four = [(100, true), (101, true), (102, true), (115, true)];
-        assert_eq!(verdicts(&four), [false, false, false, true]);
+        assert_eq!(refusals(&four), [false, false, false, true]);
     }
 
     #[test]
@@ -83,12 +83,12 @@ mod tests {
         let day = 24 * 60;
         for is_unclear in [true, false] {
             assert_eq!(
-                verdicts(&[(5, false), (5 + day - 1, false), (5 + day, is_unclear)]),
+                refusals(&[(5, false), (5 + day - 1, false), (5 + day, is_unclear)]),
                 [false, false, true]
             );
         }
         // Silence does not count, so the first one does not, however late it comes.
-        assert_eq!(verdicts(&[(5 + 2 * day, true)]), [false]);
-        assert_eq!(verdicts(&[(5 + day, false), (5, false)]), [false, false]);
+        assert_eq!(refusals(&[(5 + 2 * day, true)]), [false]);
+        assert_eq!(refusals(&[(5 + day, false), (5, false)]), [false, false]);
     }
 }

@@ -132,6 +132,11 @@ impl Machine {
         self.generation
     }
 
+    /// When the current access token expires, if there is one and the server said so.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.state.token()?.expires_at()
+    }
+
     /// Queues an event. A driver that never polls costs the oldest ones, not memory without end. Whoever has
     /// a cached bearer would not poll before it ends, so there is none any more.
     fn tell(&mut self, event: Event) {

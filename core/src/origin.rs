@@ -67,7 +67,7 @@ impl<'a> Origin<'a> {
         Self::new(scheme, host, port)
     }
 
-    /// Whether this scheme is encrypted; `None` for another than `http`, `https` and the schemes of WebSockets
+    /// Whether this scheme is encrypted; `None` for another than `http`, `https` and the schemes of web sockets
     /// (RFC 6455, section 3), which count as these.
     #[inline]
     pub(crate) fn is_secure(scheme: &str) -> Option<bool> {

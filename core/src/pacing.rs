@@ -121,17 +121,33 @@ struct TargetGuard {
     /// How many refreshes it has started in the window.
     started: u32,
     window: Delay,
+    /// A generation whose 401 was delivered, and no other answer has come since.
+    refused: Option<Generation>,
 }
 
 impl TargetGuard {
     fn reset(&mut self) {
+        self.refused = None;
         self.ended = None;
         self.strikes = 0;
         self.closed = None;
     }
 
     fn is_calm(&self) -> bool {
-        self.ended.is_none() && self.strikes == 0 && self.closed.is_none()
+        self.ended.is_none() && self.strikes == 0 && self.closed.is_none() && self.refused.is_none()
+    }
+
+    /// Until when its 401s are delivered and start nothing.
+    fn closed_until(
+        &mut self,
+        now: Timestamp,
+        config: &Config,
+        current: Generation,
+    ) -> Option<Timestamp> {
+        let closed = self.closed.as_mut().and_then(|delay| delay.rest(now));
+        let is_used_up = self.started >= config.target_refreshes && self.ended != Some(current);
+        let used_up = self.window.rest(now).filter(|_| is_used_up);
+        Some(closed.into_iter().chain(used_up).max()?.end)
     }
 }
 
@@ -167,12 +183,24 @@ impl TargetGuards {
         let Some(guard) = self.0.get_mut(&origin) else {
             return false;
         };
-        let is_closed = guard
-            .closed
-            .as_mut()
-            .is_some_and(|delay| !delay.is_over(now));
-        let is_used_up = guard.started >= config.target_refreshes && !guard.window.is_over(now);
-        is_closed || (is_used_up && guard.ended != Some(current))
+        let is_guarded = guard.closed_until(now, config, current).is_some();
+        if is_guarded {
+            guard.refused = Some(current);
+        }
+        is_guarded
+    }
+
+    /// As [`is_guarded`](Self::is_guarded), if it was the current token that was refused: until when.
+    pub(crate) fn refused_until(
+        &mut self,
+        now: Timestamp,
+        config: &Config,
+        origin: OriginId,
+        current: Generation,
+    ) -> Option<Timestamp> {
+        let guard = self.0.get_mut(&origin);
+        let guard = guard.filter(|guard| guard.refused == Some(current))?;
+        guard.closed_until(now, config, current)
     }
 
     /// A 401 from an `origin` that is not guarded ends the token of `current` and starts a refresh. If
@@ -196,6 +224,7 @@ impl TargetGuards {
             closed: None,
             started: 0,
             window: Delay::new(now, config.target_window),
+            refused: None,
         });
         if guard.ended == Some(current) {
             return Ok(());
@@ -204,6 +233,7 @@ impl TargetGuards {
             let length = config.target_guard.nth(guard.strikes);
             guard.strikes = guard.strikes.saturating_add(1);
             guard.closed = Some(Delay::new(now, length));
+            guard.refused = Some(current);
             return Err(now.plus(length));
         }
         if guard.window.is_over(now) {

@@ -47,7 +47,7 @@ fn refreshing() -> Session<Refreshing> {
 fn refreshing_early() -> Driver {
     let mut driver = Driver::for_an_hour();
     driver.advance_to(START.saturating_add(HOUR.saturating_sub(50 * SECOND)));
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver
 }
 
@@ -114,7 +114,7 @@ fn i10_no_answer_costs_a_machine_its_token_or_its_session() {
             }
             let mut driver = refreshing_early();
             driver.reply(&Reply::Body(status, body));
-            let _ticket = driver.go();
+            let _sent = driver.go();
             assert_eq!(driver.header, Driver::bearer_of(1), "{status} {body}");
             assert_eq!(
                 driver.machine.status(),
@@ -130,7 +130,7 @@ fn i10_no_answer_costs_a_machine_its_token_or_its_session() {
                 "{status} {body}"
             );
             driver.reply(&Reply::Tokens("3600"));
-            let _ticket = driver.go_with(pending);
+            let _sent = driver.go_with(pending);
         }
     }
 }
@@ -143,7 +143,7 @@ fn i10_both_refusals_of_a_refresh_open_the_way_to_the_password() {
     ] {
         let mut driver = Driver::for_an_hour();
         driver.advance(HOUR);
-        let _permit = driver.wait();
+        let _pending = driver.wait();
         // Reported by hand: the driver knows one refusal.
         let exchange = driver.flight.take().unwrap().exchange;
         let now = driver.now;

@@ -3,6 +3,7 @@
 
 mod common;
 
+use simacan_auth::Pending;
 use std::time::Duration;
 
 use common::{API, Driver, HOUR, MILLI, MINUTE, Reply, SECOND, START, earlier};
@@ -17,18 +18,18 @@ fn phases() -> Vec<(&'static str, Driver)> {
     let early = || {
         let mut driver = Driver::for_an_hour();
         driver.advance(HOUR - 50 * SECOND);
-        let _ticket = driver.go();
+        let _sent = driver.go();
         driver
     };
     let expired = || {
         let mut driver = Driver::for_an_hour();
         driver.advance(HOUR);
-        let _permit = driver.wait();
+        let _pending = driver.wait();
         driver
     };
     let login = || {
         let mut driver = Driver::new(Config::default());
-        let _permit = driver.wait();
+        let _pending = driver.wait();
         driver
     };
     let then = |mut driver: Driver, replies: &[Reply]| {
@@ -156,7 +157,7 @@ fn i12_a_jump_and_the_jump_back_wedge_no_phase() {
             let from = driver.now;
             let to = jumps(from)[jump];
             driver.jump_to(to);
-            let _clearance = driver.ask();
+            let _authorization = driver.ask();
             driver.jump_to(from);
             let result = recovers(&mut driver);
             assert_eq!(result, Ok(()), "{name}, from {from:?} to {to:?} and back");
@@ -169,7 +170,7 @@ fn i12_no_jump_back_ends_a_rejection_and_one_by_a_day_costs_one_password() {
     for jump in 0..jumps(START).len() {
         let mut driver = Driver::new(Config::default());
         driver.on_password = Some(Reply::Refused);
-        let _permit = driver.wait();
+        let _pending = driver.wait();
         let to = jumps(START)[jump];
         let is_over = to >= START.saturating_add(24 * HOUR);
         driver.jump_to(to);
@@ -195,7 +196,7 @@ fn i12_a_clock_set_back_by_a_minute_or_less_causes_nothing() {
         } else {
             earlier(now, by)
         });
-        let _ticket = driver.go();
+        let _sent = driver.go();
     }
     assert_eq!(driver.sent.len(), 1);
 }
@@ -207,10 +208,10 @@ fn a_clock_set_back_by_more_than_a_minute_makes_refresh_and_expiry_due() {
     let pending = driver.wait();
     assert_eq!(*driver.flying(), Driver::refresh_token(1));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
     // The new deadlines are of the new clock.
     driver.advance(50 * MINUTE);
-    let _ticket = driver.go();
+    let _sent = driver.go();
     assert_eq!(driver.refreshes(), 1);
 }
 
@@ -218,13 +219,13 @@ fn a_clock_set_back_by_more_than_a_minute_makes_refresh_and_expiry_due() {
 fn i12_a_clock_set_back_over_and_over_lets_no_password_out_early() {
     let mut driver = Driver::new(Config::default());
     driver.on_password = Some(DOWN);
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     driver.advance(2 * SECOND);
     assert_eq!(driver.passwords(), 3);
     for _ in 0..200 {
         driver.jump_to(earlier(driver.now, 10 * MINUTE));
         for _ in 0..25 {
-            let _clearance = driver.ask();
+            let _authorization = driver.ask();
             driver.advance(SECOND);
         }
     }
@@ -236,14 +237,14 @@ fn i12_a_clock_set_back_starts_a_delay_again_and_no_longer_one() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
     driver.on_refresh = Some(Reply::Status(403));
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     driver.jump_to(earlier(driver.now, DAY));
     let Denied::Unavailable { until, .. } = driver.denied() else {
         panic!("the cool-down starts again");
     };
     assert_eq!(until, driver.now.saturating_add(30 * SECOND));
     driver.advance(30 * SECOND);
-    let _permit = driver.wait();
+    let _pending = driver.wait();
 }
 
 #[test]
@@ -251,11 +252,11 @@ fn i12_a_clock_that_is_a_little_behind_ends_no_delay_early() {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR);
     driver.on_refresh = Some(Reply::Status(403));
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     let (now, end) = (driver.now, driver.now.saturating_add(30 * SECOND));
     for behind in [MILLI, SECOND, 29 * SECOND, MINUTE] {
         driver.jump_to(earlier(now, behind));
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         driver.jump_to(earlier(end, MILLI));
         let Denied::Unavailable { until, .. } = driver.denied() else {
             panic!("the cool-down goes on");
@@ -280,7 +281,7 @@ fn threads_that_read_the_clock_in_another_order_fail_no_round() {
         let pending = driver.wait_with(pending);
         driver.advance(SECOND);
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
     }
 }
 
@@ -291,7 +292,7 @@ fn i13_forward_jumps_let_out_no_more_than_12_passwords_in_an_hour_of_the_clock()
             let mut driver = Driver::new(Config::default());
             driver.on_password = Some(DOWN);
             for second in 1..=7200 {
-                let _clearance = driver.ask();
+                let _authorization = driver.ask();
                 driver.advance(SECOND);
                 if second % every == 0 {
                     driver.jump_to(driver.now.saturating_add(jump));
@@ -309,7 +310,7 @@ fn i11_at_the_end_of_time_nothing_spins() {
     driver.on_password = Some(DOWN);
     driver.jump_to(Timestamp::from_millis(u64::MAX));
     for _ in 0..10 {
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
     }
     assert!(driver.passwords() <= 12, "{}", driver.passwords());
 }

@@ -15,7 +15,7 @@ fn relogging_in(keep_alive: bool) -> Driver {
     let mut driver = Driver::logged_in(config, &TOKENS);
     driver.advance(HOUR - 50 * SECOND);
     if !keep_alive {
-        let _ticket = driver.go();
+        let _sent = driver.go();
     }
     driver.reply(&Reply::Refused);
     driver
@@ -34,7 +34,7 @@ fn i14_another_user_after_a_new_password_in_a_relogin_gets_none_of_the_good_toke
     let mut driver = relogging_in(false);
     driver.set_credentials("fleet", 2);
     driver.set_credentials("other", 3);
-    let _permit = driver.wait();
+    let _pending = driver.wait();
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn i4_an_exchange_of_another_machine_with_the_same_number_changes_nothing() {
     for is_failure in [false, true] {
         let mut driver = Driver::new(Config::default());
         let mut other = Driver::new(Config::default());
-        let (_permit, _other) = (driver.wait(), other.wait());
+        let (_pending, _other) = (driver.wait(), other.wait());
         let foreign = other.flight.as_ref().expect("a login").exchange;
         let own = driver.machine.in_flight();
         if is_failure {
@@ -150,7 +150,7 @@ fn a_late_answer_of_another_kind_resets_the_guard() {
 fn the_attempts_with_a_new_password_are_counted_from_one() {
     for answer in [Reply::Refused, TOKENS, Reply::Lost] {
         let mut driver = Driver::new(Config::default());
-        let _permit = driver.wait();
+        let _pending = driver.wait();
         driver.reply(&Reply::Status(503));
         driver.advance(SECOND);
         driver.set_credentials("fleet", 2); // while the second attempt is in flight
@@ -170,13 +170,13 @@ fn i6_whoever_the_login_guard_holds_back_is_denied_while_an_exchange_for_another
 {
     let mut driver = Driver::new(Config::default());
     driver.on_password = Some(Reply::Status(503));
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     driver.advance(40 * SECOND);
     driver.on_password = Some(Reply::Tokens("20"));
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     assert_eq!(driver.passwords(), 4);
     driver.advance(16 * SECOND);
-    let _ticket = driver.go(); // starts an early refresh
+    let _sent = driver.go(); // starts an early refresh
     driver.set_credentials("other", 2);
     assert!(driver.is_flying());
     let until = unavailable_until(&driver.denied());
@@ -190,7 +190,7 @@ fn an_early_login_that_the_guard_holds_back_fails_no_round() {
     let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("null"));
     driver.on_password = Some(Reply::Status(404));
     let sent = driver.go();
-    let _permit = driver.retry_after_401(sent);
+    let _pending = driver.retry_after_401(sent);
     let mut promised = Vec::new();
     for _ in 0..3600 {
         for event in std::mem::take(&mut driver.events) {
@@ -202,7 +202,7 @@ fn an_early_login_that_the_guard_holds_back_fails_no_round() {
                 promised.push(until);
             }
         }
-        let _ticket = driver.go();
+        let _sent = driver.go();
         driver.advance(SECOND);
     }
     assert!(promised.len() >= 9, "{promised:?}");

@@ -15,7 +15,7 @@ fn new() -> Driver {
 /// A login of `fleet` with password 1 is in flight.
 fn logging_in() -> Driver {
     let mut driver = new();
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     driver
 }
 
@@ -30,7 +30,7 @@ fn rejected() -> Driver {
 fn refreshing_early() -> Driver {
     let mut driver = Driver::for_an_hour();
     driver.advance(HOUR - 50 * SECOND);
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver
 }
 
@@ -52,7 +52,7 @@ fn logs_in(driver: &mut Driver, username: &str, password: u32) {
     let pending = driver.wait();
     assert_eq!(*driver.flying(), Driver::password(username, password));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
 }
 
 #[test]
@@ -85,14 +85,14 @@ fn i2_a_rejection_ends_with_other_credentials_and_with_nothing_else() {
 fn i2_credentials_that_were_refused_long_ago_change_nothing() {
     let mut driver = rejected();
     driver.set_credentials("fleet", 2);
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     driver.reply(&Reply::Refused);
     driver.advance(HOUR);
     driver.set_credentials("other", 3);
     logs_in(&mut driver, "other", 3);
     for number in [1, 2] {
         driver.set_credentials("fleet", number);
-        let _ticket = driver.go();
+        let _sent = driver.go();
     }
     assert_eq!((driver.passwords(), replacements(&driver)), (3, 2));
 }
@@ -120,15 +120,15 @@ fn the_same_user_keeps_the_tokens_and_the_new_password_is_the_next_that_leaves()
     let mut driver = Driver::for_an_hour();
     let sent = driver.go();
     driver.set_credentials("fleet", 2);
-    let _ticket = driver.go();
-    let _permit = driver.retry_after_401(sent);
+    let _sent = driver.go();
+    let _pending = driver.retry_after_401(sent);
     assert_eq!(*driver.flying(), Driver::refresh_token(1));
     driver.reply(&Reply::Refused);
     assert_eq!(*driver.flying(), Driver::password("fleet", 2));
 }
 
 #[test]
-fn another_user_gets_none_of_the_old_ones_tokens_and_old_tickets_are_delivered() {
+fn another_user_gets_none_of_the_old_ones_tokens_and_what_was_sent_before_is_delivered() {
     let mut driver = Driver::for_an_hour();
     let (first, second) = (driver.go(), driver.go());
     driver.set_credentials("other", 2);
@@ -160,7 +160,7 @@ fn i4_the_answer_to_a_login_with_replaced_credentials_is_awaited_and_discarded()
             );
             let pending = driver.wait_with(pending);
             driver.reply(&TOKENS);
-            let _ticket = driver.go_with(pending);
+            let _sent = driver.go_with(pending);
             assert_eq!(driver.header, Driver::bearer_of(2), "{reply:?}");
         }
     }
@@ -171,10 +171,10 @@ fn i14_the_answer_to_a_refresh_counts_for_the_same_user() {
     let mut driver = refreshing_early();
     driver.set_credentials("fleet", 2);
     driver.reply(&TOKENS);
-    let _ticket = driver.go();
+    let _sent = driver.go();
     assert_eq!(driver.header, Driver::bearer_of(2));
     driver.advance(HOUR);
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     assert_eq!(*driver.flying(), Driver::refresh_token(2));
 }
 
@@ -193,7 +193,7 @@ fn the_answer_to_a_refresh_is_discarded_for_another_user() {
         driver.reply(&reply);
         assert_eq!(*driver.flying(), Driver::password("other", 2), "{reply:?}");
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
         assert_eq!(driver.header, Driver::bearer_of(3), "{reply:?}");
     }
 }
@@ -240,7 +240,7 @@ fn i2_back_to_credentials_whose_refusal_came_meanwhile_changes_nothing() {
         driver.set_credentials("fleet", 1);
         assert_eq!(*driver.flying(), Driver::password(detour, 2));
         driver.reply(&TOKENS);
-        let _ticket = driver.go();
+        let _sent = driver.go();
         assert_eq!(replacements(&driver), 1);
     }
 }
@@ -259,7 +259,7 @@ fn back_to_credentials_that_are_in_flight_and_accepted_logs_in() {
             assert_eq!(*driver.flying(), Driver::password("fleet", 1));
             driver.reply(&TOKENS);
         }
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
     }
 }
 
@@ -267,7 +267,7 @@ fn back_to_credentials_that_are_in_flight_and_accepted_logs_in() {
 fn i14_a_new_password_in_a_relogin_keeps_the_good_token() {
     let mut driver = relogging_in();
     driver.set_credentials("fleet", 2);
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.reply(&Reply::Refused);
     assert_eq!(*driver.flying(), Driver::password("fleet", 2));
     assert_eq!(driver.go().generation().get(), 1);
@@ -289,7 +289,7 @@ fn another_user_in_a_relogin_gets_none_of_the_good_token() {
     driver.reply(&TOKENS);
     assert_eq!(*driver.flying(), Driver::password("other", 2));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
     assert_eq!(driver.header, Driver::bearer_of(4));
 }
 
@@ -299,7 +299,7 @@ fn i13_replacing_credentials_does_not_open_the_login_guard() {
     driver.on_password = Some(Reply::Refused);
     for number in 1..1000 {
         driver.set_credentials(if number % 2 == 0 { "fleet" } else { "other" }, number);
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         driver.advance(20 * SECOND);
     }
     assert!(driver.passwords() > 12);
@@ -321,7 +321,7 @@ fn i6_a_caller_that_waits_is_answered_when_the_user_is_replaced_in_a_backoff() {
     driver.advance(SECOND);
     assert_eq!(*driver.flying(), Driver::password("other", 2));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
 }
 
 /// The round that it waits for was over before it asked.
@@ -338,7 +338,7 @@ fn i6_a_401_during_a_rejection_waits_for_what_comes_after_it() {
         }
         let pending = driver.wait();
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
         driver.advance(HOUR - 30 * SECOND);
         let sent = driver.go(); // which starts an early refresh
         driver.reply(&Reply::Refused);
@@ -348,7 +348,7 @@ fn i6_a_401_during_a_rejection_waits_for_what_comes_after_it() {
         let pending = driver.wait_with(pending);
         driver.advance(30 * SECOND); // the fourth password is not free
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
     }
 }
 

@@ -44,7 +44,7 @@ fn a_refresh_that_nobody_asks_for_is_not_made() {
     let mut driver = due(&TOKENS);
     driver.advance(24 * HOUR);
     assert_eq!((driver.wake, driver.sent.len()), (None, 1));
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     assert_eq!(*driver.flying(), Driver::refresh_token(1));
 }
 
@@ -102,7 +102,7 @@ fn a_login_without_a_request_is_demand_like_any_other() {
         matches!(authorization, Authorization::Ready(_)),
         "{authorization:?}"
     );
-    let _ticket = driver.go_to(API);
+    let _sent = driver.go_to(API);
     assert_eq!(driver.header, format!("Bearer {MARK}-access-1"));
     assert_eq!(driver.sent.len(), 1);
 }
@@ -156,13 +156,13 @@ fn keep_alive_has_nothing_to_do_without_a_refresh_token() {
 #[test]
 fn demand_during_a_rejection_is_no_demand_for_what_comes_after_it() {
     let mut driver = due(&TOKENS);
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.reply(&Reply::Refused);
     driver.reply(&Reply::Refused);
-    let _ticket = driver.go();
+    let _sent = driver.go();
     let before = driver.sent.len();
     driver.set_credentials("fleet", 2);
     assert_eq!((driver.sent.len(), driver.wake), (before, None));
-    let _ticket = driver.go();
+    let _sent = driver.go();
     assert_eq!(driver.sent.len(), before + 1);
 }

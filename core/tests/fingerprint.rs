@@ -57,7 +57,7 @@ fn exchange(machine: &mut Machine, now: Timestamp, answer: Option<(u16, &str)>) 
 
 fn logged_in(access: &str, rest: &str) -> Machine {
     let mut machine = machine("u", "p");
-    let _permit = wait(&mut machine, START);
+    let _pending = wait(&mut machine, START);
     let body = format!(r#"{{"access_token":"{access}","token_type":"bearer"{rest}}}"#);
     exchange(&mut machine, START, Some((200, &body)));
     machine
@@ -81,7 +81,7 @@ fn refuse_one(machine: &mut Machine, now: Timestamp) {
 fn machines() -> Vec<(&'static str, Machine)> {
     let in_flight_with = |password, now| {
         let mut machine = machine("u", password);
-        let _permit = wait(&mut machine, now);
+        let _pending = wait(&mut machine, now);
         while !matches!(machine.poll(now), Output::Wait(_)) {}
         machine
     };
@@ -102,7 +102,7 @@ fn machines() -> Vec<(&'static str, Machine)> {
     };
     let failed = |status| {
         let mut machine = machine("u", "p");
-        let _permit = wait(&mut machine, START);
+        let _pending = wait(&mut machine, START);
         exchange(&mut machine, START, Some((status, "")));
         machine
     };
@@ -121,7 +121,7 @@ fn machines() -> Vec<(&'static str, Machine)> {
     };
     let replaced = |refused, password| {
         let mut machine = machine("u", refused);
-        let _permit = wait(&mut machine, START);
+        let _pending = wait(&mut machine, START);
         exchange(&mut machine, START, Some((401, "")));
         machine.handle_credentials(START, Credentials::new("u", password));
         machine
@@ -133,7 +133,7 @@ fn machines() -> Vec<(&'static str, Machine)> {
         ("another password", machine("u", "q")),
         ("waited for", {
             let mut machine = machine("u", "p");
-            let _permit = wait(&mut machine, START);
+            let _pending = wait(&mut machine, START);
             machine
         }),
         ("in flight", in_flight(START)),
@@ -160,7 +160,7 @@ fn machines() -> Vec<(&'static str, Machine)> {
         ("rejected", failed(401)),
         ("rejected, another user", {
             let mut machine = machine("v", "p");
-            let _permit = wait(&mut machine, START);
+            let _pending = wait(&mut machine, START);
             exchange(&mut machine, START, Some((401, "")));
             machine
         }),
@@ -210,22 +210,19 @@ fn no_two_states_of_a_machine_have_the_same_fingerprint_but_copies() {
 fn no_two_pending_or_sent_have_the_same_fingerprint_but_copies() {
     let mut machine = logged_in("a", REFRESH);
     let free = Pending::new();
-    let mut sent = Vec::new();
+    let mut all_sent = Vec::new();
     for uri in [API, OTHER_API] {
-        let pending = Pending::new();
-        sent.push(go(&mut machine, uri, pending));
+        all_sent.push(go(&mut machine, uri, Pending::new()));
     }
-    let pending = Pending::new();
-    let sent = go(&mut machine, API, pending);
+    let sent = go(&mut machine, API, Pending::new());
     let Review::Retry(retry) = machine.review(START, sent, StatusCode::UNAUTHORIZED) else {
         panic!("a refresh is worth it");
     };
     let waiting = wait(&mut machine, START);
     let body = r#"{"access_token":"b","token_type":"bearer"}"#;
     exchange(&mut machine, START, Some((200, body)));
-    sent.push(go(&mut machine, API, retry.fork()));
-    let pending = Pending::new();
-    sent.push(go(&mut machine, API, pending));
+    all_sent.push(go(&mut machine, API, retry.fork()));
+    all_sent.push(go(&mut machine, API, Pending::new()));
 
     let pending = [free, retry, waiting];
     let mut prints: Vec<_> = pending
@@ -233,14 +230,16 @@ fn no_two_pending_or_sent_have_the_same_fingerprint_but_copies() {
         .map(|pending| fingerprint(|hasher| pending.fingerprint(hasher)))
         .collect();
     prints.extend(
-        sent.iter()
+        all_sent
+            .iter()
             .map(|sent| fingerprint(|hasher| sent.fingerprint(hasher))),
     );
     let copies = pending
         .iter()
         .map(|pending| fingerprint(|hasher| pending.fork().fingerprint(hasher)));
     let copies = copies.chain(
-        sent.iter()
+        all_sent
+            .iter()
             .map(|sent| fingerprint(|hasher| sent.fork().fingerprint(hasher))),
     );
     assert!(copies.eq(prints.iter().copied()));

@@ -12,7 +12,7 @@ const DOWN: Reply = Reply::Status(503);
 /// A caller every second for `hours`.
 fn a_caller_every_second(driver: &mut Driver, hours: u32) {
     for _ in 0..hours * 3600 {
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         driver.advance(SECOND);
     }
 }
@@ -101,7 +101,7 @@ fn three_passwords_are_free_and_an_hour_without_one_frees_them_again() {
     driver.on_password = Some(DOWN);
     for _ in 0..2 {
         let before = driver.passwords();
-        let _permit = driver.wait();
+        let _pending = driver.wait();
         driver.advance(5 * SECOND);
         assert_eq!(driver.passwords() - before, 3);
         driver.advance(HOUR);
@@ -283,7 +283,7 @@ fn i15_a_guarded_target_starts_nothing_during_an_outage() {
     for _ in 0..40 * 60 / 3 {
         let sent = driver.go();
         driver.advance(3 * SECOND); // a slow target
-        let _verdict = driver.review(sent, 401);
+        let _review = driver.review(sent, 401);
     }
     // 30, 60, 120, 240 and then 300 s lie between the rounds of three.
     let refreshes = driver.refreshes() - before;
@@ -315,7 +315,7 @@ fn i6_a_login_that_the_guard_holds_back_for_long_is_denied_and_says_why() {
     let mut driver = Driver::new(Config::default());
     driver.on_password = Some(DOWN);
     for _ in 0..1800 {
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         driver.advance(SECOND);
     }
     let denied = loop {
@@ -330,7 +330,7 @@ fn i6_a_login_that_the_guard_holds_back_for_long_is_denied_and_says_why() {
     let passwords = driver.passwords();
     driver.advance_to(until);
     assert_eq!(driver.passwords(), passwords);
-    let _clearance = driver.ask();
+    let _authorization = driver.ask();
     driver.advance(30 * SECOND);
     assert!(driver.passwords() > passwords, "`until` is no promise");
 }

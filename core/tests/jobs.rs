@@ -6,6 +6,7 @@ mod store_common;
 
 use common::{Driver, HOUR, MILLI, MINUTE, Reply, SECOND, START, earlier, fingerprint};
 use http::Response;
+use simacan_auth::Pending;
 use simacan_auth::{
     Authorization, Config, Denied, Doubling, Event, Failure, JobEnd, JobId, Machine, Output,
     ResponseBody, SavedSession, Status, StoreFailure, Timestamp, TransportFailure,
@@ -22,7 +23,7 @@ const LOGIN: [Op; 4] = [Op::Lock, Op::Load, Op::Save, Op::Password];
 /// A first login with this job in flight.
 fn at(kind: Op) -> (Process, JobId) {
     let mut process = Process::start(&Memory::default(), START);
-    let _permit = process.wait();
+    let _pending = process.wait();
     for op in LOGIN {
         let job = match op {
             Op::Password => {
@@ -156,7 +157,7 @@ fn a_machine_with_a_store_wants_the_next_job_once_one_has_ended() {
 /// Logged in, and the save has failed.
 fn with_unsaved_tokens(store: &Memory) -> Process {
     let mut process = Process::start(store, START);
-    let _permit = process.demand();
+    let _pending = process.demand();
     store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
     process.answer(200, TOKENS);
     process.log.clear();
@@ -280,7 +281,7 @@ fn nothing_is_begun_after_the_close() {
     drop(waited_for.machine.log_in(START, pending));
     stays_idle(&mut waited_for);
     let mut in_backoff = Driver::new(keeping_alive());
-    let _permit = in_backoff.wait();
+    let _pending = in_backoff.wait();
     in_backoff.reply(&Reply::Lost);
     assert!(in_backoff.wake.is_some());
     stays_idle(&mut in_backoff);
@@ -288,7 +289,7 @@ fn nothing_is_begun_after_the_close() {
     let mut kept_alive = Driver::logged_in(keeping_alive(), &REPLY);
     let sent = kept_alive.go();
     stays_idle(&mut kept_alive);
-    let _verdict = kept_alive.review(sent, 401);
+    let _review = kept_alive.review(sent, 401);
     stays_idle(&mut kept_alive);
 }
 
@@ -334,7 +335,7 @@ fn i14_tokens_that_have_come_before_the_close_are_saved() {
 #[test]
 fn an_exchange_that_fails_after_the_close_is_not_made_again() {
     let mut process = Process::start(&Memory::default(), START);
-    let _permit = process.demand();
+    let _pending = process.demand();
     process.log.clear();
     process.machine.close();
     process.answer(503, "");
@@ -348,7 +349,7 @@ fn a_refresh_that_is_refused_after_the_close_sends_no_password() {
     let store = Memory::default();
     let mut process = Process::logged_in(&store, START);
     process.now = START.saturating_add(HOUR);
-    let _permit = process.demand();
+    let _pending = process.demand();
     process.log.clear();
     process.machine.close();
     process.answer(401, "");
@@ -395,7 +396,7 @@ fn a_close_before_a_refresh_is_sent_ends_the_visit() {
     let store = Memory::default();
     let mut process = Process::logged_in(&store, START);
     process.now = START.saturating_add(HOUR);
-    let _permit = process.wait();
+    let _pending = process.wait();
     let lock = process.poll_op();
     process
         .machine

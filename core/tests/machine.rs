@@ -135,7 +135,7 @@ fn i7_only_a_401_is_tried_again() {
 }
 
 #[test]
-fn i7_a_retry_permit_stays_one_at_another_machine() {
+fn i7_a_retry_stays_one_at_another_machine() {
     let (mut here, mut there) = (Driver::for_an_hour(), Driver::for_an_hour());
     let sent = here.go();
     let retry = here.retry_after_401(sent);
@@ -144,7 +144,7 @@ fn i7_a_retry_permit_stays_one_at_another_machine() {
 }
 
 #[test]
-fn a_ticket_of_another_machine_is_delivered_and_starts_nothing() {
+fn what_another_machine_sent_is_delivered_and_starts_nothing() {
     let (mut here, mut there) = (Driver::for_an_hour(), Driver::for_an_hour());
     let sent = here.go();
     there.deliver(sent, 401);
@@ -153,7 +153,7 @@ fn a_ticket_of_another_machine_is_delivered_and_starts_nothing() {
 }
 
 #[test]
-fn a_permit_of_another_machine_waits_for_no_round_of_that_one() {
+fn what_another_machine_had_wait_waits_for_no_round_of_that_one() {
     let (mut here, mut there) = (
         Driver::new(Config::default()),
         Driver::new(Config::default()),
@@ -166,7 +166,7 @@ fn a_permit_of_another_machine_waits_for_no_round_of_that_one() {
     there.advance(MINUTE);
     let pending = there.wait_with(pending);
     there.reply(&TOKENS);
-    let _ticket: Sent = there.go_with(pending);
+    let _sent: Sent = there.go_with(pending);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn i4_nothing_else_starts_while_an_exchange_is_unreported() {
     let _retry = driver.retry_after_401(sent);
     for _ in 0..10 {
         driver.advance(HOUR);
-        let _permit: Pending = driver.wait();
+        let _pending: Pending = driver.wait();
         driver.set_credentials("fleet", 2);
         driver.set_credentials("fleet", 3);
     }
@@ -224,7 +224,7 @@ fn i4_nothing_else_starts_while_an_exchange_is_unreported() {
 fn i4_answers_to_unknown_foreign_and_reported_exchanges_change_nothing() {
     let mut driver = Driver::for_an_hour();
     let mut foreign = Driver::new(Config::default());
-    let _permit = foreign.wait();
+    let _pending = foreign.wait();
     let foreign = foreign.flight.take().unwrap().exchange;
     driver.advance(HOUR);
     let pending = driver.wait();
@@ -258,7 +258,7 @@ fn i4_answers_to_unknown_foreign_and_reported_exchanges_change_nothing() {
 #[test]
 fn i1_without_a_refresh_token_the_password_follows_at_expiry_and_not_before() {
     let mut driver = due(&Reply::AccessOnly("3600"));
-    let _ticket = driver.go();
+    let _sent = driver.go();
     assert!(!driver.is_flying());
     driver.advance(30 * SECOND);
     let pending = driver.wait();
@@ -277,12 +277,12 @@ fn i3_a_refresh_answer_without_a_refresh_token_keeps_the_old_one() {
         let pending = driver.wait();
         assert_eq!(*driver.flying(), Driver::refresh_token(1));
         driver.reply(&Reply::AccessOnly("3600"));
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
     }
 }
 
 #[test]
-fn an_output_and_a_verdict_are_owned() {
+fn an_output_and_a_review_are_owned() {
     let mut driver = Driver::new(Config::default());
     let pending = Pending::new();
     let mut target = request(API);

@@ -74,7 +74,7 @@ fn the_same_seed_draws_the_same_moments() {
         let mut driver = Driver::logged_in(config, &TOKENS);
         driver.on_refresh = Some(DOWN);
         for _ in 0..1000 {
-            let _clearance = driver.ask();
+            let _authorization = driver.ask();
             driver.advance(10 * SECOND);
         }
         driver.sent
@@ -93,7 +93,7 @@ fn an_unknown_or_absurd_lifetime_schedules_nothing_and_a_401_covers_it() {
         assert!(!driver.is_flying());
         let pending = driver.retry_after_401(sent);
         driver.reply(&TOKENS);
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
     }
 }
 
@@ -101,9 +101,9 @@ fn an_unknown_or_absurd_lifetime_schedules_nothing_and_a_401_covers_it() {
 fn a_tiny_lifetime_is_usable_for_a_second() {
     let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("1"));
     driver.advance(999 * MILLI);
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.advance(MILLI);
-    let _permit = driver.wait();
+    let _pending = driver.wait();
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn i6_200_callers_are_served_by_an_answer_that_is_slower_than_the_lifetime() {
     driver.reply(&Reply::Tokens("5"));
     for pending in pending {
         driver.advance(4 * MILLI);
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
     }
 }
 
@@ -124,7 +124,7 @@ fn slow_answers_to_short_lived_tokens_start_no_more_refreshes_than_fit_after_eac
     let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("1"));
     for step in 1..=600 {
         driver.advance(100 * MILLI);
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         if step % 50 == 0 && driver.is_flying() {
             driver.reply(&Reply::Tokens("1"));
         }
@@ -142,7 +142,7 @@ fn the_backoff_grows_from_a_quarter_of_a_second_to_half_a_minute() {
         let mut driver = Driver::logged_in(config, &TOKENS);
         driver.advance(HOUR);
         driver.on_refresh = Some(DOWN);
-        let _permit = driver.wait();
+        let _pending = driver.wait();
         driver.advance(HOUR);
         let times: Vec<_> = driver.sent[1..].iter().map(|(at, _)| *at).collect();
         assert_eq!(times.len(), 20, "seed {seed}");
@@ -187,7 +187,7 @@ fn i6_a_backoff_of_nothing_still_makes_every_attempt() {
         let mut driver = Driver::logged_in(config, &TOKENS);
         driver.advance(HOUR);
         driver.on_refresh = Some(DOWN);
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         driver.advance(10 * MILLI);
         assert_eq!(driver.refreshes(), 3);
     }
@@ -212,14 +212,14 @@ fn the_cool_down_doubles_from_half_a_minute_to_five_and_starts_over_after_tokens
         cool_down(seconds);
     }
     let mut driver = expired(&Reply::Status(404));
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     driver.advance(30 * SECOND);
     driver.on_refresh = Some(TOKENS);
     let pending = driver.wait();
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
     driver.advance(HOUR);
     driver.on_refresh = Some(Reply::Status(403));
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     let wait = until(&driver.denied()).saturating_since(driver.now);
     assert_eq!(wait, 30 * SECOND);
 }
@@ -232,7 +232,7 @@ fn a_short_retry_after_spaces_the_attempts_while_the_callers_wait() {
     let pending = driver.wait_with(pending);
     driver.on_refresh = Some(TOKENS);
     driver.advance(20 * SECOND);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn a_retry_after_beyond_the_patience_denies_at_once_and_is_honoured_up_to_an_hou
 fn a_retry_after_that_means_nothing_or_now_is_a_plain_failure() {
     for text in ["0", "", "-1", "soon", "Fri, 15 Jan 1999 09:10:00 GMT"] {
         let mut driver = expired(&Reply::RetryAfter(503, text));
-        let _permit = driver.wait();
+        let _pending = driver.wait();
         driver.advance(2 * SECOND);
         assert_eq!(driver.refreshes(), 3, "{text}");
     }
@@ -279,7 +279,7 @@ fn a_retry_after_on_an_early_refresh_costs_nobody_the_good_token() {
     driver.advance(3560 * SECOND);
     driver.on_refresh = Some(Reply::RetryAfter(429, "3600"));
     for _ in 0..39 {
-        let _ticket = driver.go();
+        let _sent = driver.go();
         driver.advance(SECOND);
     }
     assert_eq!(driver.refreshes(), 1);
@@ -319,7 +319,7 @@ fn held_back() -> Driver {
     let mut driver = Driver::new(config(|config| config.attempts = 1));
     driver.on_password = Some(DOWN);
     while driver.passwords() < 5 {
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         driver.advance(SECOND);
     }
     // The cool-down is over long before the next password may leave.
@@ -378,7 +378,7 @@ fn i6_the_login_guard_holds_back_no_refresh() {
     driver.advance(SECOND);
     assert!(!driver.flying().is_password());
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
 }
 
 #[test]
@@ -387,12 +387,12 @@ fn i14_a_401_that_only_a_password_could_cure_costs_the_others_nothing_while_none
     let sent = driver.go();
     let pending = driver.retry_after_401(sent);
     let _denied = driver.denied_with(pending);
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.advance(60 * SECOND);
     let sent = driver.go();
     let pending = driver.retry_after_401(sent);
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn as_long_as_the_patience_is_not_too_long() {
         let failed = matches!(driver.events.last(), Some(Event::RoundFailed { .. }));
         assert_eq!(failed, !waits);
         if waits {
-            let _permit = driver.wait_with(pending);
+            let _pending = driver.wait_with(pending);
         } else {
             let _denied = driver.denied_with(pending);
         }
@@ -418,7 +418,7 @@ fn as_long_as_the_patience_is_not_too_long() {
         driver.reply(&DOWN);
         let _denied = driver.denied_with(pending);
         if waits {
-            let _permit = driver.wait();
+            let _pending = driver.wait();
         } else {
             let _denied = driver.denied();
         }

@@ -229,7 +229,7 @@ fn a_machine_prints_its_state_and_round() {
     );
     assert!(printed.contains("generation: Generation(1)"), "{printed}");
     let sent = driver.go_to(API);
-    let _permit = driver.retry_after_401(sent);
+    let _pending = driver.retry_after_401(sent);
     let printed = format!("{:?}", driver.machine);
     assert!(printed.contains("state: Refreshing(InFlight("), "{printed}");
 }

@@ -29,7 +29,7 @@ fn i10_a_refusal_ends_after_a_day_with_the_next_demand() {
     assert_eq!(driver.passwords(), 1, "nobody has asked");
     driver.on_password = Some(Reply::Tokens("3600"));
     let pending = driver.wait();
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
     assert_eq!(driver.passwords(), 2);
 }
 
@@ -38,7 +38,7 @@ fn i2_a_password_that_stays_wrong_is_sent_once_a_day() {
     let mut driver = rejected();
     for _ in 0..10 * 24 * 60 {
         driver.advance(MINUTE);
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
     }
     assert_eq!(driver.passwords(), 11);
 }
@@ -49,7 +49,7 @@ fn i12_a_refusal_by_a_clock_that_was_ahead_counts_from_now() {
     driver.jump_to(common::earlier(START, 30 * DAY));
     assert!(matches!(driver.denied(), Denied::Rejected { .. }));
     driver.advance(DAY);
-    let _permit = driver.wait();
+    let _pending = driver.wait();
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn i2_who_says_that_it_is_right_by_now_gets_one_attempt() {
     );
     driver.on_password = Some(Reply::Tokens("3600"));
     driver.retry_refused();
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.retry_refused(); // of no consequence
     assert_eq!(driver.passwords(), 4);
 }
@@ -91,7 +91,7 @@ fn a_refused_password_can_be_set_again_after_a_day() {
     driver.advance(DAY.saturating_sub(MINUTE));
     driver.set_credentials("fleet", 1);
     driver.on_password = Some(Reply::Tokens("3600"));
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     assert_eq!(driver.sent.last().unwrap().1, Driver::password("fleet", 2));
 
     let mut driver = rejected();
@@ -99,7 +99,7 @@ fn a_refused_password_can_be_set_again_after_a_day() {
     driver.advance(DAY);
     driver.set_credentials("fleet", 1);
     driver.on_password = Some(Reply::Tokens("3600"));
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     assert_eq!(driver.sent.last().unwrap().1, Driver::password("fleet", 1));
 }
 
@@ -153,7 +153,7 @@ fn i10_a_gateways_refusal_is_believed_for_an_hour_doubling_to_a_day() {
 fn i2_a_process_that_is_started_anew_can_be_told_too() {
     let store = Memory::default();
     let mut first = Process::start(&store, START);
-    let _permit = first.demand();
+    let _pending = first.demand();
     first.answer(401, "");
     let mut second = Process::start(&store, START.saturating_add(MINUTE));
     let _waits = second.ask();

@@ -70,7 +70,7 @@ fn i6_a_caller_is_denied_by_the_round_that_it_joined_and_not_kept_for_the_next()
     assert_eq!(unavailable(&driver.denied_with(slow)).0, 1);
     driver.on_refresh = Some(TOKENS);
     driver.advance(SECOND);
-    let _ticket = driver.go_with(newcomer);
+    let _sent = driver.go_with(newcomer);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn i6_a_caller_that_sleeps_through_two_failed_rounds_is_denied_all_the_same() {
     driver.on_refresh = Some(Reply::Status(403));
     let sleeper = driver.wait();
     driver.advance(5 * MINUTE);
-    let _permit = driver.wait();
+    let _pending = driver.wait();
     driver.advance(5 * MINUTE);
     let _denied = driver.denied_with(sleeper);
     assert_eq!((driver.refreshes(), failed_rounds(&driver)), (2, 2));
@@ -97,7 +97,7 @@ fn a_round_that_succeeds_at_the_last_attempt_denies_nobody() {
     driver.advance(SECOND);
     assert_eq!(*driver.flying(), Driver::refresh_token(1));
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
     assert_eq!((driver.refreshes(), failed_rounds(&driver)), (3, 0));
 }
 
@@ -117,7 +117,7 @@ fn after_the_cool_down_the_next_demand_starts_a_new_round() {
     assert_eq!(driver.refreshes(), 3, "nobody has asked");
     let pending = driver.wait();
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
 }
 
 #[test]
@@ -141,14 +141,14 @@ fn expiry_ends_the_cool_down_of_an_early_refresh() {
     let mut driver = due();
     driver.advance(40 * SECOND);
     driver.on_refresh = Some(DOWN);
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.advance(ROUND);
     assert_eq!(failed_rounds(&driver), 1);
     driver.advance(8 * SECOND); // expired, and the cool-down has 20 s to go
     driver.on_refresh = None;
     let pending = driver.wait();
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_401_ends_the_cool_down_of_an_early_refresh() {
     let newcomer = driver.wait();
     driver.reply(&TOKENS);
     for pending in [pending, newcomer] {
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
     }
 }
 
@@ -230,7 +230,7 @@ fn a_401_during_an_early_refresh_that_fails_still_leaves_the_token_to_the_others
 #[test]
 fn i14_an_early_refresh_that_is_refused_leaves_the_token_while_the_password_goes() {
     let mut driver = due();
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.reply(&Reply::Refused);
     assert_eq!(*driver.flying(), Driver::password("fleet", 1));
     assert_eq!(driver.go().generation().get(), 1);
@@ -242,7 +242,7 @@ fn i14_an_early_refresh_that_is_refused_leaves_the_token_while_the_password_goes
 #[test]
 fn i14_a_rejected_login_leaves_the_token_until_it_expires() {
     let mut driver = due();
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.reply(&Reply::Refused);
     driver.reply(&Reply::Refused);
     driver.advance(50 * SECOND - MILLI);
@@ -258,7 +258,7 @@ fn i14_a_rejected_login_leaves_the_token_until_it_expires() {
 #[test]
 fn i14_a_rejected_login_leaves_the_token_until_a_401_condemns_it() {
     let mut driver = due();
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.reply(&Reply::Refused);
     driver.reply(&Reply::Refused);
     let sent = driver.go();
@@ -275,7 +275,7 @@ fn i14_a_rejected_login_leaves_the_token_until_a_401_condemns_it() {
 #[test]
 fn i14_a_login_that_fails_after_a_refused_early_refresh_leaves_the_token() {
     let mut driver = due();
-    let _ticket = driver.go();
+    let _sent = driver.go();
     driver.on_password = Some(DOWN);
     driver.reply(&Reply::Refused);
     for _ in 0..49 {
@@ -316,7 +316,7 @@ fn i10_what_is_transient_is_tried_again() {
         assert_eq!(unavailable(&driver.denied_with(pending)).0, 3, "{reply:?}");
         driver.advance(MINUTE);
         driver.on_refresh = Some(TOKENS);
-        let _permit = driver.wait();
+        let _pending = driver.wait();
         let authorization = driver.ask();
         assert!(
             matches!(authorization, Authorization::Ready(_)),
@@ -374,7 +374,7 @@ fn a_refusal_after_failures_has_all_attempts_of_a_login_before_it() {
         assert!(driver.flying().is_password());
     }
     driver.reply(&TOKENS);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
     let attempts: Vec<_> = driver
         .events
         .iter()

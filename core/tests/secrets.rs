@@ -192,11 +192,11 @@ fn i9_whole_histories_of_a_machine_print_no_secret() {
     let mut driver = Driver::new(Config::default());
     let pending = driver.wait();
     driver.reply(&Reply::Tokens("3600"));
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
     for body in answers {
         let body: &'static str = body.leak();
         driver.advance(HOUR);
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         for status in [503, 200, 404] {
             if driver.is_flying() {
                 driver.reply(&Reply::Body(status, body));
@@ -207,7 +207,7 @@ fn i9_whole_histories_of_a_machine_print_no_secret() {
             }
         }
         driver.advance(5 * MINUTE);
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         if driver.is_flying() {
             driver.reply(&Reply::Tokens("3600"));
         }
@@ -215,7 +215,7 @@ fn i9_whole_histories_of_a_machine_print_no_secret() {
     driver.on_refresh = Some(Reply::Refused);
     driver.on_password = Some(Reply::Refused);
     driver.advance(2 * HOUR);
-    let _clearance = driver.ask();
+    let _authorization = driver.ask();
     assert_clean_error(&driver.denied());
     driver.set_credentials("other", 2);
     assert!(driver.events.len() > 20);

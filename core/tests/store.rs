@@ -45,11 +45,11 @@ fn i3_a_refresh_that_another_process_has_made_is_not_made_again() {
     let store = Memory::default();
     let mut first = Process::logged_in(&store, START);
     let mut second = Process::start(&store, START);
-    let _permit = second.demand();
+    let _pending = second.demand();
     second.log.clear();
     let expired = START.saturating_add(HOUR);
     first.now = expired;
-    let _permit = first.demand();
+    let _pending = first.demand();
     first.answer(200, TOKENS);
     second.now = expired;
     let pending = second.demand();
@@ -66,7 +66,7 @@ fn i1_a_process_that_starts_with_an_expired_session_refreshes_it() {
     let store = Memory::default();
     Process::logged_in(&store, START);
     let mut second = Process::start(&store, START.saturating_add(2 * HOUR));
-    let _permit = second.demand();
+    let _pending = second.demand();
     let log = [Op::Lock, Op::Load, Op::Event("took over"), Op::Refresh];
     assert_eq!(second.log, log);
 }
@@ -76,11 +76,11 @@ fn i3_a_refresh_token_that_was_refused_to_one_process_is_not_sent_by_another() {
     let store = Memory::default();
     let mut first = Process::logged_in(&store, START);
     let mut second = Process::start(&store, START);
-    let _permit = second.demand();
+    let _pending = second.demand();
     second.log.clear();
     let expired = START.saturating_add(HOUR);
     (first.now, second.now) = (expired, expired);
-    let _permit = first.demand();
+    let _pending = first.demand();
     first.log.clear();
     first.answer(401, "");
     assert_eq!(
@@ -96,7 +96,7 @@ fn i3_a_refresh_token_that_was_refused_to_one_process_is_not_sent_by_another() {
         ]
     );
     drop(first); // killed in the middle of its login
-    let _permit = second.demand();
+    let _pending = second.demand();
     let log = [
         Op::Lock,
         Op::Load,
@@ -117,10 +117,10 @@ fn a_token_that_got_a_401_stays_condemned_when_it_is_loaded_again() {
         panic!("it has taken over a token");
     };
     // The first one's refresh is refused: what it saves has the same access token.
-    let Authorization::Ready(first_ticket) = first.ask() else {
+    let Authorization::Ready(first_sent) = first.ask() else {
         panic!("it has a token");
     };
-    let _retry = first.unauthorized(first_ticket);
+    let _retry = first.unauthorized(first_sent);
     first.run();
     first.answer(401, "");
     drop(first);
@@ -167,7 +167,7 @@ fn a_lock_that_is_not_to_be_had_is_a_transient_failure() {
             .contains("another process has kept the lock of the saved session")
     );
     process.pass(HOUR);
-    let _permit = process.demand();
+    let _pending = process.demand();
     assert_eq!(process.log.last(), Some(&Op::Password));
 }
 
@@ -177,7 +177,7 @@ fn i1_nothing_is_sent_while_what_is_saved_can_not_be_read() {
     let failure = StoreFailure::new("permission denied");
     store.fail(Op::Load, &failure, 1);
     let mut process = Process::start(&store, START);
-    let _permit = process.demand();
+    let _pending = process.demand();
     assert_eq!(
         process.log,
         [
@@ -195,7 +195,7 @@ fn i10_a_damaged_session_counts_as_none_and_is_overwritten() {
     Process::logged_in(&store, START);
     store.cut_off();
     let mut process = Process::start(&store, START);
-    let _permit = process.demand();
+    let _pending = process.demand();
     let defect = InvalidSavedSession::Truncated;
     assert!(
         process
@@ -212,7 +212,7 @@ fn i8_another_users_session_counts_as_none_and_is_overwritten() {
     let store = Memory::default();
     Process::logged_in(&store, START);
     let mut other = Process::start_as(&store, START, "other", 2);
-    let _permit = other.demand();
+    let _pending = other.demand();
     assert!(other.events.contains(&Event::SavedSessionForeign));
     assert_eq!(other.log.last(), Some(&Op::Password));
     other.answer(200, TOKENS);
@@ -224,7 +224,7 @@ fn i10_reports_of_another_operation_change_nothing() {
     let store = Memory::default();
     let mut process = Process::start(&store, START);
     let mut other = Process::start(&store, START);
-    let (_permit, _other) = (process.wait(), other.wait());
+    let (_pending, _other) = (process.wait(), other.wait());
     let (lock, foreign) = (process.poll_op(), other.poll_op());
     let before = process.fingerprint();
     let now = process.now;
@@ -260,7 +260,7 @@ fn credentials_that_change_before_the_exchange_end_the_visit() {
     for (username, number) in [("fleet", 2), ("other", 3)] {
         let store = Memory::default();
         let mut process = Process::start(&store, START);
-        let _permit = process.wait();
+        let _pending = process.wait();
         let lock = process.poll_op();
         process.machine.handle_end(START, lock, JobEnd::Locked);
         let load = process.poll_op();
@@ -282,7 +282,7 @@ fn i9_no_operation_prints_a_secret() {
     let store = Memory::default();
     let mut process = Process::logged_in(&store, START);
     process.now = START.saturating_add(HOUR);
-    let _permit = process.demand();
+    let _pending = process.demand();
     process.answer(200, TOKENS);
     assert!(process.printed.contains("SavedSession {"));
     assert!(
@@ -297,7 +297,7 @@ fn i1_no_exchange_starts_when_whoever_held_the_lock_is_gone() {
     let store = Memory::default();
     store.fail(Op::Save, &StoreFailure::Abandoned, 1);
     let mut process = Process::start(&store, START);
-    let _permit = process.demand();
+    let _pending = process.demand();
     let log = [
         Op::Lock,
         Op::Load,
@@ -327,12 +327,12 @@ fn i3_an_old_copy_that_was_put_back_is_not_taken_over() {
     let mut process = Process::logged_in(&store, START);
     let old = store.text();
     process.now = START.saturating_add(HOUR);
-    let _permit = process.demand();
+    let _pending = process.demand();
     process.answer(200, TOKENS);
     store.replace(Some(old));
     process.now = START.saturating_add(2 * HOUR);
     process.log.clear();
-    let _permit = process.demand();
+    let _pending = process.demand();
     assert_eq!(process.log, [Op::Lock, Op::Load, Op::Refresh]);
     assert!(process.sent().contains("s3cr3t-refresh-2"));
 }

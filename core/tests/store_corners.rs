@@ -5,6 +5,7 @@ mod store_common;
 
 use common::{HOUR, MINUTE, SECOND, START, credentials, earlier};
 use http::Response;
+use simacan_auth::Pending;
 use simacan_auth::{
     Authorization, Config, JobEnd, Machine, Output, Provider, SavedSession, Sent, Status,
     StoreFailure, StoreOp, Timestamp, TransportFailure,
@@ -18,7 +19,7 @@ fn disk_full() -> StoreFailure {
 /// Has had its password refused, and could not save so.
 fn rejected_unsaved(store: &Memory) -> Process {
     let mut process = Process::start(store, START);
-    let _permit = process.demand();
+    let _pending = process.demand();
     store.fail(Op::Save, &disk_full(), 1);
     process.answer(401, "");
     assert_eq!(process.machine.status(), Status::Rejected);
@@ -27,7 +28,7 @@ fn rejected_unsaved(store: &Memory) -> Process {
 
 fn logged_in_with(store: &Memory, now: Timestamp, number: u32) -> Process {
     let mut process = Process::start_as(store, now, "fleet", number);
-    let _permit = process.demand();
+    let _pending = process.demand();
     process.answer(200, TOKENS);
     process
 }
@@ -75,7 +76,7 @@ fn i1_the_late_save_of_a_rejected_process_sends_no_other_one_to_the_password() {
     old.pass(MINUTE);
     new.now = START.saturating_add(2 * HOUR);
     new.log.clear();
-    let _permit = new.demand();
+    let _pending = new.demand();
     assert!(!new.log.contains(&Op::Password), "{:?}", new.log);
 }
 
@@ -89,7 +90,7 @@ fn i1_a_rejected_process_that_gets_the_right_password_takes_over_what_it_has_loa
     rejected.pass(MINUTE);
     rejected.set_credentials("fleet", 2);
     rejected.log.clear();
-    let _permit = rejected.demand();
+    let _pending = rejected.demand();
     assert!(!rejected.log.contains(&Op::Password), "{:?}", rejected.log);
 }
 
@@ -99,7 +100,7 @@ fn i1_a_process_that_comes_back_to_a_user_takes_over_the_saved_session() {
     let mut process = Process::logged_in(&store, START);
     process.set_credentials("other", 2);
     process.set_credentials("fleet", 1);
-    let _permit = process.demand();
+    let _pending = process.demand();
     assert!(!process.log.contains(&Op::Password), "{:?}", process.log);
 }
 
@@ -116,7 +117,7 @@ fn i2_taking_over_tokens_forgets_no_refusal_that_is_yet_to_be_saved() {
     drop(process);
     // A job that still has the old password, once the session has ended.
     let mut job = Process::start(&store, START.saturating_add(2 * HOUR));
-    let _permit = job.demand();
+    let _pending = job.demand();
     job.answer(401, ""); // the refresh
     assert!(!job.log.contains(&Op::Password), "{:?}", job.log);
 }
@@ -130,7 +131,7 @@ fn i2_a_change_of_the_user_forgets_no_refusal_that_is_yet_to_be_saved() {
     process.pass(10 * MINUTE);
     drop(process);
     let mut job = Process::start(&store, START.saturating_add(HOUR));
-    let _permit = job.demand();
+    let _pending = job.demand();
     assert!(!job.log.contains(&Op::Password), "{:?}", job.log);
 }
 
@@ -268,19 +269,19 @@ fn an_hour_without_a_password_resets_a_count_that_is_merged() {
     let store = Memory::default();
     // Logged in after a few failures: its count is 4.
     let mut old = Process::start(&store, START);
-    let _permit = old.demand();
+    let _pending = old.demand();
     for _ in 0..2 {
         old.answer(503, "");
         old.pass(SECOND);
     }
     old.answer(503, "");
     old.pass(2 * MINUTE);
-    let _permit = old.demand();
+    let _pending = old.demand();
     old.answer(200, TOKENS);
     // A day later another one's refresh is refused, and it logs in again: the first password in a day.
     let day = START.saturating_add(24 * HOUR);
     let mut other = Process::start(&store, day);
-    let _permit = other.demand();
+    let _pending = other.demand();
     other.answer(401, "");
     other.answer(200, TOKENS);
     // And then the old one's is.
@@ -313,7 +314,7 @@ fn what_is_to_be_mended_is_in_the_fingerprint() {
     let end = |last: u64| {
         let store = Memory::default();
         let mut process = Process::start(&store, START);
-        let _permit = process.wait();
+        let _pending = process.wait();
         let lock = process.poll_op();
         process.machine.handle_end(START, lock, JobEnd::Locked);
         let load = process.poll_op();

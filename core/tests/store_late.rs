@@ -43,14 +43,14 @@ fn a_late_save_does_not_overwrite_what_another_process_has_saved_since() {
     let store = Memory::default();
     let mut first = Process::logged_in(&store, START);
     let mut second = Process::start(&store, START);
-    let _permit = second.demand();
+    let _pending = second.demand();
     let expired = START.saturating_add(HOUR);
     (first.now, second.now) = (expired, expired);
-    let _permit = first.demand();
+    let _pending = first.demand();
     store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
     first.answer(200, TOKENS);
     // The second one can't know, and its refresh token is spent.
-    let _permit = second.demand();
+    let _pending = second.demand();
     second.answer(401, "");
     second.answer(200, TOKENS);
     let saved = store.text();
@@ -68,13 +68,13 @@ fn i14_a_set_that_could_not_be_saved_outlives_the_refusal_of_the_one_that_it_rep
     let store = Memory::default();
     let mut first = Process::logged_in(&store, START);
     let mut second = Process::start(&store, START);
-    let _permit = second.demand();
+    let _pending = second.demand();
     let expired = START.saturating_add(HOUR);
     (first.now, second.now) = (expired, expired);
-    let _permit = first.demand();
+    let _pending = first.demand();
     store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
     first.answer(200, TOKENS);
-    let _permit = second.demand();
+    let _pending = second.demand();
     second.answer(401, "");
     drop(second); // killed before its password brought anything
     first.log.clear();

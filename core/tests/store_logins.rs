@@ -15,7 +15,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
     let store = Memory::default();
     let mut first = Process::start(&store, START);
-    let _permit = first.demand();
+    let _pending = first.demand();
     first.log.clear();
     first.answer(401, "");
     assert_eq!(
@@ -53,13 +53,13 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
 fn a_refusal_of_this_process_is_not_said_to_be_of_another() {
     let store = Memory::default();
     let mut first = Process::start(&store, START);
-    let _permit = first.demand();
+    let _pending = first.demand();
     first.answer(401, "");
     let mut next = Process::start(&store, START.saturating_add(MINUTE));
-    let _permit = next.demand();
+    let _pending = next.demand();
     next.machine
         .handle_credentials(next.now, credentials("fleet", 2));
-    let _permit = next.demand();
+    let _pending = next.demand();
     next.answer(401, "");
     let authorization = next.ask();
     let Authorization::Denied(denied @ Denied::Rejected { remembered, .. }) = authorization else {
@@ -73,10 +73,10 @@ fn a_refusal_of_this_process_is_not_said_to_be_of_another() {
 fn a_password_that_was_corrected_is_sent_at_once() {
     let store = Memory::default();
     let mut first = Process::start(&store, START);
-    let _permit = first.demand();
+    let _pending = first.demand();
     first.answer(401, "");
     let mut next = Process::start_as(&store, START, "fleet", 2);
-    let _permit = next.demand();
+    let _pending = next.demand();
     assert_eq!(next.log.last(), Some(&Op::Password));
 }
 
@@ -103,11 +103,11 @@ fn i13_the_passwords_of_processes_that_die_are_counted() {
 fn i12_a_clock_that_is_set_back_forgets_no_refusal() {
     let store = Memory::default();
     let mut first = Process::start(&store, START);
-    let _permit = first.demand();
+    let _pending = first.demand();
     first.answer(401, "");
     let earlier = Timestamp::from_millis(START.as_millis() - 7 * 86_400_000);
     let mut next = Process::start(&store, earlier);
-    let _permit = next.demand();
+    let _pending = next.demand();
     assert!(!next.log.contains(&Op::Password));
 }
 
@@ -116,7 +116,7 @@ fn i12_a_clock_that_is_set_back_forgets_no_refusal() {
 fn i12_a_refusal_of_a_clock_that_was_ahead_is_believed_for_a_day_too() {
     let store = Memory::default();
     let mut first = Process::start(&store, START.saturating_add(365 * DAY));
-    let _permit = first.demand();
+    let _pending = first.demand();
     first.answer(401, "");
     for (after, saves, is_sent) in [
         (Duration::ZERO, true, false),
@@ -125,7 +125,7 @@ fn i12_a_refusal_of_a_clock_that_was_ahead_is_believed_for_a_day_too() {
         (DAY, true, true),
     ] {
         let mut next = Process::start(&store, START.saturating_add(after));
-        let _permit = next.demand();
+        let _pending = next.demand();
         assert_eq!(next.log.contains(&Op::Password), is_sent, "{after:?}");
         assert_eq!(next.log.contains(&Op::Save), saves, "{after:?}");
     }
@@ -137,7 +137,7 @@ fn i12_a_clock_that_is_set_back_holds_no_password_back_for_long() {
     let mut now = START;
     for _ in 0..4 {
         let mut process = Process::start(&store, now);
-        let _permit = process.demand();
+        let _pending = process.demand();
         now = now.saturating_add(30 * SECOND);
     }
     // The last of them has been counted a day from now, and each process lives for 30 s.
@@ -157,12 +157,12 @@ fn i12_a_clock_that_is_set_back_holds_no_password_back_for_long() {
 fn i2_a_late_save_keeps_the_newer_refusal() {
     let store = Memory::default();
     let mut first = Process::start(&store, START);
-    let _permit = first.demand();
+    let _pending = first.demand();
     store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
     first.answer(401, "");
     let later = START.saturating_add(MINUTE);
     let mut second = Process::start(&store, later);
-    let _permit = second.demand();
+    let _pending = second.demand();
     second.answer(401, "");
     first.pass(2 * MINUTE);
     let at = later.as_millis();

@@ -57,7 +57,7 @@ struct Walk {
     /// The answer to the refresh in flight is another user's, and nobody will know that it was spent.
     is_discarded: bool,
     user: &'static str,
-    sent: u32,
+    exchanges: u32,
 }
 
 const USERS: u64 = 2;
@@ -86,7 +86,7 @@ impl Walk {
             was_rejected: false,
             is_discarded: false,
             user: "a",
-            sent: 0,
+            exchanges: 0,
         }
     }
 
@@ -98,7 +98,7 @@ impl Walk {
                 }
                 Output::Transmit(transmit) => {
                     assert!(self.is_locked, "an exchange without the lock");
-                    self.sent += 1;
+                    self.exchanges += 1;
                     assert!(self.flight.is_none() && self.op.is_none());
                     let body = String::from_utf8(transmit.request.body().to_vec()).unwrap();
                     self.log.push(format!("  transmit {body}"));
@@ -419,12 +419,12 @@ fn a_machine_with_a_store_neither_hangs_nor_spins_nor_keeps_the_lock() {
                 walk.step(); // it is closed in the middle of something
             }
             walk.machine.close();
-            let sent = walk.sent;
+            let exchanges = walk.exchanges;
             for _ in 0..50 {
                 walk.step();
             }
             walk.settle();
-            assert_eq!(walk.sent, sent, "an exchange after the close");
+            assert_eq!(walk.exchanges, exchanges, "an exchange after the close");
         }));
         if let Err(panic) = result {
             println!("seed {seed}");

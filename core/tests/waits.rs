@@ -28,7 +28,7 @@ fn i6_a_retry_that_asks_when_the_login_guard_opens_does_not_wait_for_nothing() {
     driver.on_password = Some(Reply::AccessOnly("30"));
     while driver.passwords() < 7 {
         driver.advance(SECOND);
-        let _clearance = driver.ask();
+        let _authorization = driver.ask();
         if driver.passwords() == 6 {
             driver.on_password = Some(Reply::AccessOnly("3600"));
         }
@@ -52,7 +52,7 @@ fn i6_a_caller_waits_for_a_password_that_may_leave_within_its_patience() {
     for _ in 0..2 {
         driver.advance(10 * SECOND);
         let pending = driver.wait();
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
     }
     // Three were free; the next may leave 30 s after the last.
     let opens = driver.now.saturating_add(30 * SECOND);
@@ -63,7 +63,7 @@ fn i6_a_caller_waits_for_a_password_that_may_leave_within_its_patience() {
     let pending = driver.wait_with(pending);
     assert_eq!(driver.passwords(), 3);
     driver.advance(MILLI);
-    let _ticket = driver.go_with(pending);
+    let _sent = driver.go_with(pending);
     assert_eq!(driver.passwords(), 4);
 }
 

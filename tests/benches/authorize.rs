@@ -5,6 +5,7 @@
 
 mod common;
 
+use simacan_auth::Pending;
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -87,7 +88,7 @@ fn with_machine(request: &mut Request<()>) -> Sent {
 
 /// As the adapters do.
 fn with_driver(request: &mut Request<()>) -> Sent {
-    let sent = DRIVER.authorize_now(|cached, now| cached.authorize(now, request));
+    let sent = DRIVER.authorize_now(request);
     sent.unwrap_or_else(|| block_on(DRIVER.authorize(None, request)).expect("there is a token"))
 }
 

@@ -6,6 +6,7 @@
 
 mod common;
 
+use simacan_auth::Pending;
 use std::hint::black_box;
 use std::num::NonZero;
 use std::thread;

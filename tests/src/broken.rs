@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 
 use http::{Request, Response, StatusCode, Uri};
 use simacan_auth::{
-    Authorization, Denied, Event, JobId, Machine, Pending, Status, Sent, Timestamp, TransportFailure,
-    Review,
+    Authorization, Denied, Event, JobId, Machine, Pending, Review, Sent, Status, Timestamp,
+    TransportFailure,
 };
 
 use crate::world::{Out, Subject, World};

@@ -25,7 +25,7 @@ pub use history::Random;
 pub use model::{Dangers, FleetNode, Fleets};
 pub use step::{FleetStep, StoreDefect};
 
-use crate::world::{Violation, check_pass, check_silence, check_wants};
+use crate::world::{Violation, check_cached_bearer, check_silence, check_wants};
 use ghost::Ghost;
 use process::{Op, Process};
 
@@ -93,7 +93,7 @@ impl Fleet {
             .processes
             .iter_mut()
             .map(|p| Some(&mut p.as_mut()?.machine));
-        let cached: Vec<_> = machines.map(|machine| machine?.pass()).collect();
+        let cached: Vec<_> = machines.map(|machine| machine?.cached_bearer()).collect();
         match step {
             FleetStep::Start(p) => {
                 self.processes[p].get_or_insert_with(|| Process::start(PASSWORDS[0]));
@@ -118,7 +118,7 @@ impl Fleet {
             FleetStep::Deliver(p) => self.deliver(p)?,
             FleetStep::LoseRequest(p) | FleetStep::LoseAnswer(p) => self.lose(p),
             FleetStep::StrayArrives => self.stray_arrives(),
-            FleetStep::CachedBearer(seconds) => self.pass(u64::from(seconds) * 1000),
+            FleetStep::Pass(seconds) => self.pass(u64::from(seconds) * 1000),
             FleetStep::SetBack(seconds) => self.now -= u64::from(seconds) * 1000,
             FleetStep::ToWait => {
                 self.pass(self.earliest_wait().unwrap_or(0).saturating_sub(self.now));
@@ -151,7 +151,7 @@ impl Fleet {
         }
         for (process, cached) in self.processes.iter().zip(&cached) {
             if let Some(process) = process {
-                check_pass(cached.as_ref(), &process.machine, self.timestamp(), &TARGET)?;
+                check_cached_bearer(cached.as_ref(), &process.machine, self.timestamp(), &TARGET)?;
             }
         }
         Ok(())
@@ -254,7 +254,7 @@ impl Fleet {
                 return Violation::found(1, why);
             }
         }
-        self.ghost.check_password(p, body)
+        self.ghost.check_cached_bearerword(p, body)
     }
 
     fn earliest_wait(&self) -> Option<u64> {

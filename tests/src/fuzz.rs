@@ -4,6 +4,7 @@
 
 mod saved;
 
+use simacan_auth::Pending;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
@@ -13,7 +14,7 @@ use http::header::{
 };
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use simacan_auth::{
-    Cause, Authorization, ClientAuth, Config, Credentials, Failure, LoginOutcome, Machine, Origin,
+    Authorization, Cause, ClientAuth, Config, Credentials, Failure, LoginOutcome, Machine, Origin,
     Output, Provider, Refresh, RefreshOutcome, Session, Status, Timestamp,
 };
 use simacan_auth_emulator::{Reuse, Rotation};
@@ -143,7 +144,10 @@ pub fn answer(bytes: &[u8]) {
 
     let mut machine = Machine::new(provider(), Credentials::new("u", "p"), Config::default());
     let pending = Pending::new();
-    assert!(matches!(machine.log_in(now, pending), Authorization::Wait(_)));
+    assert!(matches!(
+        machine.log_in(now, pending),
+        Authorization::Wait(_)
+    ));
     let Output::Transmit(transmit) = machine.poll(now) else {
         panic!("a login is due");
     };

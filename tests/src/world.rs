@@ -4,13 +4,13 @@
 //! checked that can be checked there. The same world serves the exhaustive model checker and the long
 //! random histories; it is deterministic, cheap to copy and cheap to tell from others.
 
+mod cached_bearer;
 mod callers;
 mod clock;
 mod fingerprint;
 mod ghost;
 mod harmless;
 mod liveness;
-mod cached_bearer;
 mod rules;
 mod step;
 mod subject;
@@ -27,8 +27,8 @@ use simacan_auth::{
 };
 use simacan_auth_emulator::{Emulator, Place, Times};
 
+pub(crate) use cached_bearer::{check_cached_bearer, check_silence, check_wants};
 pub use liveness::Settled;
-pub(crate) use cached_bearer::{check_pass, check_silence, check_wants};
 pub use rules::Rules;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
@@ -116,7 +116,7 @@ impl<S: Subject> World<S> {
     /// Lets this happen, then polls the machine as its driver would, and checks.
     pub fn apply(&mut self, step: Step) -> Result<(), Violation> {
         let status = self.subject.machine().status();
-        let cached = self.subject.machine_mut().pass();
+        let cached = self.subject.machine_mut().cached_bearer();
         self.is_stale = false;
         self.reviewed = None;
         match step {
@@ -152,7 +152,7 @@ impl<S: Subject> World<S> {
         check_silence(cached.as_ref(), self.subject.machine(), now, &TARGETS[0])?;
         self.drain()?;
         self.check(step, status)?;
-        check_pass(cached.as_ref(), self.subject.machine(), now, &TARGETS[0])
+        check_cached_bearer(cached.as_ref(), self.subject.machine(), now, &TARGETS[0])
     }
 
     /// What a driver does after each call.

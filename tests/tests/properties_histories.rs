@@ -4,6 +4,7 @@
 //! The seed is fixed, so that every run is the same; `SIMACAN_SEED=n` takes another. A failing case
 //! prints its seed and the shortest history that was found.
 
+use simacan_auth::Pending;
 use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 use simacan_auth::{
-    Cause, Authorization, Config, Credentials, LoginOutcome, Machine, Output, Provider, Refresh,
-    RefreshOutcome, Session, Timestamp, TransportFailure, Review,
+    Authorization, Cause, Config, Credentials, LoginOutcome, Machine, Output, Provider, Refresh,
+    RefreshOutcome, Review, Session, Timestamp, TransportFailure,
 };
 use simacan_auth_emulator::{Reuse, Rotation};
 use simacan_auth_tests::history::{History, seed};

@@ -16,7 +16,7 @@ use hyper_util::client::legacy::{Client as Hyper, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use simacan_auth_driver::Driver;
 use simacan_auth_driver::simacan_auth::{
-    Credentials, Provider, RequestBody, ResponseBody, TransportFailure, Review,
+    Credentials, Provider, RequestBody, ResponseBody, Review, TransportFailure,
 };
 use simacan_auth_emulator::{Emulator, Server, Settings};
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use simacan_auth_driver::Driver;
 use simacan_auth_driver::simacan_auth::{Credentials, Provider, RequestBody, ResponseBody};
-use simacan_auth_driver::simacan_auth::{TransportFailure, Review, Zeroizing};
+use simacan_auth_driver::simacan_auth::{Review, TransportFailure, Zeroizing};
 use simacan_auth_emulator::{Emulator, Server, Settings};
 use simacan_auth_file_store::FileStore;
 use smol::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpStream};

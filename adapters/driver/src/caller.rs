@@ -10,6 +10,7 @@ use std::time::Duration;
 use simacan_auth::{Authorization, Machine, Pending, Sent, Timestamp};
 
 use crate::carrier;
+use crate::driver::Wait;
 use crate::error::Error;
 use crate::session::{SECOND, Session, Task};
 
@@ -21,16 +22,20 @@ enum Look {
 }
 
 impl Session {
-    /// Asks until there is a token on the request, or it is certain that there is none, or `timeout` is over.
+    /// Asks until there is a token on the request, or it is certain that there is none, or its time is over.
     /// What can be sent only once waits for a better token than one that is about to end, if it can.
     pub(crate) async fn ask(
         self: &Arc<Self>,
         mut pending: Option<Pending>,
-        timeout: Duration,
-        mut is_once: bool,
+        wait: Wait,
         mut question: impl FnMut(&mut Machine, Timestamp, Pending) -> Authorization,
     ) -> Result<Sent, Error> {
+        let timeout = wait
+            .timeout
+            .unwrap_or(Duration::MAX)
+            .min(self.token_timeout);
         let deadline = self.process.monotonic().saturating_add(timeout);
+        let mut is_once = wait.is_once;
         loop {
             self.check_process()?; // before the bell, which has a lock, too
             // Before looking, so that nothing is missed in between.
@@ -62,7 +67,7 @@ impl Session {
     ) -> Result<Look, Error> {
         let now = self.now();
         let mut desk = self.lock();
-        let pending = pending.unwrap_or_else(|| Pending::new());
+        let pending = pending.unwrap_or_default();
         desk.note_end();
         let authorization = match question(&mut desk.machine, now, pending) {
             Authorization::Ready(_) if is_once && !carrier::is_here() && desk.is_ending(now) => {

@@ -2,10 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, StatusCode};
+use http::StatusCode;
 use simacan_auth::{
-    Authorization, Credentials, Machine, Origin, CachedBearer, Pending, Provider, Status, Sent, Timestamp,
-    Review,
+    Credentials, Machine, Pending, Provider, Review, Sent, Status, TargetRequest, Timestamp,
 };
 
 use crate::error::Error;
@@ -20,6 +19,17 @@ use crate::{Settings, carrier};
 #[derive(Clone)]
 pub struct Driver(Arc<Client>);
 
+/// How a request waits for its token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wait {
+    /// It can be sent only once, so that no 401 to it is cured: if the token has only seconds to live, it waits
+    /// for the refresh that is due anyway. Should that fail, the token serves to its end.
+    pub is_once: bool,
+    /// A time-out of its own, if that is shorter than the session's
+    /// [`token_timeout`](Settings::token_timeout).
+    pub timeout: Option<Duration>,
+}
+
 /// The last one's drop is the end of the session.
 struct Client(Arc<Session>);
 
@@ -33,114 +43,59 @@ impl Driver {
         Self(Arc::new(Client(Arc::new(session))))
     }
 
-    /// Waits until the bearer token is on the request, or until it is certain that there is none. A request
-    /// that has not been sent yet has no pending.
-    pub async fn authorize<B>(
+    /// Waits until the bearer token is on the request, or until it is certain that there is none. `pending` is
+    /// what [`Retry`](Review::Retry) gave; `None` for a request that has not been sent yet.
+    pub async fn authorize(
         &self,
         pending: Option<Pending>,
-        request: &mut Request<B>,
+        request: &mut impl TargetRequest,
+    ) -> Result<Sent, Error> {
+        self.authorize_with(pending, Wait::default(), request).await
+    }
+
+    /// As [`authorize`](Self::authorize), with more said about how it waits.
+    pub async fn authorize_with(
+        &self,
+        pending: Option<Pending>,
+        wait: Wait,
+        request: &mut impl TargetRequest,
     ) -> Result<Sent, Error> {
         if pending.is_none()
-            && let Some(sent) = self.authorize_now(|cached, now| cached.authorize(now, request))
+            && let Some(sent) = self.authorize_now(request)
         {
             return Ok(sent);
         }
         // In a box: else each request would pay for the size of what seldom happens.
-        Box::pin(self.ask(pending, None, false, |machine, now, pending| {
+        Box::pin(self.session().ask(pending, wait, |machine, now, pending| {
             machine.authorize(now, pending, request)
         }))
         .await
     }
 
-    /// As [`authorize`](Self::authorize), for a request that can be sent only once, so that no 401 to it is
-    /// cured: if the token has only seconds to live, it waits for the refresh that is due anyway. Should that
-    /// fail, the token serves to its end.
-    pub async fn authorize_once<B>(&self, request: &mut Request<B>) -> Result<Sent, Error> {
-        if let Some(sent) = self.authorize_now(|cached, now| cached.authorize(now, request)) {
-            return Ok(sent);
-        }
-        Box::pin(self.ask(None, None, true, |machine, now, pending| {
-            machine.authorize(now, pending, request)
-        }))
-        .await
-    }
-
-    /// As [`authorize`](Self::authorize), or with `is_once` as [`authorize_once`](Self::authorize_once), in
-    /// blocking code: what need not wait has no future around it, which would take a third longer.
-    pub fn authorize_blocking<B>(
-        &self,
-        pending: Option<Pending>,
-        is_once: bool,
-        request: &mut Request<B>,
-    ) -> Result<Sent, Error> {
-        if pending.is_none()
-            && let Some(sent) = self.authorize_now(|cached, now| cached.authorize(now, request))
-        {
-            return Ok(sent);
-        }
-        if is_once {
-            block_on(self.authorize_once(request))
-        } else {
-            block_on(self.authorize(pending, request))
-        }
-    }
-
-    /// What this thread's cached bearer says to a request that has not been sent yet: no lock is taken.
+    /// Puts this thread's cached bearer on a request that has not been sent yet. No lock is taken, and blocking
+    /// code needs no future for it, which would take a third longer. `None`: [`authorize`](Self::authorize) it.
     #[inline]
-    pub fn authorize_now(
-        &self,
-        authorize: impl FnOnce(&CachedBearer, std::time::SystemTime) -> Option<Sent>,
-    ) -> Option<Sent> {
+    pub fn authorize_now(&self, request: &mut impl TargetRequest) -> Option<Sent> {
         let session = self.session();
         session.cached.ask(|cached| {
             let now = match &session.clock {
                 Some(clock) => clock().into(),
                 None => session.process.time(),
             };
-            authorize(cached, now)
+            cached.authorize(now, request)
         })
-    }
-
-    /// As [`authorize`](Self::authorize), or with `is_once` as [`authorize_once`](Self::authorize_once), for a
-    /// request that is no [`http::Request`], and with a time-out of its own, if that is shorter than the
-    /// session's.
-    pub async fn authorize_headers(
-        &self,
-        pending: Option<Pending>,
-        is_once: bool,
-        timeout: Option<Duration>,
-        origin: Option<Origin<'_>>,
-        headers: &mut HeaderMap,
-    ) -> Result<Sent, Error> {
-        Box::pin(self.ask(pending, timeout, is_once, |machine, now, pending| {
-            machine.authorize_headers(now, pending, origin, headers)
-        }))
-        .await
     }
 
     /// Logs in, if there is no token yet.
     pub async fn log_in(&self) -> Result<Status, Error> {
-        let sent = Box::pin(self.ask(None, None, false, Machine::log_in)).await?;
+        let sent = Box::pin(self.session().ask(None, Wait::default(), Machine::log_in)).await?;
         drop(sent);
         // The thread that logs in need not be one that sends: it would keep the token beyond its end.
         self.session().cached.keep(None);
         Ok(self.status())
     }
 
-    async fn ask(
-        &self,
-        pending: Option<Pending>,
-        timeout: Option<Duration>,
-        is_once: bool,
-        question: impl FnMut(&mut Machine, Timestamp, Pending) -> Authorization,
-    ) -> Result<Sent, Error> {
-        let longest = self.session().token_timeout;
-        let timeout = timeout.map_or(longest, |timeout| timeout.min(longest));
-        let session = self.session();
-        session.ask(pending, timeout, is_once, question).await
-    }
-
-    /// What the status of the answer means for the request that the sent was for: see
+    /// What the status of the answer means for the request that was [`Sent`]: see
     /// [`Machine::review`].
     #[inline]
     pub fn review(&self, sent: Sent, status: StatusCode) -> Review {
@@ -189,7 +144,7 @@ impl Driver {
         self.session().settle(timeout).await
     }
 
-    fn session(&self) -> &Arc<Session> {
+    pub(crate) fn session(&self) -> &Arc<Session> {
         &self.0.0
     }
 }

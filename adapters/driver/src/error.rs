@@ -1,9 +1,9 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use simacan_auth::{Denied, Failure, ForeignOrigin, Origin};
+use simacan_auth::{Denied, Failure, ForeignOrigin, Origin, Timestamp};
 
 /// Why a request got no answer. `R` is the error of the HTTP client; a driver by itself has none.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -16,6 +16,15 @@ pub enum Error<R = Infallible> {
     /// The token may not go there. Nothing was sent.
     #[error(transparent)]
     ForeignOrigin(#[from] ForeignOrigin),
+    /// The target has refused this token as a [`Bearer`](crate::Bearer), and that another one would serve is
+    /// not to be expected just now.
+    #[error("{origin} has refused the bearer token, and no other is got for it before {until}")]
+    Unauthorized {
+        /// The target's.
+        origin: String,
+        /// No refresh is made for its sake before then.
+        until: Timestamp,
+    },
     /// There was no token within the time that a request waits for one. What was under way goes on.
     #[error(
         "no token within {} s: {waited_for}{}",
@@ -64,6 +73,16 @@ pub enum Error<R = Infallible> {
 }
 
 impl<R> Error<R> {
+    /// When it is of use to try again. `None`: nobody can say, or there is something to be mended first.
+    pub fn retry_at(&self) -> Option<SystemTime> {
+        match self {
+            Self::Denied(Denied::Unavailable { until, .. }) | Self::Unauthorized { until, .. } => {
+                Some((*until).into())
+            }
+            _ => None,
+        }
+    }
+
     /// [`NoTls`](Self::NoTls) if the origin is https, and the program has no TLS.
     #[doc(hidden)]
     pub fn check_tls(origin: Origin<'_>, has_tls: bool) -> Result<(), Self> {
@@ -81,6 +100,7 @@ impl Error {
         match self {
             Self::Denied(denied) => Error::Denied(denied),
             Self::ForeignOrigin(foreign) => Error::ForeignOrigin(foreign),
+            Self::Unauthorized { origin, until } => Error::Unauthorized { origin, until },
             Self::TimedOut {
                 after,
                 waited_for,

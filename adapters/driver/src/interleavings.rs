@@ -20,7 +20,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::{Runner, future, thread};
 use simacan_auth::{
-    Config, Credentials, Event, Provider, RequestBody, ResponseBody, TransportFailure, Review,
+    Config, Credentials, Event, Provider, RequestBody, ResponseBody, Review, TransportFailure,
 };
 use simacan_auth_emulator::{Counters, Emulator, Endpoint, Fault};
 

@@ -93,14 +93,15 @@
 //! [`Machine`]: simacan_auth::Machine
 
 mod adapter;
+mod bearer;
 mod bell;
+mod cached_bearers;
 mod caller;
 mod carrier;
 mod driver;
 mod error;
 #[cfg(all(test, shuttle))]
 mod interleavings;
-mod cached_bearers;
 mod process;
 mod session;
 mod settings;
@@ -109,7 +110,8 @@ mod sync;
 mod tower;
 mod trace;
 
-pub use driver::Driver;
+pub use bearer::{Bearer, BearerOutcome};
+pub use driver::{Driver, Wait};
 pub use error::Error;
 pub use process::{Process, System};
 pub use settings::Settings;

@@ -13,9 +13,9 @@ use simacan_auth::{
 };
 
 use crate::bell::Bell;
+use crate::cached_bearers::CachedBearers;
 use crate::carrier;
 use crate::error::Error;
-use crate::cached_bearers::CachedBearers;
 use crate::process::{Line, Process};
 use crate::sync::{Mutex, MutexGuard, lock};
 

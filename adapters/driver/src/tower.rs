@@ -10,7 +10,7 @@ use simacan_auth::Review;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::Driver;
+use crate::{Driver, Wait};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -97,14 +97,15 @@ where
         Box::pin(async move {
             let mut pending = None;
             loop {
-                let sent = match replay {
-                    Some(_) => driver.authorize(pending, &mut request).await?,
-                    None => driver.authorize_once(&mut request).await?,
+                let wait = Wait {
+                    is_once: replay.is_none(),
+                    ..Wait::default()
                 };
+                let sent = driver.authorize_with(pending, wait, &mut request).await?;
                 let (parts, body) = request.into_parts();
                 let again = replay.map(|replay| Request::from_parts(parts.clone(), replay(&body)));
-                let sent = service.call(Request::from_parts(parts, body));
-                let response = sent.await.map_err(Into::into)?;
+                let response = service.call(Request::from_parts(parts, body));
+                let response = response.await.map_err(Into::into)?;
                 match (driver.review(sent, response.status()), again) {
                     (Review::Retry(next), Some(again)) => (pending, request) = (Some(next), again),
                     _ => return Ok(response),

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{Request, Response};
 use simacan_auth_driver::simacan_auth::{
-    Config, Credentials, Provider, RequestBody, ResponseBody, TransportFailure, Review,
+    Config, Credentials, Provider, RequestBody, ResponseBody, Review, TransportFailure,
 };
 use simacan_auth_driver::{Driver, block_on};
 use simacan_auth_emulator::{Emulator, Endpoint, Fault, Settings};

@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::{IntoUrl, Request, RequestBuilder as Inner, Response, Url};
-use simacan_auth_driver::Driver;
+use simacan_auth_driver::{Driver, Wait};
 
 use crate::exchange::check_tls;
-use crate::simacan_auth::{Origin, Pending, Status, Sent, Review};
+use crate::simacan_auth::{Origin, Pending, Review, Sent, Status, TargetRequest};
 use crate::{Builder, Error, RequestBuilder};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
@@ -63,22 +63,18 @@ impl Client {
         deadline: Option<Instant>,
     ) -> Result<Sent, Error> {
         origin(request.url()).map_or(Ok(()), check_tls)?;
-        if pending.is_none()
-            && let Some(sent) = self.driver.authorize_now(|cached, now| {
-                cached.authorize_other(now, request, |it| it.url().as_str(), Request::headers_mut)
-            })
-        {
-            return Ok(sent);
-        }
         let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let is_once = request.body().is_some_and(|body| body.as_bytes().is_none());
-        let url = request.url().clone();
-        let (origin, headers) = (origin(&url), request.headers_mut());
-        let sent = self
-            .driver
-            .authorize_headers(pending, is_once, left(), origin, headers);
+        let wait = Wait {
+            is_once,
+            timeout: left(),
+        };
+        let mut target = Target(request);
+        let sent = (self.driver).authorize_with(pending, wait, &mut target);
         let sent = sent.await;
-        *request.timeout_mut() = left();
+        if deadline.is_some() {
+            *request.timeout_mut() = left();
+        }
         sent.map_err(simacan_auth_driver::Error::cast)
     }
 
@@ -138,7 +134,18 @@ pub(crate) fn deadline(request: &Request) -> Option<Instant> {
     Instant::now().checked_add(*request.timeout()?)
 }
 
-/// `Url` has one reading of every text, the one that the request is sent by.
+struct Target<'a>(&'a mut Request);
+
+impl TargetRequest for Target<'_> {
+    fn location(&self) -> Option<(&str, &str)> {
+        Some((self.0.url().scheme(), self.0.url().authority()))
+    }
+
+    fn set_authorization(&mut self, value: HeaderValue) {
+        self.0.headers_mut().insert(header::AUTHORIZATION, value);
+    }
+}
+
 pub(crate) fn origin(url: &Url) -> Option<Origin<'_>> {
-    Origin::new(url.scheme(), url.host_str()?, url.port())
+    Origin::parse(url.scheme(), url.authority())
 }

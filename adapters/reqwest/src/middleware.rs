@@ -45,11 +45,11 @@ impl Middleware for Client {
             let sent = sent.map_err(Error::middleware)?;
             let response = next.clone().run(request, extensions).await?;
             let review = self.review(sent, &url, &response);
-            let (Review::Retry(next_permit), Some(again)) = (review, again) else {
+            let (Review::Retry(next), Some(again)) = (review, again) else {
                 return Ok(response);
             };
             drain(response).await;
-            (pending, request) = (Some(next_permit), again);
+            (pending, request) = (Some(next), again);
         }
     }
 }

@@ -5,11 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use simacan_auth_driver::{Driver, block_on};
+use simacan_auth_driver::{Driver, Wait, block_on};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
-use crate::simacan_auth::{Origin, Pending, Status, Sent, Review};
+use crate::simacan_auth::{Origin, Pending, Review, Sent, Status};
 use crate::{Body, Builder, Error, exchange};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
@@ -96,7 +96,16 @@ impl Client {
         is_once: bool,
         request: &mut Request<B>,
     ) -> Result<Sent, Error> {
-        let sent = self.driver.authorize_blocking(pending, is_once, request);
+        if pending.is_none()
+            && let Some(sent) = self.driver.authorize_now(request)
+        {
+            return Ok(sent);
+        }
+        let wait = Wait {
+            is_once,
+            timeout: None,
+        };
+        let sent = block_on(self.driver.authorize_with(pending, wait, request));
         sent.map_err(simacan_auth_driver::Error::cast)
     }
 

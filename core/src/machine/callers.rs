@@ -117,6 +117,25 @@ impl Machine {
         })
     }
 
+    /// As [`review`](Self::review) says to an answer other than 401, for what goes on after it, such as a
+    /// connection that was opened: a 401 that comes later is the first one again.
+    pub fn accepted(&mut self, mut sent: Sent) -> Sent {
+        self.targets.reset(sent.origin);
+        sent.is_retry = false;
+        sent
+    }
+
+    /// Until when the origin of this request gets no newer token than the current one, which it has refused.
+    pub fn refused_until(
+        &mut self,
+        now: Timestamp,
+        request: &impl TargetRequest,
+    ) -> Option<Timestamp> {
+        let (scheme, authority) = request.location()?;
+        let origin = Origin::parse(scheme, authority)?.id();
+        (self.targets).refused_until(now, &self.config, origin, self.generation)
+    }
+
     /// The current token got a 401. Gives the round whose end tells whether there is a cure; `None`
     /// if there is none.
     fn condemn(&mut self, now: Timestamp, sent: &Sent) -> Option<u64> {

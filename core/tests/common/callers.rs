@@ -128,7 +128,7 @@ impl Driver {
         self.settle();
     }
 
-    /// One request, from the pending to the answer that the caller gets: `None` if there was no
+    /// One request, from its beginning to the answer that the caller gets: `None` if there was no
     /// token for it. Lets time go by while it waits.
     pub(crate) fn send(&mut self, uri: &str, mut answer: impl FnMut() -> u16) -> Option<u16> {
         let mut pending = Pending::new();

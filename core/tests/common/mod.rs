@@ -164,7 +164,7 @@ impl Driver {
         let mut driver = Self::new(config);
         let pending = driver.wait();
         driver.reply(reply);
-        let _ticket = driver.go_with(pending);
+        let _sent = driver.go_with(pending);
         driver
     }
 

@@ -109,7 +109,7 @@ impl Process {
 
     pub(crate) fn logged_in(store: &Memory, now: Timestamp) -> Self {
         let mut process = Self::start(store, now);
-        let _permit = process.demand();
+        let _pending = process.demand();
         process.answer(200, TOKENS);
         process.log.clear();
         process

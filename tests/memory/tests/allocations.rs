@@ -1,12 +1,13 @@
 //! What the hot path, a refresh and a machine take of the allocator.
 
+use simacan_auth::Pending;
 use std::time::{Duration, SystemTime};
 
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use simacan_auth::{
-    Authorization, Config, Credentials, Machine, Output, Provider, ResponseBody, Timestamp,
-    TransportFailure, Review,
+    Authorization, Config, Credentials, Machine, Output, Provider, ResponseBody, Review, Timestamp,
+    TransportFailure,
 };
 use simacan_auth_memory::Counting;
 
@@ -109,7 +110,7 @@ fn with_a_good_token_to_authorize_and_to_review_allocates_nothing() {
 }
 
 #[test]
-fn a_pass_allocates_nothing_once_it_was_given() {
+fn a_cached_bearer_allocates_nothing_once_it_was_given() {
     let mut machine = logged_in();
     let mut requests = TARGETS.map(request);
     for request in &mut requests {
@@ -168,7 +169,7 @@ fn a_whole_refresh_makes_few_allocations() {
     assert_eq!(made, 7);
 }
 
-/// With one target, after some refreshes. What machines share is not counted, and neither is the cached, which
+/// With one target, after some refreshes. What machines share is not counted, and neither is the cached bearer, which
 /// is the driver's.
 #[test]
 fn a_machine_takes_little_more_than_a_kibibyte_beside_its_tokens() {

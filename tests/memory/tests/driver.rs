@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use http::{HeaderMap, Request, StatusCode};
-use simacan_auth::{Credentials, Provider, ResponseBody, Sent, Review};
+use http::{Request, StatusCode};
+use simacan_auth::{Credentials, Provider, ResponseBody, Review, Sent};
 use simacan_auth_driver::{Driver, block_on};
 use simacan_auth_emulator::{Emulator, Settings};
 use simacan_auth_memory::Counting;
@@ -14,7 +14,7 @@ static COUNTING: Counting = Counting;
 
 const TARGET: &str = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
 
-/// Logged in, and this thread has its cached.
+/// Logged in, and this thread has its cached bearer.
 fn driver() -> Driver {
     let emulator = Mutex::new(Emulator::new(Settings::new().with_user("u", "p")));
     let settings = Driver::settings(Provider::simacan(), Credentials::new("u", "p"));
@@ -50,18 +50,5 @@ fn an_http_request() {
     let mut request = Request::post(TARGET).body(()).expect("it is well formed");
     assert_allocates_nothing(&driver, || {
         block_on(driver.authorize(None, &mut request)).expect("there is a token")
-    });
-}
-
-/// As reqwest's, with its URL in one piece.
-#[test]
-fn another_request() {
-    let driver = driver();
-    let mut request = (TARGET, HeaderMap::new());
-    assert_allocates_nothing(&driver, || {
-        let sent = driver.authorize_now(|cached, now| {
-            cached.authorize_other(now, &mut request, |it| it.0, |it| &mut it.1)
-        });
-        sent.expect("there is a token")
     });
 }

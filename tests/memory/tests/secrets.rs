@@ -4,6 +4,7 @@
 //! All that this program ever allocates stays in the arena. What the test itself says stands in its
 //! binary and not there.
 
+use simacan_auth::Pending;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,9 +14,9 @@ use std::time::{Duration, SystemTime};
 
 use http::{Response, StatusCode};
 use simacan_auth::{
-    Cause, Authorization, ClientAuth, Config, Credentials, JobId, LockRequest, LoginOutcome, Machine,
-    Output, Provider, Refresh, RefreshOutcome, ResponseBody, Resumed, SavedSession, Session,
-    SessionStore, Timestamp, Review,
+    Authorization, Cause, ClientAuth, Config, Credentials, JobId, LockRequest, LoginOutcome,
+    Machine, Output, Provider, Refresh, RefreshOutcome, ResponseBody, Resumed, Review,
+    SavedSession, Session, SessionStore, Timestamp,
 };
 use simacan_auth_driver::{Driver, Process, System, block_on};
 use simacan_auth_file_store::FileStore;

@@ -123,7 +123,7 @@ impl FleetNode {
         }
         if left.clock > 0 {
             steps.extend([FleetStep::NearExpiry, FleetStep::ToExpiry]);
-            steps.extend([FleetStep::CachedBearer(86_400), FleetStep::SetBack(3_600)]);
+            steps.extend([FleetStep::Pass(86_400), FleetStep::SetBack(3_600)]);
         }
         if left.platform > 0 {
             steps.extend([FleetStep::RevokeAccess, FleetStep::RevokeRefresh]);
@@ -151,7 +151,7 @@ impl FleetNode {
             FleetStep::Wipe | FleetStep::Damage => left.vandals -= 1,
             FleetStep::NearExpiry
             | FleetStep::ToExpiry
-            | FleetStep::CachedBearer(_)
+            | FleetStep::Pass(_)
             | FleetStep::SetBack(_) => left.clock -= 1,
             FleetStep::RevokeAccess | FleetStep::RevokeRefresh | FleetStep::ChangePassword => {
                 left.platform -= 1;

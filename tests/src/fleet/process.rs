@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use simacan_auth::{
     Authorization, Config, Credentials, Denied, JobEnd, JobId, Machine, Output, Pending, Provider,
-    StoreFailure, Sent, Timestamp, Review,
+    Review, Sent, StoreFailure, Timestamp,
 };
 
 use super::{Fleet, TARGET, USER};

@@ -87,7 +87,7 @@ impl Fleet {
                     .as_ref()
                     .is_some_and(|process| matches!(process.caller, Caller::Idle));
             if is_denied {
-                self.apply(FleetStep::CachedBearer(30))?;
+                self.apply(FleetStep::Pass(30))?;
             }
         }
         Violation::found(12, format!("process {p} gets no token any more"))

@@ -34,7 +34,7 @@ pub enum FleetStep {
     /// The request of a process that is dead arrives all the same.
     StrayArrives,
     /// So many seconds go by.
-    CachedBearer(u32),
+    Pass(u32),
     /// The clock, that of all processes, is set back by so many seconds.
     SetBack(u32),
     /// Time goes by until a machine wants to be polled.
@@ -84,7 +84,7 @@ impl fmt::Display for FleetStep {
             Self::LoseRequest(p) => write!(f, "the exchange of process {p} is lost on its way"),
             Self::LoseAnswer(p) => write!(f, "the answer to process {p} is lost"),
             Self::StrayArrives => f.write_str("a dead process's request arrives"),
-            Self::CachedBearer(seconds) => write!(f, "{seconds} s go by"),
+            Self::Pass(seconds) => write!(f, "{seconds} s go by"),
             Self::SetBack(seconds) => write!(f, "the clock is set back by {seconds} s"),
             Self::ToWait => f.write_str("time goes by until a machine wants it"),
             Self::NearExpiry => f.write_str("time goes by until 10 s before the tokens expire"),

@@ -1,4 +1,5 @@
 use http::{Response, StatusCode};
+use simacan_auth::Pending;
 use simacan_auth::{
     Authorization, Config, Credentials, JobEnd, Machine, Output, Provider, SavedSession, StoreOp,
     Timestamp,

@@ -1,11 +1,12 @@
 //! One program, its machine and its server, minute for minute.
 
+use simacan_auth::Pending;
 use std::time::{Duration, SystemTime};
 
 use http::{Request, Response};
 use simacan_auth::{
-    Authorization, ClientAuth, Config, Credentials, Machine, Output, Provider, Timestamp, Transmit,
-    TransportFailure, Review,
+    Authorization, ClientAuth, Config, Credentials, Machine, Output, Provider, Review, Timestamp,
+    Transmit, TransportFailure,
 };
 use simacan_auth_emulator::{BasicDecoding, Case, Emulator, Endpoint, Profile, Settings};
 

@@ -1,17 +1,18 @@
-//! What a cached says is what the machine would say, and what a driver is told to be wanted is wanted.
+//! What a cached bearer says is what the machine would say, and what a driver is told to be wanted is wanted.
 
+use simacan_auth::Pending;
 use std::hash::{DefaultHasher, Hasher};
 use std::time::SystemTime;
 
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode, Uri};
-use simacan_auth::{Authorization, Machine, Output, CachedBearer, Sent, Timestamp, Review};
+use simacan_auth::{Authorization, CachedBearer, Machine, Output, Review, Sent, Timestamp};
 
 use super::violation::Violation;
 
-/// A cached from before a step: if it says anything after it, then what the machine says too, and to have
+/// A cached bearer from before a step: if it says anything after it, then what the machine says too, and to have
 /// asked the machine would have changed nothing and have given its driver nothing to do.
-pub(crate) fn check_pass(
+pub(crate) fn check_cached_bearer(
     cached: Option<&CachedBearer>,
     machine: &Machine,
     now: Timestamp,
@@ -30,14 +31,17 @@ pub(crate) fn check_pass(
         let mut asked = machine.fork();
         let review = asked.review(now, sent.fork(), StatusCode::OK);
         if !matches!(review, Review::Deliver) || digest(&asked) != digest(machine) {
-            return Violation::found(15, "a cached keeps from the machine that a target is content");
+            return Violation::found(
+                15,
+                "a cached keeps from the machine that a target is content",
+            );
         }
     }
     let token = request.headers_mut().remove(AUTHORIZATION);
     let mut asked = machine.fork();
     let pending = Pending::new();
     match asked.authorize(now, pending, &mut request) {
-        Authorization::Ready(same) if digest_ticket(&same) == digest_ticket(&sent) => {}
+        Authorization::Ready(same) if digest_sent(&same) == digest_sent(&sent) => {}
         other => {
             return Violation::found(
                 14,
@@ -55,7 +59,7 @@ pub(crate) fn check_pass(
     Ok(())
 }
 
-/// Before the driver polls again: whoever has a cached may not do so for an hour, so while it lets requests
+/// Before the driver polls again: whoever has a cached bearer may not do so for an hour, so while it lets requests
 /// through there is nothing to tell and nothing to do.
 pub(crate) fn check_silence(
     cached: Option<&CachedBearer>,
@@ -80,7 +84,7 @@ pub(crate) fn check_wants(machine: &Machine, now: Timestamp) -> Result<(), Viola
     Ok(())
 }
 
-/// What a cached lets through.
+/// What a cached bearer lets through.
 fn authorized(cached: &CachedBearer, now: Timestamp, target: &Uri) -> Option<(Request<()>, Sent)> {
     let mut request = Request::new(());
     *request.uri_mut() = target.clone();
@@ -94,7 +98,7 @@ fn digest(machine: &Machine) -> u64 {
     hasher.finish()
 }
 
-fn digest_ticket(sent: &Sent) -> u64 {
+fn digest_sent(sent: &Sent) -> u64 {
     let mut hasher = DefaultHasher::new();
     sent.fingerprint(&mut hasher);
     hasher.finish()

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, StatusCode};
-use simacan_auth::{Authorization, Denied, Generation, Pending, Status, Sent, Timestamp, Review};
+use simacan_auth::{Authorization, Denied, Generation, Pending, Review, Sent, Status, Timestamp};
 
 use super::ghost::Standing;
 use super::step::AtTarget;
@@ -156,7 +156,9 @@ impl<S: Subject> World<S> {
                 }
                 Ok(())
             }
-            Authorization::Foreign(origin) => Violation::found(6, format!("{origin} is not foreign")),
+            Authorization::Foreign(origin) => {
+                Violation::found(6, format!("{origin} is not foreign"))
+            }
         }
     }
 

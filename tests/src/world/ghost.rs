@@ -164,7 +164,7 @@ impl Ghost {
                 self.check_refresh(body)
             }
             "https://auth-service.services.simacan.com/api/v1/auth/password" => {
-                self.check_password(now, body)
+                self.check_cached_bearerword(now, body)
             }
             uri => Violation::found(8, format!("a secret goes to {uri}")),
         }
@@ -181,7 +181,7 @@ impl Ghost {
         Ok(Carried::Refresh)
     }
 
-    fn check_password(&mut self, now: u64, body: &str) -> Result<Carried, Violation> {
+    fn check_cached_bearerword(&mut self, now: u64, body: &str) -> Result<Carried, Violation> {
         let sent = |login: &Login| {
             body.strip_prefix("username=")
                 .and_then(|rest| rest.strip_prefix(login.user()))

@@ -1,5 +1,6 @@
 //! What must change nothing, whenever it happens.
 
+use simacan_auth::Pending;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -47,7 +48,8 @@ impl<S: Subject> World<S> {
             let pending = Pending::new();
             let now = Timestamp::from_millis(self.now);
             let authorization = self.subject.authorize(now, pending, &mut request);
-            if !matches!(authorization, Authorization::Foreign(_)) || !request.headers().is_empty() {
+            if !matches!(authorization, Authorization::Foreign(_)) || !request.headers().is_empty()
+            {
                 return Violation::found(8, format!("{authorization:?} for {uri}"));
             }
         }

@@ -5,7 +5,8 @@ use std::hash::Hasher;
 
 use http::{Request, Response, StatusCode};
 use simacan_auth::{
-    Authorization, Event, JobId, Machine, Output, Pending, Sent, Timestamp, TransportFailure, Review,
+    Authorization, Event, JobId, Machine, Output, Pending, Review, Sent, Timestamp,
+    TransportFailure,
 };
 
 /// A [`Machine`], or something around one. The methods do what those of the same name do.

@@ -1,6 +1,7 @@
 //! Bodies that can be read once: the 401 is delivered, and the next request has a new token. So that it does not
 //! come to that, they are not sent with a token that is about to end.
 
+use simacan_auth_driver::Wait;
 use std::io::{Cursor, Seek, Write};
 use std::thread;
 use std::time::Duration;
@@ -122,7 +123,13 @@ fn what_goes_through_an_agent_or_a_service_waits_for_the_token_that_follows() {
     });
     let authorized = thread::spawn({
         let mut request = world.post("/x", "once");
-        move || simacan_auth_driver::block_on(driver.authorize_once(&mut request)).map(drop)
+        let wait = Wait {
+            is_once: true,
+            ..Wait::default()
+        };
+        move || {
+            simacan_auth_driver::block_on(driver.authorize_with(None, wait, &mut request)).map(drop)
+        }
     });
     world.until_refreshes(1);
     thread::sleep(Duration::from_millis(50));

@@ -182,7 +182,7 @@ impl Connection {
         Ok(())
     }
 
-    /// CachedBearers on what is said on both sides, until both have said all.
+    /// Passes on what is said on both sides, until both have said all.
     pub(crate) fn tunnel(&mut self, to: SocketAddr) -> io::Result<()> {
         self.tunnel_after("", to)
     }

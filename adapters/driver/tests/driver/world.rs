@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response, StatusCode};
 use simacan_auth_driver::simacan_auth::{
-    Credentials, Event, Provider, RequestBody, ResponseBody, TransportFailure, Review,
+    Credentials, Event, Provider, RequestBody, ResponseBody, Review, TransportFailure,
 };
 use simacan_auth_driver::{Driver, Error, Process, Settings, System, block_on};
 use simacan_auth_emulator::{Counters, Emulator};

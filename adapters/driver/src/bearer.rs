@@ -1,0 +1,149 @@
+//! The token itself, for what is no HTTP request of ours.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use http::{HeaderValue, StatusCode, Uri};
+use simacan_auth::{Origin, Pending, Review, Sent, TargetRequest, Timestamp};
+
+use crate::driver::{Driver, Wait};
+use crate::error::Error;
+
+/// The bearer token for one target: for a WebSocket, an MQTT client, a gRPC call, a vendor's SDK.
+///
+/// [`Driver::bearer`] gives it. Tell [`Driver::report`] what became of it, above all if the target refused it:
+/// nobody else can know.
+pub struct Bearer {
+    uri: Uri,
+    value: HeaderValue,
+    expires_at: Option<Timestamp>,
+    sent: Sent,
+}
+
+/// What a target has made of a [`Bearer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BearerOutcome {
+    /// It was of use: a connection was opened, a message was taken.
+    Accepted,
+    /// It was not believed, in whatever form that was said: a close code, gRPC's `UNAUTHENTICATED`, MQTT's
+    /// reason 135, a 403 that means 401.
+    Unauthorized,
+}
+
+impl Bearer {
+    /// The token alone. It is a secret.
+    pub fn as_str(&self) -> &str {
+        let text = self.value.to_str().unwrap_or_default();
+        text.split_once(' ').map_or(text, |(_, token)| token)
+    }
+
+    /// `Bearer` and the token, for an `Authorization` (RFC 6750, section 2.1). It is marked sensitive.
+    pub fn header_value(&self) -> HeaderValue {
+        self.value.clone()
+    }
+
+    /// When the token expires, if the server said so. It may end sooner.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at.map(SystemTime::from)
+    }
+}
+
+impl Driver {
+    /// The bearer token for `uri`, with all that is done for a request: its origin is checked (`wss` counts as
+    /// `https`), and there is a wait where there is no token. A token that has only seconds to live is not
+    /// given while its refresh is due or under way.
+    ///
+    /// [`Error::Unauthorized`]: that target has refused this very token, and no other is to be had just now.
+    pub async fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
+        self.bearer_after(None, uri).await
+    }
+
+    /// Says what became of a bearer.
+    ///
+    /// - [`Accepted`](BearerOutcome::Accepted): gives it back. Should it be refused later, that is news.
+    /// - [`Unauthorized`](BearerOutcome::Unauthorized): gives a newer one, with the wait for it, and never the
+    ///   same; or says why there is none, and with [`Error::retry_at`] when to try again.
+    pub async fn report(&self, bearer: Bearer, outcome: BearerOutcome) -> Result<Bearer, Error> {
+        let Bearer { uri, sent, .. } = bearer;
+        if outcome == BearerOutcome::Accepted {
+            self.session().check_process()?;
+            let sent = self.session().lock().machine.accepted(sent);
+            return Ok(Bearer {
+                uri,
+                sent,
+                ..bearer
+            });
+        }
+        match self.review(sent, StatusCode::UNAUTHORIZED) {
+            Review::Retry(pending) => self.bearer_after(Some(pending), &uri).await,
+            Review::Deliver => self.bearer(&uri).await,
+        }
+    }
+
+    async fn bearer_after(&self, pending: Option<Pending>, uri: &Uri) -> Result<Bearer, Error> {
+        let wait = Wait {
+            is_once: true,
+            timeout: None,
+        };
+        let mut target = Target {
+            uri,
+            value: None,
+            expires_at: None,
+            refused_until: None,
+        };
+        let asked = self.session().ask(pending, wait, |machine, now, pending| {
+            target.refused_until = machine.refused_until(now, &target);
+            let authorization = machine.authorize(now, pending, &mut target);
+            target.expires_at = machine.expires_at();
+            authorization
+        });
+        let sent = Box::pin(asked).await?;
+        match target {
+            Target {
+                value: Some(value),
+                expires_at,
+                refused_until: None,
+                ..
+            } => Ok(Bearer {
+                uri: uri.clone(),
+                value,
+                expires_at,
+                sent,
+            }),
+            Target { refused_until, .. } => Err(Error::Unauthorized {
+                origin: Origin::of(uri)
+                    .map(|origin| origin.to_string())
+                    .unwrap_or_default(),
+                until: refused_until.unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+struct Target<'a> {
+    uri: &'a Uri,
+    value: Option<HeaderValue>,
+    expires_at: Option<Timestamp>,
+    /// The target has refused the token that it would get.
+    refused_until: Option<Timestamp>,
+}
+
+impl TargetRequest for Target<'_> {
+    fn location(&self) -> Option<(&str, &str)> {
+        Some((self.uri.scheme_str()?, self.uri.authority()?.as_str()))
+    }
+
+    fn set_authorization(&mut self, value: HeaderValue) {
+        self.value = Some(value);
+    }
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bearer")
+            .field("uri", &self.uri)
+            .field("value", &self.value)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
