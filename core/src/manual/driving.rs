@@ -114,7 +114,7 @@
 //!   has replaced the refresh token costs a password. Connecting has the smaller part of it.
 //! - No pool: a stale connection fails like a lost answer, and there is one exchange an hour.
 //! - No cookies, no referer, no decoding, and a bounded body that is wiped.
-//! - Loopback by plain http is never reached by way of a proxy of the environment.
+//! - Loopback is never reached by way of a proxy of the environment.
 //!
 //! # What must never happen
 //!

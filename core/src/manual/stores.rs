@@ -126,14 +126,15 @@
 //! - *A failed save* is tried again for its own sake after 30 s, doubling to 5 min, and with each
 //!   visit in between. Callers are woken at once: they have tokens (I14).
 //! - A lock that was lost protects nothing at the server: the other process may have sent the
-//!   same refresh token. That costs one password, and no more.
+//!   same refresh token. That may cost a password.
 //!
 //! # A mark
 //!
 //! A store may have a place that can be written when nothing else can: a full disk still takes a
 //! file's time. [`mark`](crate::LockedStore::mark) notes there until when no password is to
 //! leave, and [`marked`](crate::LockedStore::marked) reads it. By default a store can't. The file
-//! store sets the modification time of its lock file ahead.
+//! store sets the modification time of its lock file ahead. They are part of the trait; neither
+//! the machine nor the driver calls them.
 //!
 //! # Writing one
 //!
