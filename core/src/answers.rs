@@ -1,4 +1,5 @@
-//! What a server has answered to one refresh token, when it was neither tokens nor a refusal (DESIGN 7).
+//! What a server has answered to one refresh token, when it was neither tokens nor a refusal: see
+//! `manual::rules`, *How an answer is read*.
 
 use std::time::Duration;
 

@@ -159,6 +159,8 @@
 //!
 //! Sources of the rules: the platform's documentation of its Auth API; RFC 6749 (OAuth 2.0), RFC
 //! 6750 (bearer tokens), RFC 9700 (their security), RFC 9110 (HTTP).
+//!
+//! What must always hold and why, and what real servers do, is in the [manual].
 
 mod allowed;
 mod answers;
@@ -169,6 +171,7 @@ mod event;
 mod fnv;
 mod fork;
 mod machine;
+pub mod manual;
 mod origin;
 mod pacing;
 mod provider;

@@ -1,4 +1,4 @@
-//! When an exchange may start: pure arithmetic over [`Config`] (DESIGN 5).
+//! When an exchange may start: pure arithmetic over [`Config`]. The reasons are in `manual::time`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

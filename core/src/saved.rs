@@ -1,4 +1,4 @@
-//! What survives a restart (DESIGN 11).
+//! What survives a restart: see `manual::stores`.
 
 mod json;
 

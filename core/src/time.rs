@@ -63,7 +63,7 @@ impl Timestamp {
 
     /// Whether a clock that shows this time must have been set back since it
     /// showed `earlier`. Threads that read the clock in another order than they
-    /// take the lock are within the tolerance (DESIGN 5).
+    /// take the lock are within the tolerance (`manual::time`).
     pub(crate) fn set_back_since(self, earlier: Self) -> bool {
         self.saturating_add(CLOCK_TOLERANCE) < earlier
     }

@@ -91,7 +91,7 @@ pub(crate) struct AccessToken {
 
 impl AccessToken {
     /// An answer that took long must not make a token expired on arrival: that
-    /// would start refreshes without end (DESIGN 5).
+    /// would start refreshes without end (`manual::time`).
     const MINIMUM_LIFE: Duration = Duration::from_secs(1);
 
     /// The lifetime counts from when the request was emitted, the safe side.

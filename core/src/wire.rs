@@ -1,4 +1,4 @@
-//! The two sides of an exchange: requests built, answers read and classified (DESIGN 7).
+//! The two sides of an exchange: requests built, answers read and classified as `manual::rules` says.
 
 mod request;
 mod response;

@@ -1,4 +1,4 @@
-//! Any answer of the auth endpoint is survived, and only a refusal ends anything (DESIGN 7).
+//! Any answer of the auth endpoint is survived, and only a refusal ends anything (`manual::rules`, I10).
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! A clock that jumps, in every phase (DESIGN 5, I12).
+//! A clock that jumps, in every phase (`manual::time`, I12).
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! What must not compile (DESIGN 3), and what the compiler says to someone who tries.
+//! What must not compile, and what the compiler says to someone who tries.
 
 /// The words are this compiler's; the doc-tests of the states hold for every compiler.
 #[rustversion::attr(not(stable(1.95)), ignore = "other compilers have other words")]

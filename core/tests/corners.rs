@@ -132,7 +132,7 @@ fn new_credentials_do_not_end_a_cool_down() {
     }
 }
 
-/// Section 5: any other answer, however late.
+/// The reactive guard of `manual::time`: any other answer resets it, however late.
 #[test]
 fn a_late_answer_of_another_kind_resets_the_guard() {
     let mut driver = Driver::for_an_hour();

@@ -1,4 +1,4 @@
-//! New credentials, in every state and while every exchange is in flight (DESIGN 4).
+//! New credentials, in every state and while every exchange is in flight.
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! Nothing happens that nobody asked for (DESIGN 4).
+//! Nothing happens that nobody asked for.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! The two guards: how many passwords leave, and how many refreshes a target can cause (DESIGN 5).
+//! The two guards: how many passwords leave, and how many refreshes a target can cause
+//! (`manual::time`).
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;

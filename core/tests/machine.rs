@@ -1,4 +1,4 @@
-//! Many callers, one session: demand, generations, sent and stale answers (DESIGN 4).
+//! Many callers, one session: demand, generations, what was sent, and stale answers.
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;

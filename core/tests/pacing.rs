@@ -1,4 +1,4 @@
-//! When a refresh is due, how attempts are spaced, and who waits how long (DESIGN 5).
+//! When a refresh is due, how attempts are spaced, and who waits how long (`manual::time`).
 
 mod common;
 

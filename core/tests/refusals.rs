@@ -1,4 +1,4 @@
-//! The refusal of a password is believed for some time and not for ever (DESIGN 7, I2, I10).
+//! The refusal of a password is believed for some time and not for ever (`manual::rules`, I2 and I10).
 
 mod common;
 mod store_common;

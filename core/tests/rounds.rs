@@ -1,4 +1,5 @@
-//! What a failure costs whom: rounds, cool-downs, and tokens that are still good (DESIGN 4).
+//! What a failure costs whom: rounds, cool-downs, and tokens that are still good
+//! (`manual::time`).
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;

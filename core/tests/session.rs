@@ -1,4 +1,4 @@
-//! The typestate by itself: what each state can send, and how each exchange can end (DESIGN 3).
+//! The typestate by itself: what each state can send, and how each exchange can end.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! A machine with a store: what it asks of the store and when, and what it takes from it (DESIGN 11).
+//! A machine with a store: what it asks of the store and when, and what it takes from it
+//! (`manual::stores`).
 
 mod common;
 mod store_common;

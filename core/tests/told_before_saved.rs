@@ -1,5 +1,5 @@
-//! DESIGN 11: what an exchange has brought is saved, and only then the callers hear of it. A program ends when it
-//! has its answer, and what is not saved by then is lost to the next run.
+//! What an exchange has brought is saved, and only then the callers hear of it (`manual::stores`). A
+//! program ends when it has its answer, and what is not saved by then is lost to the next run.
 
 use std::time::Duration;
 

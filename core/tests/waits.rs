@@ -8,7 +8,7 @@ use simacan_auth::{Authorization, Config, Denied, Event};
 
 #[test]
 fn i6_a_retry_of_a_token_that_expired_a_moment_ago_does_not_wait_for_nothing() {
-    // Two threads read the clock in another order than they take the lock (DESIGN 5), and the
+    // Two threads read the clock in another order than they take the lock (`manual::time`), and the
     // server gives no refresh token.
     let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
     let sent = driver.go();

@@ -1,5 +1,5 @@
-//! The reference model of the design's section 11: processes that share one saved session, the store
-//! and its lock, a platform, a network that may lose, and processes that die at any point.
+//! The reference model of [`simacan_auth::manual::stores`]: processes that share one saved session, the
+//! store and its lock, a platform, a network that may lose, and processes that die at any point.
 //!
 //! A [`Fleet`] moves by [`FleetStep`]s, as a [`World`](crate::world::World) does by its own. What the World
 //! checks of one machine is not checked again here.

@@ -1,7 +1,7 @@
 //! The reference model: callers, a machine, the platform, a bad network and a bad clock.
 //!
-//! A [`World`] moves by [`Step`]s. After each of them all invariants of the design, section 6, are
-//! checked that can be checked there. The same world serves the exhaustive model checker and the long
+//! A [`World`] moves by [`Step`]s. After each of them all rules of [`simacan_auth::manual::rules`]
+//! are checked that can be checked there. The same world serves the exhaustive model checker and the long
 //! random histories; it is deterministic, cheap to copy and cheap to tell from others.
 
 mod cached_bearer;
@@ -218,7 +218,7 @@ impl<S: Subject> World<S> {
                     self.ghost.targets[host].guard(self.ghost.elapsed);
                 }
             }
-            // Section 4: usable again.
+            // A 401 that led nowhere condemns nothing (`manual::time`).
             Event::RoundFailed { .. } => self.ghost.stand(Standing::Good),
             _ => {}
         }

@@ -1,5 +1,5 @@
-//! All interleavings of processes that share one saved session (DESIGN 11). The example `deep_fleet` goes
-//! deeper.
+//! All interleavings of processes that share one saved session (`simacan_auth::manual::stores`). The
+//! example `deep_fleet` goes deeper.
 
 use simacan_auth_emulator::Reuse;
 use simacan_auth_tests::fleet::{Dangers, Fleets, Random, StoreDefect};

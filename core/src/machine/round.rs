@@ -1,4 +1,4 @@
-//! A round: the attempts that one demand causes, and the cool-down if they fail (DESIGN 4).
+//! A round: the attempts that one demand causes, and the cool-down if they fail. See `manual::time`.
 
 use std::hash::{Hash, Hasher};
 

@@ -1,4 +1,4 @@
-//! A session that outlives the process, and that several processes share (DESIGN 11).
+//! A session that outlives the process, and that several processes share: see `manual::stores`.
 //!
 //! Each attempt is a visit to the store: lock, load, the exchange if it is still wanted, save, unlock.
 //!

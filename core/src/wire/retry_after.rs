@@ -7,7 +7,7 @@ use http::header::{DATE, RETRY_AFTER};
 
 use crate::Timestamp;
 
-/// What a server can ask for at most (DESIGN 5).
+/// What a server can ask for at most: it must not stop a program for a day.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How long the server asks to wait; `None` without the header or if it can't be read. A date is by the

@@ -1,5 +1,5 @@
-//! A driver that owns a machine, a clock and both servers, and that checks the invariants of DESIGN 6
-//! at every step, so that each test says only what is particular to it.
+//! A driver that owns a machine, a clock and both servers, and that checks the rules of
+//! `manual::rules` at every step, so that each test says only what is particular to it.
 
 #![allow(dead_code, reason = "each test crate uses a part of it")]
 
@@ -91,7 +91,7 @@ struct Held {
 }
 
 impl Held {
-    /// An answer to the refresh token that brought no tokens (DESIGN 7).
+    /// An answer to the refresh token that brought no tokens (`manual::rules`).
     fn answered(&mut self, now: Timestamp, reply: &Reply) {
         for (at, _) in &mut self.answers {
             if *at > now.saturating_add(MINUTE) {

@@ -22,7 +22,7 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    /// Whether it refuses what was sent (DESIGN 7).
+    /// Whether it refuses what was sent (`manual::rules`).
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
             Self::Refused => true,

@@ -52,7 +52,7 @@ impl Emulator {
     }
 }
 
-/// Whether the request comes from the registered client (section 2.3.1).
+/// Whether the request comes from the registered client (RFC 6749, section 2.3.1).
 fn check_client(settings: &Settings, headers: &HeaderMap, form: &Form) -> Result<(), Case> {
     let wrong_client = Case::WrongClient {
         by_basic: headers.contains_key(AUTHORIZATION),

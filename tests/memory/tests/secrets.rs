@@ -1,4 +1,4 @@
-//! No copy of a password or token that was dropped is left in memory that the core owned (DESIGN 8), nor by
+//! No copy of a password or token that was dropped is left in memory that the core owned, nor by
 //! the driver's thread.
 //!
 //! All that this program ever allocates stays in the arena. What the test itself says stands in its

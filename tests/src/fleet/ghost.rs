@@ -13,7 +13,7 @@ use crate::world::Violation;
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 
-/// What has happened as far as the rules of section 11 ask.
+/// What has happened as far as the rules of `manual::stores` ask.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ghost {
     /// When the tokens that were received last expire.

@@ -52,7 +52,7 @@ pub(super) struct Held {
     /// since.
     pub(super) has_ended: bool,
     /// Whether a 401 has ever condemned it. Without a refresh token, that opens the way to the password
-    /// for good (section 3), even if the token is used again in an outage (section 4).
+    /// for good (`manual::rules`, I1), even if the token is used again in an outage (`manual::time`).
     pub(super) was_condemned: bool,
 }
 
@@ -66,7 +66,7 @@ pub(super) enum Standing {
 }
 
 impl Held {
-    /// Section 5: at its expiry, or if the clock was set back to before its receipt.
+    /// At its expiry, or if the clock was set back to before its receipt.
     pub(super) fn has_expired(&self, now: u64) -> bool {
         self.expires != NEVER && (now >= self.expires || now + 60_000 < self.received)
     }
@@ -134,7 +134,7 @@ impl Ghost {
     }
 
     /// This password was refused. A token that a 401 had condemned is not usable again: the attempts have
-    /// ended with an answer (section 4).
+    /// ended with an answer (`manual::time`).
     pub(super) fn refuse(&mut self, now: u64, login: Login) {
         self.refused |= login.bit();
         self.believed.retain(|(known, _)| *known != login);
@@ -210,7 +210,7 @@ impl Ghost {
         Ok(Carried::Password(login))
     }
 
-    /// I13 by its means, the spacing of section 5, which breaks sooner than the twelve of an hour. With
+    /// I13 by its means, the login guard of `manual::time`, which breaks sooner than the twelve of an hour. With
     /// the default config: three are free, then 30 s doubling to 15 min; an hour without resets it.
     /// Time is what went by: a clock that is set back gains nothing.
     fn check_pace(&mut self) -> Result<(), Violation> {

@@ -43,7 +43,7 @@ impl Target {
         }
     }
 
-    /// By its means, the guard of section 5 with the default config, which breaks sooner than the hour.
+    /// By its means, the reactive guard of `manual::time` with the default config, which breaks sooner than the hour.
     fn check_guard(&mut self, now: u64, generation: Generation) -> Result<(), Violation> {
         if let Some((since, length)) = self.guarded
             && now - since < length

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An invariant of the design, section 6, that does not hold.
+/// A rule of `simacan_auth::manual::rules` that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Its number.

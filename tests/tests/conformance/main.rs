@@ -2,7 +2,7 @@
 //! sockets of the loopback interface.
 //!
 //! A case is a function of a [`Subject`](subject::Subject); [`conformance!`] makes tests of it.
-//! Where a case guards an invariant of the design, its name begins with the number.
+//! Where a case guards a rule of `simacan_auth::manual::rules`, its name begins with the rule's number.
 //!
 //! Time: clients and emulator share a clock that a test can move forward. No case waits for an hour,
 //! and none passes or fails by the speed of the machine: what takes time is waited for by its

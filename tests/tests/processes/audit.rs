@@ -1,4 +1,5 @@
-//! What the platform's ledger says of a fleet, held against the rules (DESIGN 11).
+//! What the platform's ledger says of a fleet, held against the rules
+//! (`simacan_auth::manual::rules`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};

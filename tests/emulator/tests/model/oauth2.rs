@@ -46,7 +46,7 @@ fn the_secret_may_come_by_basic_or_in_the_body() {
     let mut emulator = Emulator::new(settings().with_client(id, Some(secret)));
     let in_body = password_grant(&[("client_id", id), ("client_secret", secret)]);
     assert_eq!(status(&mut emulator, 0, &in_body), 200);
-    // Section 2.3.1: form-encoded before they are joined.
+    // RFC 6749, section 2.3.1: form-encoded before they are joined.
     let by_basic = basic(password_grant(&[]), "my+client%3A1:s%25c%2Br%3At+%C3%A9");
     assert_eq!(status(&mut emulator, 0, &by_basic), 200);
     let with_id_too = basic(
