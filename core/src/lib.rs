@@ -55,6 +55,19 @@
 //!
 //! The example `custom_runtime` is that loop over a bare `TcpStream`.
 //!
+//! # Words
+//!
+//! Where the RFCs have a word for a thing, that is its name here. The few that are ours:
+//!
+//! | word | what it means |
+//! |---|---|
+//! | target | an API that wants the bearer token: RFC 6749's resource server |
+//! | exchange | one request to the auth endpoint and its end, whatever that is |
+//! | generation | the number of a set of tokens: the next login or refresh brings the next one |
+//! | round | the attempts that one demand is worth; who waits, waits for the end of its round |
+//! | to condemn | to use an access token no more, since a target has answered it with 401 |
+//! | carrier | the thread of `simacan-auth-driver` that makes the exchanges of a session |
+//!
 //! # A whole life
 //!
 //! The emulator of the tests plays the platform here, also without I/O.
@@ -77,16 +90,16 @@
 //!     let uri = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
 //!     let mut request = Request::post(uri).body("<realisation/>").unwrap();
 //!     let mut pending = Pending::new();
-//!     let mut sent = Vec::new();
+//!     let mut paths = Vec::new();
 //!     loop {
 //!         pending = match machine.authorize(now, pending, &mut request) {
 //!             Authorization::Ready(sent) => {
 //!                 let response = platform.respond(time, &request).unwrap();
-//!                 sent.push(request.uri().path().to_owned());
+//!                 paths.push(request.uri().path().to_owned());
 //!                 match machine.review(now, sent, response.status()) {
 //!                     Review::Deliver => {
 //!                         assert_eq!(response.status(), StatusCode::NO_CONTENT);
-//!                         return sent;
+//!                         return paths;
 //!                     }
 //!                     Review::Retry(pending) => pending,
 //!                 }
@@ -99,7 +112,7 @@
 //!             match machine.poll(now) {
 //!                 Output::Transmit(Transmit { exchange, request }) => {
 //!                     let response = platform.respond(time, &request).unwrap();
-//!                     sent.push(request.uri().path().to_owned());
+//!                     paths.push(request.uri().path().to_owned());
 //!                     machine.handle_response(now, exchange, response);
 //!                 }
 //!                 Output::Event(event) => println!("{event}"),
