@@ -63,6 +63,10 @@ pub struct Config {
     /// the first and the last are so far apart. Default: 15 min, longer than a gateway's bad minute.
     pub unclear_refusal: Duration,
 
+    /// After three answers to one password that are neither tokens nor a refusal nor an outage: how far away
+    /// the next attempt with it is, doubling to `refusal_memory`. Default: 1 h, as for a gateway's refusal.
+    pub unclear_login: Duration,
+
     /// For a target that answers even a fresh token with 401: how long its 401s are
     /// delivered and start no refresh. Default: 10 s doubling to 10 min.
     pub target_guard: Doubling,
@@ -115,6 +119,7 @@ impl Default for Config {
             refusal_memory: 24 * 60 * MINUTE,
             gateway_refusal: 60 * MINUTE,
             unclear_refusal: 15 * MINUTE,
+            unclear_login: 60 * MINUTE,
             target_guard: doubling(10 * SECOND, 10 * MINUTE),
             target_refreshes: 60,
             target_window: 60 * MINUTE,
@@ -146,6 +151,7 @@ impl Config {
         self.refusal_memory /= factor;
         self.gateway_refusal /= factor;
         self.unclear_refusal /= factor;
+        self.unclear_login /= factor;
         self.target_window /= factor;
         self
     }
@@ -174,6 +180,7 @@ mod tests {
             refusal_memory: seconds(8640),
             gateway_refusal: seconds(360),
             unclear_refusal: seconds(90),
+            unclear_login: seconds(360),
             target_guard: doubling(seconds(1), seconds(60)),
             target_refreshes: 60,
             target_window: seconds(360),

@@ -29,12 +29,13 @@ pub enum AuthorizeError {
 #[non_exhaustive]
 pub enum Denied {
     /// The auth endpoint refused the password. It is not sent again while that is believed, for
-    /// [`Config::refusal_memory`](crate::Config::refusal_memory); other credentials end this at once, and
-    /// so does [`Machine::retry_refused`](crate::Machine::retry_refused) (I2).
+    /// [`Config::refusal_memory`](crate::Config::refusal_memory), or less if it was a gateway that refused;
+    /// other credentials end this at once, and [`Machine::retry_refused`](crate::Machine::retry_refused)
+    /// allows one attempt (I2).
     #[error(
-        "{auth_host} refused the password of {username}{}: it is not sent again, set new credentials to go on{}",
+        "{auth_host} refused the password of {username}{}: it is not sent again before {until}; \
+         set new credentials to go on, or call `retry_refused` if it is right by now",
         .remembered.map(|at| format!(" ({at}, says the saved session)")).unwrap_or_default(),
-        .remembered.map_or("", |_| "; if it is right by now, remove the saved session and start anew")
     )]
     Rejected {
         /// Whose password it was.
@@ -44,6 +45,8 @@ pub enum Denied {
         /// When, if another process sent it: this one has read of it in the saved session, and
         /// believes it for [`Config::refusal_memory`](crate::Config::refusal_memory).
         remembered: Option<Timestamp>,
+        /// Until when that is believed.
+        until: Timestamp,
     },
     /// The auth endpoint could not be reached or gave no useful answer.
     #[error(
@@ -98,6 +101,13 @@ pub enum Failure {
     /// Nothing was sent: a password would have left too soon after the last ones (I13).
     #[error("passwords were sent too often, so the next one waits")]
     LoginsPaced,
+    /// Nothing was sent: the last answers to this password, as another process has saved them, were neither
+    /// tokens nor a refusal. [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt.
+    #[error(
+        "the last answers to this password were neither tokens nor a refusal, so it waits \
+         (`retry_refused` allows one attempt)"
+    )]
+    LoginsUnclear,
 }
 
 impl Failure {
@@ -108,9 +118,11 @@ impl Failure {
 
     pub(crate) fn kind(&self) -> FailureKind {
         let (status, error) = match self {
-            Self::Transport(_) | Self::Body(_) | Self::Store(_) | Self::LoginsPaced => {
-                return FailureKind::Transient;
-            }
+            Self::Transport(_)
+            | Self::Body(_)
+            | Self::Store(_)
+            | Self::LoginsPaced
+            | Self::LoginsUnclear => return FailureKind::Transient,
             Self::Redirect(_) => return FailureKind::Configuration,
             Self::Status { status, error, .. } => (status.as_u16(), error),
         };
@@ -133,6 +145,15 @@ impl Failure {
             self,
             Self::Status { .. } | Self::Redirect(_) | Self::Body(_)
         )
+    }
+
+    /// Whether it is an answer that says nothing good of a password, neither refuses it nor is an outage's.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        match self {
+            Self::Body(_) => true,
+            Self::Status { status, .. } if status.is_success() => true,
+            failure => failure.is_answer() && failure.kind() != FailureKind::Transient,
+        }
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {

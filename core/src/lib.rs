@@ -183,6 +183,7 @@ mod error;
 mod event;
 mod fnv;
 mod fork;
+mod login_answers;
 mod machine;
 pub mod manual;
 mod origin;

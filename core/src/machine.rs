@@ -5,6 +5,7 @@ mod cached_bearer;
 mod callers;
 mod inputs;
 mod job;
+mod logins;
 mod outputs;
 mod round;
 mod state;
@@ -19,9 +20,10 @@ use crate::allowed::AllowedOrigins;
 use crate::config::Config;
 use crate::event::Event;
 use crate::fork::Fork;
+use crate::login_answers::LoginAnswers;
 use crate::pacing::{Jitter, LoginGuard, TargetGuards};
 use crate::saved::Refusal;
-use crate::time::Deadline;
+use crate::time::{Deadline, Delay};
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
 
 pub use authorization::{Authorization, Pending, Review, Sent};
@@ -72,6 +74,9 @@ pub struct Machine {
     refresh_due: Deadline,
     round: Round,
     logins: LoginGuard,
+    login_answers: LoginAnswers,
+    /// The login that is due follows from the end of tokens without a refresh token: since these came.
+    expected: Option<Delay>,
     allowed: AllowedOrigins,
     targets: TargetGuards,
     jitter: Jitter,
@@ -81,6 +86,8 @@ pub struct Machine {
     refusal: Option<Refusal>,
     /// Somebody says that they are right all the same: for one attempt.
     is_retry: bool,
+    /// Those that a login in flight sends, if others of the same user have come since.
+    replaced: Option<Credentials>,
     exchanges: u64,
     /// Nobody is left to ask.
     is_closed: bool,
@@ -101,12 +108,15 @@ impl Machine {
             refresh_due: Deadline::never(Timestamp::default()),
             round: Round::default(),
             logins: LoginGuard::default(),
+            login_answers: LoginAnswers::default(),
+            expected: None,
             allowed: AllowedOrigins::default(),
             targets: TargetGuards::default(),
             jitter: Jitter::new(config.seed),
             refused: Vec::new(),
             refusal: None,
             is_retry: false,
+            replaced: None,
             exchanges: 0,
             is_closed: false,
             store: None,
@@ -168,6 +178,9 @@ impl Fork for Machine {
             state: self.state.fork(),
             round: self.round.clone(),
             logins: self.logins.clone(),
+            login_answers: self.login_answers.clone(),
+            expected: self.expected,
+            replaced: self.replaced.as_ref().map(Fork::fork),
             allowed: self.allowed.clone(),
             targets: self.targets.clone(),
             jitter: self.jitter.clone(),
@@ -191,7 +204,12 @@ impl Fork for Machine {
         (&self.refusal, self.is_retry).hash(&mut hasher);
         self.round.fingerprint(hasher);
         (self.generation, self.first_generation, self.refresh_due).hash(&mut hasher);
-        (&self.logins, &self.targets, &self.jitter).hash(&mut hasher);
+        (&self.logins, &self.login_answers, &self.expected).hash(&mut hasher);
+        self.replaced.is_some().hash(&mut hasher);
+        if let Some(replaced) = &self.replaced {
+            replaced.fingerprint(hasher);
+        }
+        (&self.targets, &self.jitter).hash(&mut hasher);
         (self.exchanges, self.is_closed, self.events.len()).hash(&mut hasher);
         if let Some(store) = &self.store {
             store.fingerprint(hasher);

@@ -63,6 +63,9 @@ pub(crate) struct LoginGuard {
     count: u32,
     /// When the last one left, or what a clock that was set back has made of it.
     last: Timestamp,
+    /// What `last` was before the one that is on its way, should that turn out not to count.
+    #[serde(skip)]
+    before: Option<Timestamp>,
 }
 
 impl LoginGuard {
@@ -85,6 +88,18 @@ impl LoginGuard {
     /// A password is about to leave.
     pub(crate) fn count(&mut self) {
         self.count = self.count.saturating_add(1);
+        self.before = Some(self.last);
+    }
+
+    /// The exchange that it was counted for has ended: it counts, or it does not after all. Whether that
+    /// changes anything.
+    pub(crate) fn settle(&mut self, counts: bool) -> bool {
+        let before = self.before.take().filter(|_| !counts);
+        if let Some(before) = before {
+            self.count = self.count.saturating_sub(1);
+            self.last = before;
+        }
+        before.is_some()
     }
 
     /// It leaves.

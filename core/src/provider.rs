@@ -188,6 +188,16 @@ impl Provider {
         }
     }
 
+    /// What a login sends besides the user's name and password.
+    pub(crate) fn login_members(&self) -> impl Iterator<Item = &str> {
+        let (client, scope) = match self.dialect() {
+            Dialect::Simacan { .. } => (None, None),
+            Dialect::OAuth2 { client, scope, .. } => (Some(client), scope.as_deref()),
+        };
+        let client = client.into_iter().flat_map(ClientAuth::texts);
+        client.chain(scope)
+    }
+
     /// What the tokens are for.
     pub(crate) fn scope(&self) -> Option<&str> {
         match self.dialect() {

@@ -4,12 +4,14 @@ mod json;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
 use crate::config::{Config, Doubling};
 use crate::fork::Fork;
+use crate::login_answers::LoginAnswers;
 use crate::pacing::LoginGuard;
 use crate::time::Delay;
 use crate::token::{AccessToken, Bearer, RefreshToken};
@@ -52,6 +54,8 @@ pub struct SavedSession {
     pub(crate) tokens: Option<SavedTokens>,
     pub(crate) logins: LoginGuard,
     pub(crate) refusal: Option<Refusal>,
+    #[serde(default, skip_serializing_if = "LoginAnswers::is_empty")]
+    pub(crate) login_answers: LoginAnswers,
 }
 
 /// A set of tokens as it was received. Without a refresh token the server gave none, or has refused
@@ -68,8 +72,7 @@ pub(crate) struct SavedTokens {
 
 /// The last refusal of a password.
 ///
-/// Of the password it holds 16 bits: too few to guess it by, and enough to tell another one from it,
-/// but for one in 65,536.
+/// Of the password it holds a [`check`].
 #[derive(Clone, Debug, Hash, Serialize, Deserialize)]
 pub(crate) struct Refusal {
     check: u16,
@@ -96,6 +99,7 @@ impl SavedSession {
             tokens: None,
             logins: LoginGuard::default(),
             refusal: None,
+            login_answers: LoginAnswers::default(),
         }
     }
 
@@ -152,7 +156,7 @@ impl Refusal {
         at: Timestamp,
         gateway: u32,
     ) -> Self {
-        let check = Self::check(provider, credentials);
+        let check = check(provider, credentials);
         Self { check, at, gateway }
     }
 
@@ -163,14 +167,22 @@ impl Refusal {
     /// Whether that password is still not to be sent (I2).
     pub(crate) fn is_believed(&mut self, now: Timestamp, config: &Config) -> bool {
         self.mend(now);
-        let length = match self.gateway.checked_sub(1) {
+        !Delay::new(self.at, self.length(config)).is_over(now)
+    }
+
+    /// Until when, by the clock that it was noted by.
+    pub(crate) fn until(&self, config: &Config) -> Timestamp {
+        self.at.saturating_add(self.length(config))
+    }
+
+    fn length(&self, config: &Config) -> Duration {
+        match self.gateway.checked_sub(1) {
             None => config.refusal_memory,
             Some(n) => {
                 let (first, longest) = (config.gateway_refusal, config.refusal_memory);
                 Doubling { first, longest }.nth(n)
             }
-        };
-        !Delay::new(self.at, length).is_over(now)
+        }
     }
 
     /// One whose clock was ahead counts from now. Whether it was.
@@ -183,18 +195,21 @@ impl Refusal {
     }
 
     pub(crate) fn is_of(&self, provider: &Provider, credentials: &Credentials) -> bool {
-        self.check == Self::check(provider, credentials)
+        self.check == check(provider, credentials)
     }
+}
 
-    fn check(provider: &Provider, credentials: &Credentials) -> u16 {
-        let endpoint = provider.auth_endpoint().to_string();
-        let texts = [&endpoint, credentials.username(), credentials.password()];
-        let hash = texts.into_iter().fold(fnv::START, |hash, text| {
-            fnv::add(hash, text.bytes().chain([0xFF])) // no text has this byte, so it ends one
-        });
-        let half = hash ^ (hash >> 32);
-        u16::try_from((half ^ (half >> 16)) & 0xFFFF).unwrap_or_default()
-    }
+/// Of all that a login sends, 16 bits: too few to guess a password by, and enough to tell one from another, but
+/// for one in 65,536.
+pub(crate) fn check(provider: &Provider, credentials: &Credentials) -> u16 {
+    let endpoint = provider.auth_endpoint().to_string();
+    let texts = [&endpoint, credentials.username(), credentials.password()];
+    let texts = texts.into_iter().chain(provider.login_members());
+    let hash = texts.fold(fnv::START, |hash, text| {
+        fnv::add(hash, text.bytes().chain([0xFF])) // no text has this byte, so it ends one
+    });
+    let half = hash ^ (hash >> 32);
+    u16::try_from((half ^ (half >> 16)) & 0xFFFF).unwrap_or_default()
 }
 
 impl fmt::Debug for SavedSession {
@@ -221,12 +236,14 @@ impl Fork for SavedSession {
             tokens: self.tokens.as_ref().map(Fork::fork),
             logins: self.logins.clone(),
             refusal: self.refusal.clone(),
+            login_answers: self.login_answers.clone(),
         }
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
-        (&self.client_id, &self.scope, &self.logins, &self.refusal).hash(&mut hasher);
+        (&self.client_id, &self.scope, &self.logins).hash(&mut hasher);
+        (&self.refusal, &self.login_answers).hash(&mut hasher);
         self.tokens.is_some().hash(&mut hasher);
         if let Some(tokens) = &self.tokens {
             tokens.fingerprint(hasher);
@@ -263,7 +280,8 @@ mod tests {
     fn what_a_session_is_told_from_others_by() {
         const WHOLE: &str = r#"{"version":1,"revision":1,"endpoint":"https://l.example/t","client_id":"c",
             "scope":"s","username":"u","tokens":{"access_token":"a","refresh_token":"r",
-            "received_at":2,"expires_at":3},"logins":{"count":4,"last":5},"refusal":{"check":6,"at":7}}"#;
+            "received_at":2,"expires_at":3},"logins":{"count":4,"last":5},"refusal":{"check":6,"at":7},
+            "login_answers":[{"check":8,"count":9,"last":10}]}"#;
         let fingerprint = |json: &str| {
             let saved = SavedSession::from_json(json.as_bytes()).unwrap();
             let mut hasher = DefaultHasher::new();
@@ -284,6 +302,7 @@ mod tests {
             (r#""expires_at":3"#, r#""expires_at":null"#),
             (r#""count":4"#, r#""count":5"#),
             (r#""check":6"#, r#""check":7"#),
+            (r#""count":9"#, r#""count":10"#),
         ] {
             let changed = WHOLE.replace(member, other);
             assert_ne!(changed, WHOLE);
@@ -297,7 +316,7 @@ mod tests {
         let simacan = Provider::simacan();
         let check = |username: &str, n: u32| {
             let credentials = Credentials::new(username, format!("correct horse {n}"));
-            Refusal::check(&simacan, &credentials)
+            check(&simacan, &credentials)
         };
         let mut checks: Vec<u16> = (0..4096).map(|n| check("fleet", n)).collect();
         checks.sort_unstable();
@@ -306,10 +325,10 @@ mod tests {
         assert_eq!(check("fleet", 1), check("fleet", 1));
         assert_ne!(check("fleet", 1), check("fleet2", 1));
         let moved = Credentials::new("fleetcorrect", " horse 1");
-        let moved = Refusal::check(&simacan, &moved);
+        let moved = super::check(&simacan, &moved);
         assert_ne!(check("fleet", 1), moved);
         let staging = Credentials::new("fleet", "correct horse 1");
-        let staging = Refusal::check(&Provider::simacan_staging(), &staging);
+        let staging = super::check(&Provider::simacan_staging(), &staging);
         assert_ne!(check("fleet", 1), staging);
         // A promise: what an older version has saved is understood.
         assert_eq!(check("fleet", 1), 21567);

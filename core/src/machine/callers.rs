@@ -203,6 +203,7 @@ impl Machine {
                 username: rejected.username().to_owned(),
                 auth_host: rejected.auth_host().to_owned(),
                 remembered: self.store.as_ref().and_then(|store| store.remembered),
+                until: (self.refusal.as_ref()).map_or(now, |refusal| refusal.until(&self.config)),
             }),
             State::Interrupted => Some(Denied::Interrupted),
             _ => None,
@@ -215,7 +216,7 @@ impl Machine {
             .is_some_and(|round| self.round.has_failed(round))
         {
             let until = self.earliest_round(now, Demand::Urgent).unwrap_or(now);
-            return Authorization::Denied(self.unavailable(until));
+            return Authorization::Denied(self.unavailable(now, until));
         }
         self.leave_authenticated(now);
         match self.join_round(now, Demand::Urgent) {
@@ -223,7 +224,7 @@ impl Machine {
                 pending.round = Some(round);
                 Authorization::Wait(pending)
             }
-            Err(until) => Authorization::Denied(self.unavailable(until)),
+            Err(until) => Authorization::Denied(self.unavailable(now, until)),
         }
     }
 

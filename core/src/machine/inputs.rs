@@ -5,6 +5,7 @@ use std::mem;
 
 use http::Response;
 
+use super::logins::Attempt;
 use super::round::Demand;
 use super::state::{Next, Phase, State, Superseded};
 use super::{JobId, Machine};
@@ -95,7 +96,25 @@ impl Machine {
         let is_awaited = !self.state.has_usable_token(now);
         let answers = self.state.refresh_token().map(|token| token.answers);
         let by_gateway = matches!(answer, Answer::Refused { by_gateway: true });
+        let attempt = self.weigh(&answer);
+        let replaced = self.replaced.take();
+        // What else is said of a password that was replaced meanwhile says nothing of the new one.
+        let is_moot = replaced.is_some() && !matches!(answer, Answer::Tokens(_));
+        let is_refusal = matches!(answer, Answer::Refused { .. });
+        let (accepted, refused) = if is_refusal {
+            (None, replaced)
+        } else {
+            (replaced, None)
+        };
         let end = self.state.replace(|state| match state {
+            State::Unauthenticated(Phase::InFlight(_, exchange)) if is_moot => {
+                let state = State::Unauthenticated(exchange.fail().into());
+                (state, End::Discarded(refused))
+            }
+            State::ReLogin(Phase::InFlight(_, exchange)) if is_moot => {
+                let state = State::ReLogin(exchange.fail().into());
+                (state, End::Discarded(refused))
+            }
             State::Unauthenticated(Phase::InFlight(_, exchange)) => {
                 end_login(exchange.settle(now, answer), State::Unauthenticated)
             }
@@ -123,13 +142,15 @@ impl Machine {
             End::LoggedIn | End::Refreshed | End::RefreshRefused | End::Rejected
         );
         self.end_store_exchange(changed);
-        if self.state.refresh_token().map(|token| token.answers) != answers && !changed {
+        let is_counted = attempt.is_some_and(|attempt| self.count_attempt(now, attempt));
+        let has_answered = self.state.refresh_token().map(|token| token.answers) != answers;
+        if is_counted || (has_answered && !changed) {
             self.end_store_exchange_noted();
         }
         match end {
             End::LoggedIn => {
                 (self.refusal, self.is_retry) = (None, false);
-                self.forget_refusal();
+                self.forget_refusal(accepted.as_ref());
                 self.enter_authenticated(is_awaited, |generation, expires_at| Event::LoggedIn {
                     generation,
                     expires_at,
@@ -154,7 +175,9 @@ impl Machine {
             }
             End::Failed(failure) => {
                 self.attempt_failed(now, failure);
-                self.end_retry(now);
+                if !attempt.is_some_and(Attempt::is_not_sent) {
+                    self.end_retry(now);
+                }
             }
             End::Discarded(refused) => {
                 if let Some(refused) = refused {
@@ -194,13 +217,10 @@ impl Machine {
 
     /// The same user: tokens stay, a rejection ends.
     fn replace_password(&mut self, now: Timestamp, new: Credentials) {
+        let in_flight = self.state.logging_in().map(Fork::fork);
+        let sent = self.replaced.take().or(in_flight);
+        self.replaced = sent.filter(|sent| !sent.same_as(&new));
         self.state.replace(|state| match state {
-            State::Unauthenticated(Phase::InFlight(id, exchange)) => {
-                (supersede(id, Next::Login(exchange.fail()), new), ())
-            }
-            State::ReLogin(Phase::InFlight(id, exchange)) => {
-                (supersede(id, Next::ReLogin(exchange.fail()), new), ())
-            }
             State::Rejected(rejected) => (revived(now, rejected, Some(new)), ()),
             mut other => {
                 other.replace_credentials(new);
@@ -209,10 +229,12 @@ impl Machine {
         });
     }
 
-    /// The password that was refused is right by now: an account was unlocked, a gateway mended. It is sent
-    /// once more, paced as any; if that decides nothing, its refusal is believed as before.
+    /// The password that was refused is right by now: an account was unlocked, a gateway mended. Or one
+    /// whose answers were neither tokens nor a refusal will be understood by now. It is sent once more, paced as
+    /// any; if that decides nothing, it waits as before.
     pub fn retry_refused(&mut self, now: Timestamp) {
-        if !matches!(self.state, State::Rejected(_)) {
+        let is_rejected = matches!(self.state, State::Rejected(_));
+        if !is_rejected && !(self.state.is_due() && self.until_clear(now).is_some()) {
             return;
         }
         self.is_retry = true;
@@ -257,6 +279,8 @@ impl Machine {
     /// Another user: nothing of the old one's is kept, and nothing is done for the new one
     /// before somebody asks.
     fn replace_user(&mut self, new: Credentials) {
+        let replaced = self.replaced.take();
+        self.expected = None;
         self.state.replace(|state| {
             let mut state = match state {
                 State::Unauthenticated(Phase::InFlight(id, exchange)) => {
@@ -285,6 +309,9 @@ impl Machine {
             state.replace_credentials(new);
             (state, ())
         });
+        if let (State::Superseded(_, superseded), Some(replaced)) = (&mut self.state, replaced) {
+            superseded.sent = Some(replaced);
+        }
         // A number that no token has: what is older is the last user's.
         self.generation = self.generation.next();
         self.first_generation = self.generation;

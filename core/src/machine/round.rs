@@ -55,10 +55,14 @@ impl Round {
     /// need a token.
     fn cooling(&mut self, now: Timestamp, demand: Demand) -> Option<Rest> {
         let is_ended = self.early && demand == Demand::Urgent;
-        match &mut self.delay {
-            Some(delay) if !self.open && !is_ended => delay.rest(now),
-            _ => None,
+        let delay = self.delay.as_mut().filter(|_| !self.open)?;
+        let rest = delay.rest(now)?;
+        if !is_ended {
+            return Some(rest);
         }
+        // What the server has asked for is kept all the same.
+        let asked = self.failure.as_ref()?.retry_after()?;
+        Delay::new(delay.started(), asked).rest(now)
     }
 
     /// There are tokens.
@@ -168,14 +172,6 @@ impl Machine {
         backoff.max(self.until_login(now))
     }
 
-    fn until_login(&mut self, now: Timestamp) -> Option<Rest> {
-        if self.state.sends_password() {
-            self.logins.rest(now, &self.config)
-        } else {
-            None
-        }
-    }
-
     /// An attempt has decided nothing: another one follows, or the round has failed.
     pub(super) fn attempt_failed(&mut self, now: Timestamp, failure: Failure) {
         let attempt = self.round.attempt();
@@ -189,7 +185,7 @@ impl Machine {
         if is_last || self.is_out_of_patience(rest) {
             return self.fail_round(now);
         }
-        self.tell(Event::AttemptFailed {
+        self.tell_when_noted(Event::AttemptFailed {
             failure,
             attempt,
             retry_at: rest.map_or(now, |rest| rest.end),
@@ -214,16 +210,16 @@ impl Machine {
             token.reinstate();
         }
         let until = self.earliest_round(now, Demand::Early).unwrap_or(now);
-        let (failure, attempts) = self.why_unavailable();
-        self.tell(Event::RoundFailed {
+        let (failure, attempts) = self.why_unavailable(now);
+        self.tell_when_noted(Event::RoundFailed {
             failure,
             attempts,
             until,
         });
     }
 
-    pub(super) fn unavailable(&self, until: Timestamp) -> Denied {
-        let (failure, attempts) = self.why_unavailable();
+    pub(super) fn unavailable(&mut self, now: Timestamp, until: Timestamp) -> Denied {
+        let (failure, attempts) = self.why_unavailable(now);
         Denied::Unavailable {
             auth_host: self.auth_host(),
             failure,
@@ -232,11 +228,15 @@ impl Machine {
         }
     }
 
-    /// The last failure and how many attempts there were; without a failure it is the
-    /// login guard that holds things up.
-    fn why_unavailable(&self) -> (Failure, u32) {
-        let failure = self.round.failure.clone();
-        (failure.unwrap_or(Failure::LoginsPaced), self.round.failures)
+    /// The last failure and how many attempts there were; without a failure it is what paces
+    /// passwords that holds things up.
+    fn why_unavailable(&mut self, now: Timestamp) -> (Failure, u32) {
+        let failure = match self.round.failure.clone() {
+            Some(failure) => failure,
+            None if self.until_clear(now).is_some() => Failure::LoginsUnclear,
+            None => Failure::LoginsPaced,
+        };
+        (failure, self.round.failures)
     }
 
     fn auth_host(&self) -> String {
@@ -245,6 +245,7 @@ impl Machine {
 
     /// From [`State::Authenticated`] to what can be sent, if there is something; other states stay.
     pub(super) fn leave_authenticated(&mut self, now: Timestamp) {
+        self.expect_login(now);
         self.state.replace(|state| match state {
             State::Authenticated(session, _) => match session.refresh(now, Cause::Due) {
                 Refresh::Refreshing(session) => (State::Refreshing(session.into()), ()),

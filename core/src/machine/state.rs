@@ -42,8 +42,8 @@ pub(super) enum State {
     Authenticated(Session<Authenticated>, Cached),
     Refreshing(Phase<Refreshing>),
     ReLogin(Phase<ReLogin>),
-    /// New credentials have come while an exchange is in flight: its answer is awaited and then
-    /// discarded, since it is about the old ones.
+    /// Another user's credentials have come while an exchange is in flight: its answer is awaited and
+    /// then discarded, since it is about the old user.
     Superseded(JobId, Superseded),
     Rejected(Rejected),
     /// Stands in place of the session while it moves. Only a panic lets it be seen: no password
@@ -198,6 +198,16 @@ impl State {
             }
             _ => GrantType::Password,
         }
+    }
+
+    /// The session's credentials, if a login is in flight.
+    pub(super) fn logging_in(&self) -> Option<&Credentials> {
+        let is_it = match self {
+            Self::Unauthenticated(phase) => phase.in_flight().is_some(),
+            Self::ReLogin(phase) => phase.in_flight().is_some(),
+            _ => false,
+        };
+        self.credentials().filter(|_| is_it)
     }
 
     /// Whether there is something to send.

@@ -17,6 +17,15 @@ pub(crate) enum SecretPlace {
     Form,
 }
 
+impl SecretPlace {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Form => "form",
+        }
+    }
+}
+
 impl ClientAuth {
     /// A public client: `client_id` in the form, no secret.
     pub fn public(id: impl Into<String>) -> Self {
@@ -34,6 +43,13 @@ impl ClientAuth {
     /// `client_id` and `client_secret` in the form: what the RFC advises against and some servers ask for.
     pub fn form(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self::confidential(id, secret, SecretPlace::Form)
+    }
+
+    /// All that it sends, and how.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let secret = self.secret.iter();
+        let secret = secret.flat_map(|(secret, place)| [secret.as_str(), place.name()]);
+        std::iter::once(self.id.as_str()).chain(secret)
     }
 
     fn confidential(id: impl Into<String>, secret: impl Into<String>, place: SecretPlace) -> Self {

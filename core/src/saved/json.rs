@@ -22,6 +22,7 @@ impl SavedSession {
     #[expect(clippy::missing_panics_doc, reason = "it never does")]
     pub fn to_json(&self) -> SavedJson {
         const NUMBERS_AND_NAMES: usize = 768;
+        const LOGIN_ANSWER: usize = 80;
         // A character of a token takes three at most (`%22`), one of another text six (`\u001f`).
         let texts = [
             Some(&self.endpoint),
@@ -34,7 +35,8 @@ impl SavedSession {
             let refresh = tokens.refresh_token.as_ref();
             tokens.access_token.token().len() + refresh.map_or(0, |token| token.expose().len())
         });
-        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens;
+        let login_answers = LOGIN_ANSWER * self.login_answers.len();
+        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens + login_answers;
         let mut json = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *json, self).expect("a struct of texts and numbers");
         debug_assert!(json.len() <= capacity, "grew and left a copy behind");

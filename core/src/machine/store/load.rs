@@ -25,6 +25,7 @@ impl Machine {
         // Whoever's they are, passwords are counted together. A clock that was ahead is put right once: it
         // must not hold a password back again and again (I12).
         let mut mended = !is_known && self.logins.merge(now, &self.config, &saved.logins);
+        mended |= !is_known && self.login_answers.merge(now, &saved.login_answers);
         for refusal in [&mut store.refusal, &mut saved.refusal] {
             mended |= refusal.as_mut().is_some_and(|refusal| refusal.mend(now));
         }
@@ -66,6 +67,7 @@ impl Machine {
             _ => false,
         };
         self.is_retry = false;
+        self.expected = None;
         self.state.adopt(access, refresh);
         let Some(token) = self.state.token() else {
             return;

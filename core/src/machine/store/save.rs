@@ -26,7 +26,7 @@ impl Machine {
         }
     }
 
-    /// It has brought nothing, but how often the refresh token was answered so is to be saved.
+    /// It may have brought nothing, but what it counts for is to be saved.
     pub(in crate::machine) fn end_store_exchange_noted(&mut self) {
         if let Some(store) = &mut self.store {
             store.pacing_unsaved = true;
@@ -39,6 +39,15 @@ impl Machine {
         match &mut self.store {
             Some(store) => store.held = Some(Held { event, is_awaited }),
             None => self.tell(event),
+        }
+    }
+
+    /// Tells the event at once, unless what the exchange counts for is to be saved before.
+    pub(in crate::machine) fn tell_when_noted(&mut self, event: Event) {
+        if self.visit().is_some_and(|visit| visit.step == Step::Save) {
+            self.tell_when_saved(event, false);
+        } else {
+            self.tell(event);
         }
     }
 
@@ -82,14 +91,15 @@ impl Machine {
         Some(refusal)
     }
 
-    /// The password of the session is right by now.
-    pub(in crate::machine) fn forget_refusal(&mut self) {
-        if let (Some(ours), Some(provider)) = (self.state.credentials(), self.state.provider())
+    /// These, or else those of the session, are right by now.
+    pub(in crate::machine) fn forget_refusal(&mut self, accepted: Option<&Credentials>) {
+        let accepted = accepted.or(self.state.credentials());
+        if let (Some(accepted), Some(provider)) = (accepted, self.state.provider())
             && let Some(store) = &mut self.store
         {
             store
                 .refusal
-                .take_if(|refusal| refusal.is_of(provider, ours));
+                .take_if(|refusal| refusal.is_of(provider, accepted));
         }
     }
 
@@ -173,6 +183,7 @@ impl Machine {
         };
         saved.revision = store.tried;
         saved.logins = self.logins.clone();
+        saved.login_answers = self.login_answers.clone();
         saved.refusal.clone_from(&store.refusal);
         Some(saved)
     }
