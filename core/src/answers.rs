@@ -26,6 +26,11 @@ impl Answers {
         *self == Self::default()
     }
 
+    /// How many were unclear.
+    pub(crate) fn unclear(&self) -> u32 {
+        self.unclear
+    }
+
     /// One more. Whether all of them together are a refusal: it takes several that are unclear and are not
     /// of one bad minute, or a long time in which there was nothing else.
     pub(crate) fn note(&mut self, now: Timestamp, is_unclear: bool, config: &Config) -> bool {

@@ -32,6 +32,16 @@ pub enum Event {
         /// When the access token expires, if the server said so.
         expires_at: Option<Timestamp>,
     },
+    /// The lifetime that came with the tokens is none that can be understood.
+    OddLifetime,
+    /// An answer was neither tokens nor a refusal nor an outage's. Three of them have consequences: a refresh
+    /// token counts as refused if they are some time apart, and a password waits.
+    AnswerUnclear {
+        /// What it was to.
+        purpose: Purpose,
+        /// How many there were to that token or password.
+        count: u32,
+    },
     /// The refresh token was refused, so the password will be sent.
     RefreshRefused,
     /// The password was refused. Nothing more is sent until there are other credentials.
@@ -153,6 +163,13 @@ impl fmt::Display for Event {
                 write!(f, "refreshed: token {generation}")?;
                 expiry(f, expires_at)
             }
+            Self::OddLifetime => {
+                f.write_str("the lifetime that the server gave is no number of seconds")
+            }
+            Self::AnswerUnclear { purpose, count } => write!(
+                f,
+                "{purpose}: unclear answer {count} (three have consequences)"
+            ),
             Self::RefreshRefused => {
                 f.write_str("the refresh token was refused; the password is sent again")
             }

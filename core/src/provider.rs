@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use http::Uri;
+use zeroize::Zeroizing;
 
 use crate::Origin;
 
@@ -58,8 +59,28 @@ pub(crate) enum Dialect {
     OAuth2 {
         token: Uri,
         client: ClientAuth,
-        scope: Option<String>,
+        extras: Extras,
     },
+}
+
+/// What an RFC 6749 form holds besides grant and client.
+#[derive(Clone, Default)]
+pub(crate) struct Extras {
+    pub(crate) scope: Option<String>,
+    pub(crate) scope_at_refresh: bool,
+    /// By name. What is secret is the user's to know.
+    pub(crate) members: Vec<(String, Zeroizing<String>)>,
+}
+
+impl fmt::Debug for Extras {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.members.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Extras")
+            .field("scope", &self.scope)
+            .field("scope_at_refresh", &self.scope_at_refresh)
+            .field("members", &names)
+            .finish()
+    }
 }
 
 #[derive(Debug)]
@@ -190,19 +211,32 @@ impl Provider {
 
     /// What a login sends besides the user's name and password.
     pub(crate) fn login_members(&self) -> impl Iterator<Item = &str> {
-        let (client, scope) = match self.dialect() {
-            Dialect::Simacan { .. } => (None, None),
-            Dialect::OAuth2 { client, scope, .. } => (Some(client), scope.as_deref()),
+        let oauth2 = match self.dialect() {
+            Dialect::Simacan { .. } => None,
+            Dialect::OAuth2 { client, extras, .. } => Some((client, extras)),
         };
-        let client = client.into_iter().flat_map(ClientAuth::texts);
-        client.chain(scope)
+        oauth2.into_iter().flat_map(|(client, extras)| {
+            let scope = extras.scope.as_deref();
+            client.texts().chain(scope).chain(self.form_members())
+        })
+    }
+
+    /// The names and values of the members that the user has named.
+    pub(crate) fn form_members(&self) -> impl Iterator<Item = &str> {
+        let members = match self.dialect() {
+            Dialect::Simacan { .. } => &[],
+            Dialect::OAuth2 { extras, .. } => &*extras.members,
+        };
+        members
+            .iter()
+            .flat_map(|(name, value)| [name.as_str(), value.as_str()])
     }
 
     /// What the tokens are for.
     pub(crate) fn scope(&self) -> Option<&str> {
         match self.dialect() {
             Dialect::Simacan { .. } => None,
-            Dialect::OAuth2 { scope, .. } => scope.as_deref(),
+            Dialect::OAuth2 { extras, .. } => extras.scope.as_deref(),
         }
     }
 }

@@ -21,7 +21,7 @@ pub use json::{InvalidSavedSession, SavedJson};
 
 /// A session outside of its process: the tokens with their times, and what paces its logins.
 ///
-/// It belongs to one user at one auth endpoint, and one scope, and is used for no other. Its *revision* counts how
+/// It belongs to one user at one auth endpoint, and what is asked of that, and is used for no other. Its *revision* counts how
 /// often the session was saved; of two, the higher one is newer, whatever the clocks say.
 ///
 /// It holds secrets: it is wiped when dropped and prints none. So is what
@@ -50,6 +50,9 @@ pub struct SavedSession {
     endpoint: String,
     client_id: Option<String>,
     scope: Option<String>,
+    /// A check of the further members of the form, whose values may be secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    members: Option<u16>,
     username: String,
     pub(crate) tokens: Option<SavedTokens>,
     pub(crate) logins: LoginGuard,
@@ -95,6 +98,7 @@ impl SavedSession {
             endpoint: provider.auth_endpoint().to_string(),
             client_id: provider.client_id().map(str::to_owned),
             scope: provider.scope().map(str::to_owned),
+            members: members(provider),
             username: username.to_owned(),
             tokens: None,
             logins: LoginGuard::default(),
@@ -119,6 +123,7 @@ impl SavedSession {
         *provider.auth_endpoint() == *self.endpoint
             && provider.client_id() == self.client_id.as_deref()
             && provider.scope() == self.scope.as_deref()
+            && members(provider) == self.members
             && username == self.username
     }
 }
@@ -204,7 +209,17 @@ impl Refusal {
 pub(crate) fn check(provider: &Provider, credentials: &Credentials) -> u16 {
     let endpoint = provider.auth_endpoint().to_string();
     let texts = [&endpoint, credentials.username(), credentials.password()];
-    let texts = texts.into_iter().chain(provider.login_members());
+    check_of(texts.into_iter().chain(provider.login_members()))
+}
+
+/// Of what is sent at a refresh, too, and is part of what the tokens are for.
+fn members(provider: &Provider) -> Option<u16> {
+    let mut members = provider.form_members().peekable();
+    members.peek()?;
+    Some(check_of(members))
+}
+
+fn check_of<'a>(texts: impl Iterator<Item = &'a str>) -> u16 {
     let hash = texts.fold(fnv::START, |hash, text| {
         fnv::add(hash, text.bytes().chain([0xFF])) // no text has this byte, so it ends one
     });
@@ -232,6 +247,7 @@ impl Fork for SavedSession {
             endpoint: self.endpoint.clone(),
             client_id: self.client_id.clone(),
             scope: self.scope.clone(),
+            members: self.members,
             username: self.username.clone(),
             tokens: self.tokens.as_ref().map(Fork::fork),
             logins: self.logins.clone(),
@@ -242,7 +258,7 @@ impl Fork for SavedSession {
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
-        (&self.client_id, &self.scope, &self.logins).hash(&mut hasher);
+        (&self.client_id, &self.scope, self.members, &self.logins).hash(&mut hasher);
         (&self.refusal, &self.login_answers).hash(&mut hasher);
         self.tokens.is_some().hash(&mut hasher);
         if let Some(tokens) = &self.tokens {
@@ -279,7 +295,7 @@ mod tests {
     #[test]
     fn what_a_session_is_told_from_others_by() {
         const WHOLE: &str = r#"{"version":1,"revision":1,"endpoint":"https://l.example/t","client_id":"c",
-            "scope":"s","username":"u","tokens":{"access_token":"a","refresh_token":"r",
+            "scope":"s","members":11,"username":"u","tokens":{"access_token":"a","refresh_token":"r",
             "received_at":2,"expires_at":3},"logins":{"count":4,"last":5},"refusal":{"check":6,"at":7},
             "login_answers":[{"check":8,"count":9,"last":10}]}"#;
         let fingerprint = |json: &str| {
@@ -294,6 +310,7 @@ mod tests {
             ("l.example", "m.example"),
             (r#""c""#, r#""d""#),
             (r#""s""#, "null"),
+            (r#""members":11"#, r#""members":12"#),
             (r#""username":"u""#, r#""username":"v""#),
             (r#""access_token":"a""#, r#""access_token":"b""#),
             (r#""refresh_token":"r""#, r#""refresh_token":"s""#),

@@ -143,7 +143,7 @@ fn another_user_gets_none_of_the_old_ones_tokens_and_what_was_sent_before_is_del
 }
 
 #[test]
-fn i4_the_answer_to_a_login_with_replaced_credentials_is_awaited_and_discarded() {
+fn i4_the_answer_to_a_login_with_replaced_credentials_is_awaited() {
     for (username, number) in [("fleet", 2), ("other", 1)] {
         for reply in [TOKENS, Reply::Refused, Reply::Status(503), Reply::Lost] {
             let mut driver = new();
@@ -153,6 +153,10 @@ fn i4_the_answer_to_a_login_with_replaced_credentials_is_awaited_and_discarded()
             let pending = driver.wait_with(pending);
             assert_eq!(driver.sent.len(), 1);
             driver.reply(&reply);
+            if username == "fleet" && reply == TOKENS {
+                let _sent = driver.go_with(pending); // they are this user's
+                continue;
+            }
             assert_eq!(
                 *driver.flying(),
                 Driver::password(username, number),
@@ -162,6 +166,49 @@ fn i4_the_answer_to_a_login_with_replaced_credentials_is_awaited_and_discarded()
             driver.reply(&TOKENS);
             let _sent = driver.go_with(pending);
             assert_eq!(driver.header, Driver::bearer_of(2), "{reply:?}");
+        }
+    }
+}
+
+#[test]
+fn i14_tokens_for_a_password_that_was_replaced_meanwhile_are_this_users() {
+    let mut driver = new();
+    let pending = driver.wait();
+    driver.set_credentials("fleet", 2);
+    driver.reply(&TOKENS);
+    let _sent = driver.go_with(pending);
+    assert_eq!(driver.header, Driver::bearer_of(1));
+    driver.advance(HOUR);
+    driver.on_refresh = Some(Reply::Refused);
+    let _pending = driver.wait();
+    assert_eq!(*driver.flying(), Driver::password("fleet", 2));
+}
+
+#[test]
+fn i2_a_refusal_counts_for_the_password_that_was_sent() {
+    let mut driver = logging_in();
+    driver.set_credentials("fleet", 2);
+    driver.reply(&Reply::Refused);
+    assert_eq!(*driver.flying(), Driver::password("fleet", 2));
+    driver.reply(&TOKENS);
+    driver.set_credentials("fleet", 1);
+    assert_eq!(replacements(&driver), 1, "it is the refused one");
+}
+
+#[test]
+fn the_same_password_set_again_while_its_login_is_in_flight_changes_nothing() {
+    for reply in [TOKENS, Reply::Refused, Reply::Status(404)] {
+        let mut driver = logging_in();
+        driver.set_credentials("fleet", 2);
+        driver.set_credentials("fleet", 1);
+        driver.reply(&reply);
+        assert!(!driver.is_flying(), "{reply:?}");
+        match (reply, driver.ask()) {
+            (TOKENS, simacan_auth::Authorization::Ready(_))
+            | (Reply::Refused, simacan_auth::Authorization::Denied(Denied::Rejected { .. }))
+            | (Reply::Status(_), simacan_auth::Authorization::Denied(Denied::Unavailable { .. })) =>
+                {}
+            other => panic!("{other:?}"),
         }
     }
 }

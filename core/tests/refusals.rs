@@ -165,3 +165,26 @@ fn i2_a_process_that_is_started_anew_can_be_told_too() {
     assert!(matches!(second.ask(), Authorization::Ready(_)));
     assert!(store.text().contains("\"refusal\":null"), "it is accepted");
 }
+
+#[test]
+fn a_denial_says_until_when_the_refusal_is_believed() {
+    let mut driver = rejected();
+    let day = START.saturating_add(DAY);
+    driver.advance(HOUR);
+    let denied = driver.denied();
+    assert!(matches!(denied, Denied::Rejected { until, .. } if until == day));
+    let text = denied.to_string();
+    assert!(
+        text.contains(&day.to_string()) && text.contains("retry_refused"),
+        "{text}"
+    );
+
+    let store = Memory::default();
+    let mut process = Process::start(&store, START);
+    let pending = process.demand();
+    refuse_as_a_gateway(&mut process);
+    let Authorization::Denied(Denied::Rejected { until, .. }) = process.ask_with(pending) else {
+        panic!("not rejected");
+    };
+    assert_eq!(until, START.saturating_add(HOUR));
+}

@@ -42,8 +42,8 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
             assert_eq!(
                 denied.to_string(),
                 "auth-service.services.simacan.com refused the password of fleet (Fri, 15 Jan 2027 \
-                 08:00:00 GMT, says the saved session): it is not sent again, set new credentials to \
-                 go on; if it is right by now, remove the saved session and start anew"
+                 08:00:00 GMT, says the saved session): it is not sent again before Sat, 16 Jan 2027 \
+                 08:00:00 GMT; set new credentials to go on, or call `retry_refused` if it is right by now"
             );
         }
     }

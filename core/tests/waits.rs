@@ -25,7 +25,7 @@ fn i6_a_retry_of_a_token_that_expired_a_moment_ago_does_not_wait_for_nothing() {
 #[test]
 fn i6_a_retry_that_asks_when_the_login_guard_opens_does_not_wait_for_nothing() {
     let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("30"));
-    driver.on_password = Some(Reply::AccessOnly("30"));
+    driver.on_password = Some(Reply::Status(503));
     while driver.passwords() < 7 {
         driver.advance(SECOND);
         let _authorization = driver.ask();
@@ -47,8 +47,9 @@ fn i6_a_retry_that_asks_when_the_login_guard_opens_does_not_wait_for_nothing() {
 
 #[test]
 fn i6_a_caller_waits_for_a_password_that_may_leave_within_its_patience() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("10"));
-    driver.on_password = Some(Reply::AccessOnly("10"));
+    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("10"));
+    driver.on_refresh = Some(Reply::Refused);
+    driver.on_password = Some(Reply::Tokens("10"));
     for _ in 0..2 {
         driver.advance(10 * SECOND);
         let pending = driver.wait();

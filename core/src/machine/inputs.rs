@@ -9,8 +9,9 @@ use super::logins::Attempt;
 use super::round::Demand;
 use super::state::{Next, Phase, State, Superseded};
 use super::{JobId, Machine};
+use crate::answers::Answers;
 use crate::error::{Failure, TransportFailure};
-use crate::event::Event;
+use crate::event::{Event, Purpose};
 use crate::fork::Fork;
 use crate::saved::Refusal;
 use crate::session::{LoginOutcome, RefreshOutcome, Rejected, Session, State as SessionState};
@@ -99,6 +100,7 @@ impl Machine {
         let attempt = self.weigh(&answer);
         let replaced = self.replaced.take();
         // What else is said of a password that was replaced meanwhile says nothing of the new one.
+        let is_odd = matches!(&answer, Answer::Tokens(tokens) if tokens.is_lifetime_odd);
         let is_moot = replaced.is_some() && !matches!(answer, Answer::Tokens(_));
         let is_refusal = matches!(answer, Answer::Refused { .. });
         let (accepted, refused) = if is_refusal {
@@ -143,9 +145,18 @@ impl Machine {
         );
         self.end_store_exchange(changed);
         let is_counted = attempt.is_some_and(|attempt| self.count_attempt(now, attempt));
-        let has_answered = self.state.refresh_token().map(|token| token.answers) != answers;
-        if is_counted || (has_answered && !changed) {
+        let noted = self.state.refresh_token().map(|token| token.answers);
+        let noted = noted.filter(|_| !changed && noted != answers);
+        if is_counted || noted.is_some() {
             self.end_store_exchange_noted();
+        }
+        let unclear = |answers: Option<Answers>| answers.map_or(0, |answers| answers.unclear());
+        if unclear(noted) > unclear(answers) {
+            let (purpose, count) = (Purpose::Refresh, unclear(noted));
+            self.tell(Event::AnswerUnclear { purpose, count });
+        }
+        if changed && is_odd {
+            self.tell(Event::OddLifetime);
         }
         match end {
             End::LoggedIn => {
@@ -234,10 +245,14 @@ impl Machine {
     /// any; if that decides nothing, it waits as before.
     pub fn retry_refused(&mut self, now: Timestamp) {
         let is_rejected = matches!(self.state, State::Rejected(_));
-        if !is_rejected && !(self.state.is_due() && self.until_clear(now).is_some()) {
+        let is_held = self.state.is_due() && self.until_clear(now).is_some();
+        if !is_rejected && !is_held {
             return;
         }
         self.is_retry = true;
+        if !self.round.is_open() {
+            self.round.close(); // its cool-down was for who did not know better
+        }
         self.revive(now);
         if !self.holds_answer() {
             // Else the next demand does it.

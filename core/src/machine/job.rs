@@ -26,6 +26,7 @@ pub(super) enum JobKind {
 /// How a job has ended, for [`Machine::handle_end`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver makes them")]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub enum JobEnd {
     /// The answer to an exchange, read to its end or until it broke off.
     Answered(Response<ResponseBody>),

@@ -3,6 +3,7 @@
 use super::Machine;
 use super::state::State;
 use crate::error::Failure;
+use crate::event::{Event, Purpose};
 use crate::time::{Delay, Rest};
 use crate::wire::{Answer, GrantType};
 use crate::{Credentials, Timestamp, saved};
@@ -100,7 +101,12 @@ impl Machine {
         match word {
             Word::Tokens => self.login_answers.accept(check, now),
             Word::Unclear => {
-                self.login_answers.note(check, now);
+                let count = self.login_answers.note(check, now);
+                let purpose = match self.state {
+                    State::ReLogin(_) => Purpose::ReLogin,
+                    _ => Purpose::Login,
+                };
+                self.tell(Event::AnswerUnclear { purpose, count });
             }
             Word::Other => {}
         }

@@ -4,8 +4,9 @@ use std::fmt;
 
 use http::Uri;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
-use super::{ClientAuth, Dialect, Provider, Targets};
+use super::{ClientAuth, Dialect, Extras, Provider, Targets};
 use crate::Origin;
 
 /// Builds a [`Provider`] that is not the platform's own.
@@ -15,7 +16,7 @@ pub struct ProviderBuilder {
     endpoint: String,
     /// `None`: the Simacan dialect.
     client: Option<ClientAuth>,
-    scope: Option<String>,
+    extras: Extras,
     origins: Vec<String>,
     loopback_http: bool,
 }
@@ -25,7 +26,7 @@ impl ProviderBuilder {
         Self {
             endpoint,
             client,
-            scope: None,
+            extras: Extras::default(),
             origins: Vec::new(),
             loopback_http: false,
         }
@@ -39,7 +40,34 @@ impl ProviderBuilder {
 
     /// The scope to ask for at each login, space-delimited (RFC 6749, section 3.3).
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
-        self.scope = Some(scope.into());
+        self.extras.scope = Some(scope.into());
+        self
+    }
+
+    /// Asks for that scope at each refresh, too. The RFC has a refresh without one ask for what was granted
+    /// (section 6), but some servers want it.
+    pub fn scope_at_refresh(mut self) -> Self {
+        self.extras.scope_at_refresh = true;
+        self
+    }
+
+    /// A further member of the form, at each login and each refresh: `audience` at some servers, `resource`
+    /// (RFC 8707) at others. Repeatable, also with the same name.
+    ///
+    /// ```
+    /// use simacan_auth::{ClientAuth, Provider};
+    ///
+    /// let provider = Provider::oauth2("https://login.example.com/token", ClientAuth::public("fleet"))
+    ///     .scope("positions")
+    ///     .scope_at_refresh()
+    ///     .form_member("audience", "https://api.example.com")
+    ///     .allow_origin("https://api.example.com")
+    ///     .build()?;
+    /// # Ok::<(), simacan_auth::InvalidProvider>(())
+    /// ```
+    pub fn form_member(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let member = (name.into(), Zeroizing::new(value.into()));
+        self.extras.members.push(member);
         self
     }
 
@@ -61,13 +89,19 @@ impl ProviderBuilder {
         });
         let targets = Targets::Listed(origins.collect::<Result<_, _>>()?);
         let dialect = if let Some(client) = &self.client {
+            let mut names = self.extras.members.iter().map(|(name, _)| name);
+            if let Some(name) = names.find(|name| RESERVED.contains(&name.as_str())) {
+                return Err(InvalidProvider::ReservedMember(name.clone()));
+            }
             Dialect::OAuth2 {
                 token: self.parse(&self.endpoint)?,
                 client: client.clone(),
-                scope: self.scope.clone(),
+                extras: self.extras.clone(),
             }
-        } else if self.scope.is_some() {
+        } else if self.extras.scope.is_some() {
             return Err(InvalidProvider::ScopeWithoutOAuth2);
+        } else if let Some((name, _)) = self.extras.members.first() {
+            return Err(InvalidProvider::MemberWithoutOAuth2(name.clone()));
         } else {
             let base = self.endpoint.trim_end_matches('/');
             if self.parse(base)?.query().is_some() {
@@ -101,12 +135,23 @@ impl fmt::Debug for ProviderBuilder {
         f.debug_struct("ProviderBuilder")
             .field("endpoint", &printable(&self.endpoint))
             .field("client", &self.client)
-            .field("scope", &self.scope)
+            .field("extras", &self.extras)
             .field("origins", &origins)
             .field("loopback_http", &self.loopback_http)
             .finish()
     }
 }
+
+/// What the library puts into a form itself.
+const RESERVED: [&str; 7] = [
+    "grant_type",
+    "username",
+    "password",
+    "refresh_token",
+    "client_id",
+    "client_secret",
+    "scope",
+];
 
 /// The text without what may be user information, which may hold a password (I9).
 fn printable(text: &str) -> String {
@@ -143,6 +188,12 @@ pub enum InvalidProvider {
     /// The Simacan dialect has no scope.
     #[error("a scope was given, but the Simacan API knows none")]
     ScopeWithoutOAuth2,
+    /// The forms of the Simacan dialect have no further members.
+    #[error("a form member `{0}` was given, but the Simacan API knows none")]
+    MemberWithoutOAuth2(String),
+    /// The library sets this one itself.
+    #[error("the form member `{0}` is set by the library itself")]
+    ReservedMember(String),
 }
 
 #[cfg(test)]
@@ -183,5 +234,8 @@ mod tests {
         assert!(error(Provider::simacan_at("https://a.example/?x=1")).contains("query"));
         assert!(error(Provider::simacan_at("https://a.example/#x")).contains("fragment"));
         assert!(error(at("https://b.example").scope("x")).contains("scope"));
+        assert!(error(at("https://b.example").form_member("audience", "x")).contains("`audience`"));
+        let oauth2 = Provider::oauth2("https://a.example/t", ClientAuth::public("c"));
+        assert!(error(oauth2.form_member("scope", "x")).contains("`scope`"));
     }
 }

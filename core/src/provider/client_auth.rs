@@ -5,6 +5,15 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// How the client identifies itself at an RFC 6749 token endpoint (section 2.3).
+///
+/// ```
+/// use simacan_auth::{ClientAuth, Provider};
+///
+/// // A server that takes the secret of the header as it is, and fails one such as this if it is encoded.
+/// let client = ClientAuth::basic_unencoded("fleet", "s3cr+t/%&");
+/// let provider = Provider::oauth2("https://login.example.com/token", client).build()?;
+/// # Ok::<(), simacan_auth::InvalidProvider>(())
+/// ```
 #[derive(Clone)]
 pub struct ClientAuth {
     pub(crate) id: String,
@@ -14,6 +23,8 @@ pub struct ClientAuth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SecretPlace {
     Header,
+    /// Without the form encoding.
+    HeaderUnencoded,
     Form,
 }
 
@@ -21,6 +32,7 @@ impl SecretPlace {
     fn name(self) -> &'static str {
         match self {
             Self::Header => "header",
+            Self::HeaderUnencoded => "header, unencoded",
             Self::Form => "form",
         }
     }
@@ -35,9 +47,17 @@ impl ClientAuth {
         }
     }
 
-    /// A secret in an HTTP Basic header: what the RFC asks servers to support.
+    /// A secret in an HTTP Basic header, both form-encoded first: what the RFC asks servers to support
+    /// (section 2.3.1). If yours answers `invalid_client` and the secret has other characters than letters and
+    /// digits, try [`form`](Self::form) or [`basic_unencoded`](Self::basic_unencoded).
     pub fn basic(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self::confidential(id, secret, SecretPlace::Header)
+    }
+
+    /// A secret in an HTTP Basic header, as it is: for servers that don't decode what the RFC has encoded, such
+    /// as node-oauth2-server and glewlwyd. The id has no colon then.
+    pub fn basic_unencoded(id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self::confidential(id, secret, SecretPlace::HeaderUnencoded)
     }
 
     /// `client_id` and `client_secret` in the form: what the RFC advises against and some servers ask for.

@@ -78,6 +78,9 @@ struct Form<'a> {
     client_id: Option<&'a str>,
     client_secret: Option<&'a str>,
     refresh_token: Option<&'a str>,
+    /// Those that the user has named.
+    #[serde(skip)]
+    members: &'a [(String, Zeroizing<String>)],
 }
 
 pub(crate) fn request(provider: &Provider, grant: Grant<'_>) -> Request<RequestBody> {
@@ -100,13 +103,18 @@ pub(crate) fn request(provider: &Provider, grant: Grant<'_>) -> Request<RequestB
         Dialect::OAuth2 {
             token,
             client,
-            scope,
+            extras,
         } => {
+            let scope = extras.scope.as_deref();
             // A refresh without a scope asks for the one that was granted (RFC 6749, section 6).
             (form.grant_type, form.scope) = match grant {
-                Grant::Password(_) => (Some("password"), scope.as_deref()),
-                Grant::Refresh(_) => (Some("refresh_token"), None),
+                Grant::Password(_) => (Some("password"), scope),
+                Grant::Refresh(_) => (
+                    Some("refresh_token"),
+                    scope.filter(|_| extras.scope_at_refresh),
+                ),
             };
+            form.members = &extras.members;
             (token, authenticate(client, &mut form))
         }
     };
@@ -116,7 +124,15 @@ pub(crate) fn request(provider: &Provider, grant: Grant<'_>) -> Request<RequestB
 /// Puts the client's identity into the form or into the header that it returns (RFC 6749, section 2.3.1).
 fn authenticate<'a>(client: &'a ClientAuth, form: &mut Form<'a>) -> Option<HeaderValue> {
     match &client.secret {
-        Some((secret, SecretPlace::Header)) => return Some(basic(&client.id, secret)),
+        Some((secret, SecretPlace::Header)) => {
+            let encode = |text: &str, pair: &mut String| {
+                pair.extend(form_urlencoded::byte_serialize(text.as_bytes()));
+            };
+            return Some(basic(&client.id, secret, encode));
+        }
+        Some((secret, SecretPlace::HeaderUnencoded)) => {
+            return Some(basic(&client.id, secret, |text, pair| pair.push_str(text)));
+        }
         Some((secret, SecretPlace::Form)) => form.client_secret = Some(secret),
         None => {}
     }
@@ -124,13 +140,13 @@ fn authenticate<'a>(client: &'a ClientAuth, form: &mut Form<'a>) -> Option<Heade
     None
 }
 
-/// HTTP Basic over the form-encoded id and secret (RFC 6749, section 2.3.1).
-fn basic(id: &str, secret: &str) -> HeaderValue {
+/// HTTP Basic over id and secret, which the RFC has form-encoded (section 2.3.1).
+fn basic(id: &str, secret: &str, push: impl Fn(&str, &mut String)) -> HeaderValue {
     const SCHEME: &str = "Basic ";
     let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
-    pair.extend(form_urlencoded::byte_serialize(id.as_bytes()));
+    push(id, &mut pair);
     pair.push(':');
-    pair.extend(form_urlencoded::byte_serialize(secret.as_bytes()));
+    push(secret, &mut pair);
 
     let mut text = Zeroizing::new(vec![0; SCHEME.len() + pair.len().div_ceil(3) * 4]);
     let (scheme, encoded) = text.split_at_mut(SCHEME.len());
@@ -163,12 +179,16 @@ fn encode(mut form: Form<'_>) -> RequestBody {
     ];
     // A byte takes three at most, `%XX`. More than that would be waste, less a copy left behind.
     let longest = |value: &&str| TOKEN.len() + 3 * value.len();
+    let members = form.members.iter();
+    let members = members.map(|(name, value)| 2 + 3 * (name.len() + value.len()));
     let capacity = plain.map_or(0, |token| TOKEN.len() + token.len())
-        + values.iter().flatten().map(longest).sum::<usize>();
+        + values.iter().flatten().map(longest).sum::<usize>()
+        + members.sum::<usize>();
     let mut text = Wiped(String::with_capacity(capacity));
     let mut encoder = form_urlencoded::Serializer::new(&mut *text);
     form.serialize(serde_urlencoded::Serializer::new(&mut encoder))
         .expect("a flat struct of strings");
+    encoder.extend_pairs(form.members.iter().map(|(name, value)| (name, &**value)));
     encoder.finish();
     if let Some(token) = plain {
         let name = if text.is_empty() { &TOKEN[1..] } else { TOKEN };
@@ -285,6 +305,46 @@ mod tests {
         assert_eq!(
             body(&form, Grant::Refresh(&token)),
             "grant_type=refresh_token&client_id=c&client_secret=s%26&refresh_token=r"
+        );
+    }
+
+    #[test]
+    fn what_the_user_names_is_sent_at_login_and_refresh() {
+        let credentials = Credentials::new("u", "p");
+        let token = RefreshToken::new("r/"); // which is not plain
+        let provider = Provider::oauth2("https://l.example/token", ClientAuth::public("c"))
+            .scope("a b")
+            .scope_at_refresh()
+            .form_member("audience", "https://api.example/é")
+            .form_member("x&", "")
+            .build()
+            .unwrap();
+        let members = "audience=https%3A%2F%2Fapi.example%2F%C3%A9&x%26=";
+        assert_eq!(
+            body(&provider, Grant::Password(&credentials)),
+            format!("grant_type=password&username=u&password=p&scope=a+b&client_id=c&{members}")
+        );
+        assert_eq!(
+            body(&provider, Grant::Refresh(&token)),
+            format!("grant_type=refresh_token&scope=a+b&client_id=c&refresh_token=r%2F&{members}")
+        );
+        assert!(
+            !format!("{provider:?}").contains("api.example/é"),
+            "a value may be secret"
+        );
+    }
+
+    #[test]
+    fn a_basic_client_can_be_left_unencoded() {
+        let provider = oauth2(ClientAuth::basic_unencoded("my id", "s3cr+t/%&:é"));
+        let token = RefreshToken::new("r");
+        let request = request(&provider, Grant::Refresh(&token));
+        let header = &request.headers()[AUTHORIZATION];
+        assert!(header.is_sensitive());
+        let text = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        assert_eq!(
+            STANDARD.decode(text).unwrap(),
+            "my id:s3cr+t/%&:é".as_bytes()
         );
     }
 

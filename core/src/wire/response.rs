@@ -42,6 +42,8 @@ pub(crate) struct TokenResponse {
     pub(crate) refresh: Option<RefreshToken>,
     /// `None`: unknown, so a target's 401 will tell.
     pub(crate) expires_in: Option<Duration>,
+    /// One was given, and it is none.
+    pub(crate) is_lifetime_odd: bool,
 }
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -152,10 +154,15 @@ fn tokens(members: &Members<'_>) -> Result<TokenResponse, BodyDefect> {
         return Err(BodyDefect::NotBearer);
     }
     let refresh = token("refresh_token", members.refresh_token).ok().flatten();
+    let expires_in = lifetime(members.expires_in);
+    let is_given = members
+        .expires_in
+        .is_some_and(|json| json.get() != RawValue::NULL.get());
     Ok(TokenResponse {
         access,
         refresh: refresh.map(|token| RefreshToken::new(&token)),
-        expires_in: lifetime(members.expires_in),
+        expires_in,
+        is_lifetime_odd: is_given && expires_in.is_none(),
     })
 }
 

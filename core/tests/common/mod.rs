@@ -84,6 +84,11 @@ struct Held {
     expires_at: Option<Timestamp>,
     /// A 401, or a clock that was set back.
     ended: bool,
+    /// A 401 has started something.
+    is_condemned: bool,
+    received_at: Timestamp,
+    /// Whether a password has left since.
+    has_sent_password: bool,
     /// The refresh token was, in one answer or in several.
     refused: bool,
     /// When it was answered otherwise, and whether that was unclear.
@@ -123,6 +128,10 @@ pub(crate) struct Driver {
     pub(crate) events: Vec<Event>,
     /// When which exchange left.
     pub(crate) sent: Vec<(Timestamp, Sent)>,
+    /// Passwords that brought tokens at the end of the life of others, which had no refresh token: they don't
+    /// count (I13).
+    exempt: Vec<Timestamp>,
+    is_exempt: bool,
     /// Answers that are given at once; without one the test gives them.
     pub(crate) on_password: Option<Reply>,
     pub(crate) on_refresh: Option<Reply>,
@@ -147,6 +156,8 @@ impl Driver {
             wake: None,
             events: Vec::new(),
             sent: Vec::new(),
+            exempt: Vec::new(),
+            is_exempt: false,
             on_password: None,
             on_refresh: None,
             header: String::new(),
@@ -181,6 +192,9 @@ impl Driver {
             match poll(&mut self.machine, self.now) {
                 Output::Event(event) => {
                     assert_clean(&format!("{event} {event:?}"));
+                    if let (Event::Unauthorized { .. }, Some(held)) = (&event, &mut self.held) {
+                        held.is_condemned = true;
+                    }
                     self.events.push(event);
                 }
                 Output::Transmit(transmit) => self.launch(transmit),
@@ -208,7 +222,10 @@ impl Driver {
         let sent = Sent::read(&request);
         self.check_refused(&sent);
         match &sent {
-            Sent::Password { .. } => assert!(self.may_send_password(), "I1: a password"),
+            Sent::Password { .. } => {
+                assert!(self.may_send_password(), "I1: a password");
+                self.is_exempt = self.is_end_of_life();
+            }
             Sent::RefreshToken(token) => {
                 let held = self.held.as_ref().and_then(|held| held.refresh.as_ref());
                 assert_eq!(held, Some(token), "I3: a spent refresh token");
@@ -247,6 +264,16 @@ impl Driver {
         self.settle();
     }
 
+    fn is_end_of_life(&mut self) -> bool {
+        let Some(held) = &mut self.held else {
+            return false;
+        };
+        let is_first = !std::mem::replace(&mut held.has_sent_password, true);
+        let is_paced = self.now.saturating_since(held.received_at) >= 30 * SECOND;
+        let has_expired = held.expires_at.is_some_and(|at| self.now >= at);
+        is_first && is_paced && has_expired && !held.is_condemned && held.refresh.is_none()
+    }
+
     fn may_send_password(&self) -> bool {
         self.held.as_ref().is_none_or(|held| {
             let has_ended = held.ended || held.expires_at.is_some_and(|at| self.now >= at);
@@ -267,8 +294,18 @@ impl Driver {
         if let Some(response) = reply.response(self.issued) {
             self.machine.handle_response(self.now, exchange, response);
         } else {
-            let failure = TransportFailure::timed_out();
+            let failure = match reply {
+                Reply::NotSent => TransportFailure::not_sent("no route to host"),
+                _ => TransportFailure::timed_out(),
+            };
             self.machine.handle_failure(self.now, exchange, failure);
+        }
+        if *reply == Reply::NotSent {
+            self.sent.pop();
+            if let Some(held) = self.held.as_mut().filter(|_| sent.is_password()) {
+                held.has_sent_password &= !self.is_exempt;
+            }
+            return;
         }
         if self.machine.generation() > generation {
             return self.take_tokens(reply);
@@ -286,6 +323,9 @@ impl Driver {
     }
 
     fn take_tokens(&mut self, reply: &Reply) {
+        if std::mem::take(&mut self.is_exempt) {
+            self.exempt.extend(self.sent.last().map(|(at, _)| *at));
+        }
         let refresh = match reply {
             Reply::Tokens(_) => Some(format!("{MARK}-refresh-{}", self.issued)),
             _ => self
@@ -301,6 +341,9 @@ impl Driver {
                 status => panic!("{status:?} with tokens"),
             },
             ended: false,
+            is_condemned: false,
+            received_at: self.now,
+            has_sent_password: false,
             refused: false,
             answers: Vec::new(),
         });

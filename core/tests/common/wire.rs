@@ -19,6 +19,8 @@ pub(crate) enum Reply {
     Body(u16, &'static str),
     /// No answer.
     Lost,
+    /// Nor any connection.
+    NotSent,
 }
 
 impl Reply {
@@ -56,7 +58,7 @@ impl Reply {
             Self::Refused => (401, format!(r#"{{"error":"{MARK}"}}"#)),
             Self::Status(status) | Self::RetryAfter(status, _) => (*status, MARK.to_owned()),
             Self::Body(status, body) => (*status, (*body).to_owned()),
-            Self::Lost => return None,
+            Self::Lost | Self::NotSent => return None,
         };
         let mut response = Response::builder().status(status);
         if let Self::RetryAfter(_, wait) = self {

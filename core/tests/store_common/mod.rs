@@ -68,6 +68,26 @@ impl Memory {
         SavedSession::from_json(self.text().as_bytes())
     }
 
+    /// Does what a machine wants, and reports it.
+    pub(crate) fn operate(&self, machine: &mut Machine, now: Timestamp, op: StoreOp) {
+        let (id, end) = match op {
+            StoreOp::Lock(id) => (id, JobEnd::Locked),
+            StoreOp::Load(id) => {
+                let json = self.0.borrow().json.clone();
+                match json.as_deref().map(SavedSession::from_json).transpose() {
+                    Ok(saved) => (id, JobEnd::Loaded(saved)),
+                    Err(defect) => (id, JobEnd::StoreFailed(defect.into())),
+                }
+            }
+            StoreOp::Save(id, session) => {
+                self.0.borrow_mut().json = Some(session.to_json().to_vec());
+                (id, JobEnd::Saved)
+            }
+            StoreOp::Unlock => return,
+        };
+        machine.handle_end(now, id, end);
+    }
+
     fn failure(&self, op: Op) -> Option<StoreFailure> {
         let failures = &mut self.0.borrow_mut().failures;
         let at = failures.iter().position(|(failing, _)| *failing == op)?;
@@ -208,24 +228,7 @@ impl Process {
                 .machine
                 .handle_end(self.now, id, JobEnd::StoreFailed(failure));
         }
-        match op {
-            StoreOp::Lock(id) => self.machine.handle_end(self.now, id, JobEnd::Locked),
-            StoreOp::Load(id) => {
-                let json = self.store.0.borrow().json.clone();
-                match json.as_deref().map(SavedSession::from_json).transpose() {
-                    Ok(saved) => self.machine.handle_end(self.now, id, JobEnd::Loaded(saved)),
-                    Err(defect) => {
-                        self.machine
-                            .handle_end(self.now, id, JobEnd::StoreFailed(defect.into()));
-                    }
-                }
-            }
-            StoreOp::Save(id, session) => {
-                self.store.0.borrow_mut().json = Some(session.to_json().to_vec());
-                self.machine.handle_end(self.now, id, JobEnd::Saved);
-            }
-            StoreOp::Unlock => {}
-        }
+        self.store.operate(&mut self.machine, self.now, op);
     }
 
     /// The answer to the exchange in flight, and all that follows.
@@ -250,6 +253,14 @@ impl Process {
         let Transmit { exchange, .. } = self.flight.take().expect("an exchange in flight");
         let lost = TransportFailure::timed_out();
         self.machine.handle_failure(self.now, exchange, lost);
+        self.run();
+    }
+
+    /// It got no connection.
+    pub(crate) fn find_no_connection(&mut self) {
+        let Transmit { exchange, .. } = self.flight.take().expect("an exchange in flight");
+        let failure = TransportFailure::not_sent("no route to host");
+        self.machine.handle_failure(self.now, exchange, failure);
         self.run();
     }
 

@@ -43,6 +43,7 @@ fn assert_rejected(world: &World, outcomes: Vec<Outcome>) {
             username,
             auth_host,
             remembered: None,
+            ..
         } = denied
         else {
             panic!("not rejected: {denied:?}");
