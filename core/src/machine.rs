@@ -3,6 +3,7 @@
 mod authorization;
 mod cached_bearer;
 mod callers;
+mod credentials;
 mod inputs;
 mod job;
 mod logins;

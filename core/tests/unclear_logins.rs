@@ -129,7 +129,10 @@ fn i10_processes_that_are_started_each_minute_count_together() {
             process.log.clear();
             process.answer(403, "");
             let saved = process.log.iter().position(|op| *op == Op::Save);
-            let told = process.log.iter().position(|op| matches!(op, Op::Event(_)));
+            let told = process
+                .log
+                .iter()
+                .rposition(|op| matches!(op, Op::Event(_)));
             assert!(saved < told, "{:?}", process.log);
         } else if minute == 30 {
             let Authorization::Denied(Denied::Unavailable { failure, .. }) =

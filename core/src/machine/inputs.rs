@@ -7,17 +7,16 @@ use http::Response;
 
 use super::logins::Attempt;
 use super::round::Demand;
-use super::state::{Next, Phase, State, Superseded};
+use super::state::{Phase, State, Superseded};
 use super::{JobId, Machine};
 use crate::answers::Answers;
 use crate::error::{Failure, TransportFailure};
 use crate::event::{Event, Purpose};
-use crate::fork::Fork;
 use crate::saved::Refusal;
 use crate::session::{LoginOutcome, RefreshOutcome, Rejected, Session, State as SessionState};
 use crate::token::Generation;
 use crate::wire::{self, Answer};
-use crate::{Credentials, Timestamp, pacing};
+use crate::{Config, Credentials, Timestamp, pacing};
 
 /// What the end of an exchange means, apart from the state that it leads to.
 enum End {
@@ -61,84 +60,18 @@ impl Machine {
         }
     }
 
-    /// Other credentials: they end a rejection at once.
-    ///
-    /// With the same username the tokens stay. With another one they are wiped, but for what a
-    /// [`CachedBearer`](crate::CachedBearer) holds, and the answers to requests that were sent with them are delivered as
-    /// they are. Credentials that are in use already, or whose refusal is still believed, change nothing:
-    /// [`retry_refused`](Self::retry_refused) is the way to say that they are right by now.
-    pub fn handle_credentials(&mut self, now: Timestamp, credentials: Credentials) {
-        let Some(current) = self.state.credentials() else {
-            return;
-        };
-        let is_known = |known: &Credentials| known.same_as(&credentials);
-        let config = &self.config;
-        self.refused
-            .retain_mut(|(_, refusal)| refusal.is_believed(now, config));
-        if is_known(current) || self.refused.iter().any(|(refused, _)| is_known(refused)) {
-            return;
-        }
-        if let Some(refusal) = self.refusal.take() {
-            self.refused.push((current.fork(), refusal));
-        }
-        self.is_retry = false;
-        let username = credentials.username().to_owned();
-        let is_other_user = username != current.username();
-        if is_other_user {
-            self.replace_user(credentials);
-        } else {
-            self.replace_password(now, credentials);
-        }
-        self.leave_store(is_other_user);
-        self.tell(Event::CredentialsReplaced { username });
-    }
-
     pub(super) fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
         let is_awaited = !self.state.has_usable_token(now);
         let answers = self.state.refresh_token().map(|token| token.answers);
         let by_gateway = matches!(answer, Answer::Refused { by_gateway: true });
         let attempt = self.weigh(&answer);
         let replaced = self.replaced.take();
-        // What else is said of a password that was replaced meanwhile says nothing of the new one.
         let is_odd = matches!(&answer, Answer::Tokens(tokens) if tokens.is_lifetime_odd);
+        // What else is said of a password that was replaced meanwhile says nothing of the new one.
         let is_moot = replaced.is_some() && !matches!(answer, Answer::Tokens(_));
         let is_refusal = matches!(answer, Answer::Refused { .. });
-        let (accepted, refused) = if is_refusal {
-            (None, replaced)
-        } else {
-            (replaced, None)
-        };
-        let end = self.state.replace(|state| match state {
-            State::Unauthenticated(Phase::InFlight(_, exchange)) if is_moot => {
-                let state = State::Unauthenticated(exchange.fail().into());
-                (state, End::Discarded(refused))
-            }
-            State::ReLogin(Phase::InFlight(_, exchange)) if is_moot => {
-                let state = State::ReLogin(exchange.fail().into());
-                (state, End::Discarded(refused))
-            }
-            State::Unauthenticated(Phase::InFlight(_, exchange)) => {
-                end_login(exchange.settle(now, answer), State::Unauthenticated)
-            }
-            State::ReLogin(Phase::InFlight(_, exchange)) => {
-                end_login(exchange.settle(now, answer), State::ReLogin)
-            }
-            State::Refreshing(Phase::InFlight(_, exchange)) => {
-                match exchange.settle(now, answer, &self.config) {
-                    RefreshOutcome::Authenticated(session) => {
-                        (State::authenticated(session), End::Refreshed)
-                    }
-                    RefreshOutcome::ReLogin(session) => {
-                        (State::ReLogin(session.into()), End::RefreshRefused)
-                    }
-                    RefreshOutcome::Failed(session, failure) => {
-                        (State::Refreshing(session.into()), End::Failed(failure))
-                    }
-                }
-            }
-            State::Superseded(_, superseded) => superseded.end(answer),
-            other => (other, End::Discarded(None)),
-        });
+        let config = &self.config;
+        let end = (self.state).replace(|state| settle(state, now, answer, config, is_moot));
         let changed = matches!(
             end,
             End::LoggedIn | End::Refreshed | End::RefreshRefused | End::Rejected
@@ -161,7 +94,11 @@ impl Machine {
         match end {
             End::LoggedIn => {
                 (self.refusal, self.is_retry) = (None, false);
-                self.forget_refusal(accepted.as_ref());
+                self.forget_refusal(replaced.as_ref());
+                if let Some(accepted) = &replaced {
+                    self.refused
+                        .retain(|(refused, _)| !refused.same_as(accepted));
+                }
                 self.enter_authenticated(is_awaited, |generation, expires_at| Event::LoggedIn {
                     generation,
                     expires_at,
@@ -191,6 +128,7 @@ impl Machine {
                 }
             }
             End::Discarded(refused) => {
+                let refused = refused.or(replaced.filter(|_| is_refusal));
                 if let Some(refused) = refused {
                     let refusal = self.note_refusal(now, Some(&refused), by_gateway);
                     self.refused
@@ -224,20 +162,6 @@ impl Machine {
         let username = rejected.username().to_owned();
         self.round.close();
         Some(Event::Rejected { username })
-    }
-
-    /// The same user: tokens stay, a rejection ends.
-    fn replace_password(&mut self, now: Timestamp, new: Credentials) {
-        let in_flight = self.state.logging_in().map(Fork::fork);
-        let sent = self.replaced.take().or(in_flight);
-        self.replaced = sent.filter(|sent| !sent.same_as(&new));
-        self.state.replace(|state| match state {
-            State::Rejected(rejected) => (revived(now, rejected, Some(new)), ()),
-            mut other => {
-                other.replace_credentials(new);
-                (other, ())
-            }
-        });
     }
 
     /// The password that was refused is right by now: an account was unlocked, a gateway mended. Or one
@@ -290,53 +214,10 @@ impl Machine {
             self.tell(event);
         }
     }
-
-    /// Another user: nothing of the old one's is kept, and nothing is done for the new one
-    /// before somebody asks.
-    fn replace_user(&mut self, new: Credentials) {
-        let replaced = self.replaced.take();
-        self.expected = None;
-        self.state.replace(|state| {
-            let mut state = match state {
-                State::Unauthenticated(Phase::InFlight(id, exchange)) => {
-                    return (supersede(id, Next::Login(exchange.fail()), new), ());
-                }
-                State::ReLogin(Phase::InFlight(id, exchange)) => {
-                    let next = Next::Login(exchange.fail().forget_tokens());
-                    return (supersede(id, next, new), ());
-                }
-                State::Rejected(rejected) => {
-                    return (State::new(Session::new(rejected.into_provider(), new)), ());
-                }
-                State::Refreshing(Phase::InFlight(id, exchange)) => {
-                    let next = Next::Login(exchange.fail().forget_tokens());
-                    State::Superseded(id, Superseded { next, sent: None })
-                }
-                State::Superseded(id, Superseded { next, sent }) => {
-                    let next = Next::Login(next.forget_tokens());
-                    State::Superseded(id, Superseded { next, sent })
-                }
-                State::Authenticated(session, _) => State::new(session.forget_tokens()),
-                State::Refreshing(Phase::Due(session)) => State::new(session.forget_tokens()),
-                State::ReLogin(Phase::Due(session)) => State::new(session.forget_tokens()),
-                State::Unauthenticated(Phase::Due(_)) | State::Interrupted => state,
-            };
-            state.replace_credentials(new);
-            (state, ())
-        });
-        if let (State::Superseded(_, superseded), Some(replaced)) = (&mut self.state, replaced) {
-            superseded.sent = Some(replaced);
-        }
-        // A number that no token has: what is older is the last user's.
-        self.generation = self.generation.next();
-        self.first_generation = self.generation;
-        self.targets.reset_all();
-        self.round.close_if_early();
-    }
 }
 
 /// Goes on with what is left, and with these credentials or the same as before.
-fn revived(now: Timestamp, rejected: Rejected, new: Option<Credentials>) -> State {
+pub(super) fn revived(now: Timestamp, rejected: Rejected, new: Option<Credentials>) -> State {
     let (provider, refused, token) = rejected.into_parts();
     let session = Session::new(provider, new.unwrap_or(refused));
     match token.filter(|token| token.is_usable(now)) {
@@ -345,10 +226,45 @@ fn revived(now: Timestamp, rejected: Rejected, new: Option<Credentials>) -> Stat
     }
 }
 
-/// A login is on its way with credentials that have been replaced.
-fn supersede(id: JobId, mut next: Next, new: Credentials) -> State {
-    let sent = Some(mem::replace(&mut *next.context_mut().credentials, new));
-    State::Superseded(id, Superseded { next, sent })
+/// Where the answer leads. To a password that has been replaced it is moot if it brings no tokens.
+fn settle(
+    state: State,
+    now: Timestamp,
+    answer: Answer,
+    config: &Config,
+    is_moot: bool,
+) -> (State, End) {
+    match state {
+        State::Unauthenticated(Phase::InFlight(_, exchange)) if is_moot => {
+            let session = exchange.fail();
+            (State::Unauthenticated(session.into()), End::Discarded(None))
+        }
+        State::ReLogin(Phase::InFlight(_, exchange)) if is_moot => {
+            let session = exchange.fail();
+            (State::ReLogin(session.into()), End::Discarded(None))
+        }
+        State::Unauthenticated(Phase::InFlight(_, exchange)) => {
+            end_login(exchange.settle(now, answer), State::Unauthenticated)
+        }
+        State::ReLogin(Phase::InFlight(_, exchange)) => {
+            end_login(exchange.settle(now, answer), State::ReLogin)
+        }
+        State::Refreshing(Phase::InFlight(_, exchange)) => {
+            match exchange.settle(now, answer, config) {
+                RefreshOutcome::Authenticated(session) => {
+                    (State::authenticated(session), End::Refreshed)
+                }
+                RefreshOutcome::ReLogin(session) => {
+                    (State::ReLogin(session.into()), End::RefreshRefused)
+                }
+                RefreshOutcome::Failed(session, failure) => {
+                    (State::Refreshing(session.into()), End::Failed(failure))
+                }
+            }
+        }
+        State::Superseded(_, superseded) => superseded.end(answer),
+        other => (other, End::Discarded(None)),
+    }
 }
 
 fn end_login<S: SessionState>(

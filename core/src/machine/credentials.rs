@@ -1,0 +1,108 @@
+//! New credentials, in whatever state the session is.
+
+use std::mem;
+
+use super::inputs::revived;
+use super::state::{Next, Phase, State, Superseded};
+use super::{JobId, Machine};
+use crate::event::Event;
+use crate::fork::Fork;
+use crate::session::Session;
+use crate::{Credentials, Timestamp};
+
+impl Machine {
+    /// Other credentials: they end a rejection at once.
+    ///
+    /// With the same username the tokens stay. With another one they are wiped, but for what a
+    /// [`CachedBearer`](crate::CachedBearer) holds, and the answers to requests that were sent with them are delivered as
+    /// they are. Credentials that are in use already, or whose refusal is still believed, change nothing:
+    /// [`retry_refused`](Self::retry_refused) is the way to say that they are right by now.
+    pub fn handle_credentials(&mut self, now: Timestamp, credentials: Credentials) {
+        let Some(current) = self.state.credentials() else {
+            return;
+        };
+        let is_known = |known: &Credentials| known.same_as(&credentials);
+        let config = &self.config;
+        self.refused
+            .retain_mut(|(_, refusal)| refusal.is_believed(now, config));
+        if is_known(current) || self.refused.iter().any(|(refused, _)| is_known(refused)) {
+            return;
+        }
+        if let Some(refusal) = self.refusal.take() {
+            self.refused.push((current.fork(), refusal));
+        }
+        self.is_retry = false;
+        let username = credentials.username().to_owned();
+        let is_other_user = username != current.username();
+        if is_other_user {
+            self.replace_user(credentials);
+        } else {
+            self.replace_password(now, credentials);
+        }
+        self.leave_store(is_other_user);
+        self.tell(Event::CredentialsReplaced { username });
+    }
+
+    /// The same user: tokens stay, a rejection ends.
+    fn replace_password(&mut self, now: Timestamp, new: Credentials) {
+        let in_flight = self.state.logging_in().map(Fork::fork);
+        let sent = self.replaced.take().or(in_flight);
+        self.replaced = sent.filter(|sent| !sent.same_as(&new));
+        self.state.replace(|state| match state {
+            State::Rejected(rejected) => (revived(now, rejected, Some(new)), ()),
+            mut other => {
+                other.replace_credentials(new);
+                (other, ())
+            }
+        });
+    }
+
+    /// Another user: nothing of the old one's is kept, and nothing is done for the new one
+    /// before somebody asks.
+    fn replace_user(&mut self, new: Credentials) {
+        let replaced = self.replaced.take();
+        self.expected = None;
+        self.state.replace(|state| {
+            let mut state = match state {
+                State::Unauthenticated(Phase::InFlight(id, exchange)) => {
+                    return (supersede(id, Next::Login(exchange.fail()), new), ());
+                }
+                State::ReLogin(Phase::InFlight(id, exchange)) => {
+                    let next = Next::Login(exchange.fail().forget_tokens());
+                    return (supersede(id, next, new), ());
+                }
+                State::Rejected(rejected) => {
+                    return (State::new(Session::new(rejected.into_provider(), new)), ());
+                }
+                State::Refreshing(Phase::InFlight(id, exchange)) => {
+                    let next = Next::Login(exchange.fail().forget_tokens());
+                    State::Superseded(id, Superseded { next, sent: None })
+                }
+                State::Superseded(id, Superseded { next, sent }) => {
+                    let next = Next::Login(next.forget_tokens());
+                    State::Superseded(id, Superseded { next, sent })
+                }
+                State::Authenticated(session, _) => State::new(session.forget_tokens()),
+                State::Refreshing(Phase::Due(session)) => State::new(session.forget_tokens()),
+                State::ReLogin(Phase::Due(session)) => State::new(session.forget_tokens()),
+                State::Unauthenticated(Phase::Due(_)) | State::Interrupted => state,
+            };
+            state.replace_credentials(new);
+            (state, ())
+        });
+        if let (State::Superseded(_, superseded), Some(replaced)) = (&mut self.state, replaced) {
+            superseded.sent = Some(replaced);
+        }
+        // A number that no token has: what is older is the last user's.
+        self.generation = self.generation.next();
+        self.first_generation = self.generation;
+        self.targets.reset_all();
+        self.round.close_if_early();
+    }
+}
+
+/// A login is on its way with credentials that have been replaced.
+fn supersede(id: JobId, mut next: Next, new: Credentials) -> State {
+    let sent = Some(mem::replace(&mut *next.context_mut().credentials, new));
+    State::Superseded(id, Superseded { next, sent })
+}
