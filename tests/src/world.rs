@@ -289,7 +289,7 @@ impl<S: Subject> World<S> {
             ghost.targets.iter_mut().for_each(Target::reset);
         }
         if let Some(wire) = &mut self.wire {
-            wire.is_void |= is_other_user || wire.is_password();
+            wire.is_void |= is_other_user;
         }
     }
 

@@ -23,7 +23,6 @@ fn documented() {
 }
 
 #[test]
-#[ignore = "a 401 with invalid_grant is not read as a refusal yet"]
 fn keycloak_old() {
     check(Profile::KeycloakOld);
 }
@@ -34,19 +33,16 @@ fn keycloak() {
 }
 
 #[test]
-#[ignore = "a 403 with invalid_grant is not read as a refusal yet"]
 fn auth0() {
     check(Profile::Auth0);
 }
 
 #[test]
-#[ignore = "a refresh answered 401 with invalid_request is not read as refused yet"]
 fn league() {
     check(Profile::League);
 }
 
 #[test]
-#[ignore = "unclear answers to a password are not counted yet"]
 fn authlib() {
     check(Profile::Authlib);
 }
@@ -57,7 +53,6 @@ fn django() {
 }
 
 #[test]
-#[ignore = "a refresh answered 400 without a code is not read as refused yet"]
 fn glewlwyd() {
     check(Profile::Glewlwyd);
 }
@@ -68,19 +63,16 @@ fn node_oauth2_server() {
 }
 
 #[test]
-#[ignore = "an error code in a 200 is not read yet"]
 fn always_ok() {
     check(Profile::AlwaysOk);
 }
 
 #[test]
-#[ignore = "tokens with a 201 are not read yet"]
 fn patchwork() {
     check(Profile::Patchwork);
 }
 
 #[test]
-#[ignore = "the page of a gateway is believed for good yet"]
 fn gateway() {
     check(Profile::Gateway);
 }

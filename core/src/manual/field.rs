@@ -46,7 +46,11 @@
 //! | who | what | reading |
 //! |---|---|---|
 //! | oidc-provider | Basic has to be form-encoded | as RFC 6749, section 2.3.1, has it |
-//! | node-oauth2-server, glewlwyd | Basic is not decoded | take the form for the secret |
+//! | node-oauth2-server, glewlwyd | Basic is not decoded | a switch, or the form |
+//! | Authlib | of Basic, `%20` is decoded and `+` is not | the form |
+//! | MCP rust-sdk, Duende | `scope` wanted at the refresh, too | can be asked for |
+//! | others | `audience` or `resource` wanted | members of the form that the user names |
+//! | any | tokens of five minutes and no refresh token | a login at each end |
 //! | data-prepper, urllib3 | `Retry-After: 0.5` | rounded up |
 //! | the same | dates by a wrong clock | counted from the answer's own `Date` |
 //! | any | an outage with 503 and `Retry-After` | waited for, up to an hour |
@@ -54,7 +58,10 @@
 //! | netatmo, wire | a dead token shows as 403 | the caller can report it |
 //! | gRPC, WebSocket | a dead token is a status, a close code | the caller can report it |
 //!
-//! [`ClientAuth::form`](crate::ClientAuth::form) puts the client's secret into the form.
+//! [`ClientAuth::form`](crate::ClientAuth::form) puts the client's secret into the form,
+//! [`basic_unencoded`](crate::ClientAuth::basic_unencoded) into the header as it is.
+//! [`scope_at_refresh`](crate::ProviderBuilder::scope_at_refresh) and
+//! [`form_member`](crate::ProviderBuilder::form_member) are the builder's.
 //!
 //! # Targets
 //!

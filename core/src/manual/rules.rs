@@ -32,8 +32,9 @@
 //! - **Source:** rule 3 of the API; RFC 6749, section 4.3.2 (a server has to defend itself
 //!   against guesses); reports of aws-azure-login (63) and of owncloud's client (5909).
 //! - **Exceptions:** [`retry_refused`](crate::Machine::retry_refused) allows one attempt. A crash
-//!   between the answer and the save may cost one. A store remembers 16 bits of a password's
-//!   hash: one in 65,536 other passwords is taken for the refused one until the day is over.
+//!   between the answer and the save may cost one. A store remembers 16 bits of a hash of all
+//!   that was sent: one in 65,536 other passwords is taken for the refused one until the day is
+//!   over.
 //! - **Kept in:** `session::outcome` (a rejected session can't go on), `machine::inputs`,
 //!   `machine::store::load`, `saved`.
 //!
@@ -153,8 +154,9 @@
 //! - **Source:** rule 3 of the API; servers whose answers a client did not understand, and which
 //!   got a hundred logins a day ([`field`](super::field)).
 //! - **Exceptions:** each time the clock is set back by more than a minute may add one. An
-//!   attempt that never got a connection sent no password and is not counted.
-//! - **Kept in:** `pacing`, `machine::outputs`, `machine::store` (it is saved before the password
+//!   attempt that never got a connection sent no password and is not counted. Where a server
+//!   gives no refresh tokens, logins at the end of a token's life don't count.
+//! - **Kept in:** `pacing`, `machine::logins`, `machine::store` (it is saved before the password
 //!   leaves).
 //!
 //! # I14: tokens are not lost
@@ -165,8 +167,8 @@
 //!
 //! - **Why:** a lost successor of a refresh token costs a password.
 //! - **Source:** google-cloud-rust (5809, 4541); codex (41133).
-//! - **Exceptions:** the answer to a login whose credentials were replaced meanwhile is
-//!   discarded.
+//! - **Exceptions:** the answer to a login or refresh of a user who was replaced by another
+//!   meanwhile is discarded.
 //! - **Kept in:** `session` (each state holds its token), `machine::inputs`,
 //!   `machine::store::save`; the driver's `carrier`.
 //!
@@ -225,7 +227,17 @@
 //!   refusal. So is a day in which the server answered, and never with tokens. Silence does not
 //!   count.
 //!
-//! The table is a test in `wire::response`; the counts are in `answers`.
+//! - Three answers to one password that are neither tokens nor a refusal nor transient, a 2xx
+//!   without tokens among them, and the next attempt is an hour away, doubling to a day.
+//!   [`retry_refused`](crate::Machine::retry_refused) allows one before. Only tokens end the
+//!   count; transient answers and silence neither count nor reset.
+//! - Counts and refusals of a password belong to all that was sent: endpoint, client and its
+//!   secret, scope, username, password, further members of the form. Who mends one of these
+//!   starts at none.
+//! - A password that was replaced while its login is in flight: tokens are taken, if it is the
+//!   same user's; a refusal is remembered for what was sent; anything else says nothing.
+//!
+//! The table is a test in `wire::response`; the counts are in `answers` and `login_answers`.
 //!
 //! # How passwords and tokens are paced
 //!

@@ -47,7 +47,8 @@
 //!   `Date`.
 //! - Any other failure ends the round at once: it would only be repeated.
 //! - A round that fails is followed by a cool-down. Who waited for it is told why, and until
-//!   when. The cool-down of an early round does not hold up those who need a token.
+//!   when. The cool-down of an early round does not hold up those who need a token, but for what
+//!   the server has asked for.
 //! - A token that a 401 condemned is usable again when the round that it started has failed: one
 //!   target's 401 during an outage must not cost the others a token.
 //! - Nobody is kept waiting for an attempt that is further away than
@@ -59,8 +60,15 @@
 //! Every password that leaves counts, whoever asked for it and whatever came of it. The first
 //! three are free. Each further one waits for the spacing since the last, which doubles. An hour
 //! without one resets the count. The count is saved before the password leaves, so it holds
-//! across restarts and processes; of two counts the larger one holds. An attempt that never got a
-//! connection sent none, and its count is taken back. (I13; module `pacing`.)
+//! across restarts and processes; of two counts the larger one holds.
+//!
+//! An attempt that never got a connection sent none. Its count is taken back, with its time, and
+//! that is saved before callers are told. It is still bound to backoff and cool-down.
+//!
+//! Where a server gives no refresh tokens, a login is expected at the end of each token's life.
+//! The first attempt then waits for nothing but 30 seconds since the last login, and if it brings
+//! tokens, it does not count. One that a 401 has asked for, or that fails, counts as any. (I13;
+//! modules `pacing` and `machine::logins`.)
 //!
 //! # The reactive guard
 //!
@@ -76,6 +84,10 @@
 //! plainly a gateway that refused, the first time for an hour, which doubles. New credentials end
 //! it, and [`retry_refused`](crate::Machine::retry_refused) allows one attempt. (I2, I10; module
 //! `saved`.)
+//!
+//! Three answers to a password that are of no use make the next attempt wait for an hour, which
+//! doubles to a day; [`retry_refused`](crate::Machine::retry_refused) allows one before. (I10;
+//! module `login_answers`.)
 //!
 //! A refresh token is refused by the server's word, by three unclear answers a quarter of an hour
 //! apart, or by a day of answers that brought no tokens. (I10; module `answers`.)
@@ -99,6 +111,7 @@
 //! | `refusal_memory` | 24 h | a wrong password each minute is sent once a day |
 //! | `gateway_refusal` | 1 h, doubling to `refusal_memory` | a gateway's bad minute is no bad day |
 //! | `unclear_refusal` | 15 min | longer than a gateway's bad minute |
+//! | `unclear_login` | 1 h, doubling to `refusal_memory` | as `gateway_refusal` |
 //! | `target_guard` | 10 s, doubling to 10 min | a target that refuses all tokens costs little |
 //! | `target_refreshes` | 60 | one a minute, for a target that answers well in between |
 //! | `target_window` | 1 h | see `target_refreshes` |
@@ -111,6 +124,8 @@
 //! | shortest life of a token | 1 s | a slow answer |
 //! | longest `Retry-After` | 1 h | a server must not stop a program for a day |
 //! | unclear answers to a refresh token | 3 | one or two may be a gateway's |
+//! | such answers to a password | 3 | the same |
+//! | passwords whose answers are remembered | 8 | more than anyone has at once |
 //! | body of an answer, saved session | 1 MiB | many times what either needs |
 //! | events that nobody polls for | 256 | memory is bounded; the oldest are dropped |
 //! | origins with a guard of their own | 256 | beyond it, those whose hour is over are forgotten |

@@ -78,6 +78,7 @@ pub(crate) struct Flight {
 }
 
 /// The tokens that the machine was given last.
+#[expect(clippy::struct_excessive_bools, reason = "what is known of them")]
 struct Held {
     refresh: Option<String>,
     /// Without a refresh token: whether the access token can have ended.

@@ -57,7 +57,8 @@ impl Day {
             _ => {
                 let client = match profile.basic_decoding() {
                     BasicDecoding::Form => ClientAuth::basic(id, secret),
-                    BasicDecoding::Percent | BasicDecoding::Nothing => ClientAuth::form(id, secret),
+                    BasicDecoding::Percent => ClientAuth::form(id, secret),
+                    BasicDecoding::Nothing => ClientAuth::basic_unencoded(id, secret),
                 };
                 let provider = Provider::oauth2("https://login.example.com/oauth2/token", client)
                     .allow_origin("https://api.example.com");

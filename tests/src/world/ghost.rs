@@ -34,6 +34,9 @@ pub(super) struct Ghost {
     pub(super) elapsed: u64,
     /// When passwords left in the last hour (I13).
     passwords: VecDeque<u64>,
+    /// How many answers to each password were neither tokens nor a refusal nor an outage's, and when the
+    /// last came.
+    doubts: [(u32, u64); 4],
     pub(super) targets: [Target; 2],
 }
 
@@ -89,6 +92,7 @@ impl Ghost {
             believed: Vec::new(),
             elapsed: 0,
             passwords: VecDeque::new(),
+            doubts: [(0, 0); 4],
             targets: Default::default(),
         }
     }
@@ -142,6 +146,31 @@ impl Ghost {
         if let Some(held) = &mut self.held {
             held.has_ended |= held.standing != Standing::Good;
         }
+    }
+
+    pub(super) fn doubt(&mut self, login: Login) {
+        let (count, last) = &mut self.doubts[login as usize];
+        *count += 1;
+        *last = self.elapsed;
+    }
+
+    /// It has brought tokens.
+    pub(super) fn trust(&mut self, login: Login) {
+        self.doubts[login as usize] = (0, 0);
+    }
+
+    /// How long a password may have to wait for a server that has answered so to it.
+    pub(super) fn longest_doubt(&self) -> u64 {
+        let waits = Login::ALL
+            .into_iter()
+            .filter_map(|login| self.wait_in_doubt(login));
+        waits.max().unwrap_or(0)
+    }
+
+    /// After three answers an hour, which doubles to a day.
+    fn wait_in_doubt(&self, login: Login) -> Option<u64> {
+        let n = self.doubts[login as usize].0.checked_sub(3)?;
+        Some(DAY.min(HOUR << n.min(10)))
     }
 
     pub(super) fn has_refused(&self, login: Login) -> bool {
@@ -206,6 +235,12 @@ impl Ghost {
         {
             return Violation::found(1, "the password was sent while a refresh token is alive");
         }
+        let (count, last) = self.doubts[login as usize];
+        let since = self.elapsed - last;
+        if self.wait_in_doubt(login).is_some_and(|wait| since < wait) {
+            let why = format!("a password left {since} ms after answer {count} of no use");
+            return Violation::found(13, why);
+        }
         self.check_pace()?;
         Ok(Carried::Password(login))
     }
@@ -249,6 +284,9 @@ impl Ghost {
         }
         for at in &self.passwords {
             (self.elapsed - at).min(HOUR).hash(&mut hasher);
+        }
+        for (count, last) in self.doubts {
+            (count, (self.elapsed - last).min(DAY)).hash(&mut hasher);
         }
         self.held.is_some().hash(&mut hasher);
         if let Some(held) = &self.held {

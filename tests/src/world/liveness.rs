@@ -31,15 +31,15 @@ impl<S: Subject> World<S> {
         self.settle_or_meet(None)
     }
 
-    /// From here on all keep their promises: lets a new request be sent, in a copy, within two hours. A
-    /// machine that denies everyone keeps I6 and is wedged all the same (I12). Only a rejection is an end.
+    /// From here on all keep their promises: lets a new request be sent, in a copy, within two hours, or what a
+    /// password has to wait that nobody has understood. A machine that denies everyone keeps I6 and is wedged all the same (I12). Only a rejection is an end.
     pub fn recover(&self) -> Result<(), Violation> {
-        const LONGEST: u64 = 2 * 3_600_000;
+        let longest = (2 * 3_600_000).max(self.ghost.longest_doubt() + 600_000);
         let mut world = self.fork();
         world.emulator.answer_targets_as_usual();
         world.leave(0);
         let began = world.ghost.elapsed;
-        while world.ghost.elapsed - began <= LONGEST {
+        while world.ghost.elapsed - began <= longest {
             if world.is_sent(0) || world.subject.machine().status() == Status::Rejected {
                 return Ok(());
             }

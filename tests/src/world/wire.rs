@@ -124,6 +124,12 @@ impl<S: Subject> World<S> {
                 *response.body_mut() = b"<html>{\"access_token\":\"x\"}".to_vec();
             }
         }
+        if let (StatusCode::OK, Carried::Password(login)) = (response.status(), wire.carried) {
+            match how {
+                Body::Intact => self.ghost.trust(login),
+                Body::Truncated | Body::Garbage => self.ghost.doubt(login),
+            }
+        }
         if response.status() == StatusCode::UNAUTHORIZED {
             match wire.carried {
                 Carried::Password(login) => self.ghost.refuse(self.now, login),
@@ -193,6 +199,11 @@ impl<S: Subject> World<S> {
         self.ended = Some(wire.exchange);
         if wire.carried == Carried::Refresh && !wire.is_void {
             self.ghost.answer_refresh(self.now);
+        }
+        if let (AtServer::NotFound | AtServer::Redirect, Carried::Password(login)) =
+            (how, wire.carried)
+        {
+            self.ghost.doubt(login);
         }
         let mut response = Response::new(Vec::new());
         *response.status_mut() = match how {
