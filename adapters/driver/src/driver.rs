@@ -130,6 +130,17 @@ impl Driver {
         }
     }
 
+    /// The refused password is right by now, somebody says: for one attempt.
+    pub fn retry_refused(&self) {
+        let session = self.session();
+        if session.check_process().is_ok() {
+            let now = session.now();
+            let mut desk = session.lock();
+            desk.machine.retry_refused(now);
+            let _ = session.hire(desk, now, false);
+        }
+    }
+
     /// What the session is doing.
     pub fn status(&self) -> Status {
         match self.session().check_process() {

@@ -94,7 +94,7 @@ pub use simacan_auth_driver::simacan_auth::{
     self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
     LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
-pub use simacan_auth_driver::{self, Driver};
+pub use simacan_auth_driver::{self, Bearer, BearerOutcome, Driver};
 
 /// Why a request got no answer.
 pub type Error = simacan_auth_driver::Error<reqwest::Error>;

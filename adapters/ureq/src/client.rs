@@ -4,8 +4,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
-use simacan_auth_driver::{Driver, Wait, block_on};
+use http::{Request, Response, StatusCode, Uri};
+use simacan_auth_driver::{Bearer, BearerOutcome, Driver, Wait, block_on};
 use ureq::config::RedirectAuthHeaders;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
@@ -119,6 +119,17 @@ impl Client {
             return Review::Deliver;
         }
         self.driver.review(sent, response.status())
+    }
+
+    /// The bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
+    /// vendor's SDK. See [`Driver::bearer`].
+    pub fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
+        block_on(self.driver.bearer(uri)).map_err(simacan_auth_driver::Error::cast)
+    }
+
+    /// Says what became of a bearer, and gives the one to go on with. See [`Driver::report`].
+    pub fn report(&self, bearer: Bearer, outcome: BearerOutcome) -> Result<Bearer, Error> {
+        block_on(self.driver.report(bearer, outcome)).map_err(simacan_auth_driver::Error::cast)
     }
 
     /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether
