@@ -77,13 +77,11 @@ impl Driver {
     #[inline]
     pub fn authorize_now(&self, request: &mut impl TargetRequest) -> Option<Sent> {
         let session = self.session();
-        session.cached.ask(|cached| {
-            let now = match &session.clock {
-                Some(clock) => clock().into(),
-                None => session.process.time(),
-            };
-            cached.authorize(now, request)
-        })
+        let now = match &session.clock {
+            Some(clock) => clock().into(),
+            None => session.process.time(),
+        };
+        session.cached.ask(|cached| cached.authorize(now, request))
     }
 
     /// Logs in, if there is no token yet.

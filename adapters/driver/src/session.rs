@@ -286,6 +286,7 @@ impl Session {
             return;
         };
         desk.dismissed.push(office);
+        self.process.give_up(&self.line);
         desk.given_up = office.job;
         let Some(locked) = desk.locked.take() else {
             return;
