@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode, Uri};
 use simacan_auth_driver::{Bearer, BearerOutcome, Driver, Wait, block_on};
-use ureq::config::RedirectAuthHeaders;
+use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
+use ureq::typestate::HttpCrateScope;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
 use crate::simacan_auth::{Origin, Pending, Review, Sent, Status};
@@ -71,6 +72,29 @@ impl Client {
         let response = self.run(request)?;
         drop(self.review(sent, &response));
         Ok(response)
+    }
+
+    /// A configuration for this request alone, which starts with the client's: its proxy, roots and time-outs
+    /// hold, but for what is set here. One that another agent has begun has none of them.
+    ///
+    /// ```no_run
+    /// # use simacan_auth_ureq::{Client, Error, ureq::http::Request};
+    /// # use std::time::Duration;
+    /// # fn example(client: &Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let uri = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
+    /// let request = client
+    ///     .configure_request(Request::post(uri).body("<realisation/>")?)
+    ///     .timeout_global(Some(Duration::from_secs(5)))
+    ///     .build();
+    /// client.send(request)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn configure_request<B: AsSendBody>(
+        &self,
+        request: Request<B>,
+    ) -> ConfigBuilder<HttpCrateScope<B>> {
+        self.agent.configure_request(request)
     }
 
     fn run(&self, mut request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, Error> {
