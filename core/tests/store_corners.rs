@@ -300,6 +300,7 @@ fn an_hour_without_a_password_resets_a_count_that_is_merged() {
 }
 
 /// Else the model checker takes two different machines for one.
+#[cfg(any(model, fuzzing))]
 #[test]
 fn what_is_to_be_mended_is_in_the_fingerprint() {
     let saved = |last: u64| {
