@@ -52,7 +52,7 @@ impl Credentials {
         self.username == other.username && self.password == other.password
     }
 
-    /// Not `Clone`: nobody should copy passwords in passing, either.
+    /// Nor `Clone`: nobody should copy them in passing, either.
     pub(crate) fn duplicate(&self) -> Self {
         Self {
             username: self.username.clone(),

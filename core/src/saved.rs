@@ -118,7 +118,7 @@ impl SavedSession {
             && username == self.username
     }
 
-    /// No `Clone`, as its tokens are none.
+    /// Not `Clone`: tokens are not to be copied in passing.
     pub(crate) fn duplicate(&self) -> Self {
         Self {
             version: json::Version,

@@ -217,7 +217,7 @@ impl RefreshToken {
         &self.token
     }
 
-    /// For what is to be saved: not to be sent.
+    /// For what is to be saved; it is not sent from there.
     pub(crate) fn duplicate(&self) -> Self {
         Self {
             answers: self.answers,
