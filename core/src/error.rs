@@ -329,6 +329,12 @@ impl TransportFailure {
     }
 }
 
+impl From<std::io::Error> for TransportFailure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(error)
+    }
+}
+
 impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause.fmt(f)

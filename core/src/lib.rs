@@ -182,6 +182,7 @@ mod credentials;
 mod error;
 mod event;
 mod fnv;
+#[cfg(any(model, fuzzing))]
 mod fork;
 mod login_answers;
 mod machine;

@@ -14,13 +14,13 @@ mod store;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::allowed::AllowedOrigins;
 use crate::config::Config;
 use crate::event::Event;
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hash, Hasher};
 use crate::login_answers::LoginAnswers;
 use crate::pacing::{Jitter, LoginGuard, TargetGuards};
 use crate::saved::Refusal;
@@ -172,6 +172,7 @@ impl fmt::Debug for Machine {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Machine {
     fn fork(&self) -> Self {
         Self {
@@ -181,7 +182,7 @@ impl Fork for Machine {
             logins: self.logins.clone(),
             login_answers: self.login_answers.clone(),
             expected: self.expected,
-            replaced: self.replaced.as_ref().map(Fork::fork),
+            replaced: self.replaced.fork(),
             allowed: self.allowed.clone(),
             targets: self.targets.clone(),
             jitter: self.jitter.clone(),
@@ -206,10 +207,7 @@ impl Fork for Machine {
         self.round.fingerprint(hasher);
         (self.generation, self.first_generation, self.refresh_due).hash(&mut hasher);
         (&self.logins, &self.login_answers, &self.expected).hash(&mut hasher);
-        self.replaced.is_some().hash(&mut hasher);
-        if let Some(replaced) = &self.replaced {
-            replaced.fingerprint(hasher);
-        }
+        self.replaced.fingerprint(hasher);
         (&self.targets, &self.jitter).hash(&mut hasher);
         (self.exchanges, self.is_closed, self.events.len()).hash(&mut hasher);
         if let Some(store) = &self.store {

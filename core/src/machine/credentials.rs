@@ -6,7 +6,6 @@ use super::inputs::revived;
 use super::state::{Next, Phase, State, Superseded};
 use super::{JobId, Machine};
 use crate::event::Event;
-use crate::fork::Fork;
 use crate::session::Session;
 use crate::{Credentials, Timestamp};
 
@@ -30,7 +29,7 @@ impl Machine {
             return;
         }
         if let Some(refusal) = self.refusal.take() {
-            self.refused.push((current.fork(), refusal));
+            self.refused.push((current.duplicate(), refusal));
         }
         self.is_retry = false;
         let username = credentials.username().to_owned();
@@ -46,7 +45,7 @@ impl Machine {
 
     /// The same user: tokens stay, a rejection ends.
     fn replace_password(&mut self, now: Timestamp, new: Credentials) {
-        let in_flight = self.state.logging_in().map(Fork::fork);
+        let in_flight = self.state.logging_in().map(Credentials::duplicate);
         let sent = self.replaced.take().or(in_flight);
         self.replaced = sent.filter(|sent| !sent.same_as(&new));
         self.state.replace(|state| match state {
