@@ -44,7 +44,8 @@ pub enum Event {
     },
     /// The refresh token was refused, so the password will be sent.
     RefreshRefused,
-    /// The password was refused. Nothing more is sent until there are other credentials.
+    /// The password was refused. Nothing more is sent until there are other credentials, or until that is
+    /// believed no more.
     Rejected {
         /// Whose password.
         username: String,

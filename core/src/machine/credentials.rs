@@ -12,10 +12,12 @@ use crate::{Credentials, Timestamp};
 impl Machine {
     /// Other credentials: they end a rejection at once.
     ///
-    /// With the same username the tokens stay. With another one they are wiped, but for what a
-    /// [`CachedBearer`](crate::CachedBearer) holds, and the answers to requests that were sent with them are delivered as
-    /// they are. So are those to an exchange in flight; for the same user its tokens are taken, and a refusal
-    /// counts for the password that was sent. Credentials that are in use already, or whose refusal is still believed, change nothing:
+    /// With the same username the tokens stay, and those that a login in flight brings are taken; its refusal
+    /// counts for the password that was sent. With another one they are wiped, but for what a
+    /// [`CachedBearer`](crate::CachedBearer) holds, the answer to what is in flight is discarded, and the answers
+    /// to requests that were sent with them are delivered as they are.
+    ///
+    /// Credentials that are in use already, or whose refusal is still believed, change nothing:
     /// [`retry_refused`](Self::retry_refused) is the way to say that they are right by now.
     pub fn handle_credentials(&mut self, now: Timestamp, credentials: Credentials) {
         let Some(current) = self.state.credentials() else {

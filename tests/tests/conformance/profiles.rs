@@ -22,7 +22,8 @@ fn plan(world: &World, profile: Profile) -> Plan {
     }
     let client = match profile.basic_decoding() {
         BasicDecoding::Form => ClientAuth::basic(CLIENT.0, CLIENT.1),
-        BasicDecoding::Percent | BasicDecoding::Nothing => ClientAuth::form(CLIENT.0, CLIENT.1),
+        BasicDecoding::Percent => ClientAuth::form(CLIENT.0, CLIENT.1),
+        BasicDecoding::Nothing => ClientAuth::basic_unencoded(CLIENT.0, CLIENT.1),
     };
     let provider = Provider::oauth2(world.server.token_endpoint(), client)
         .allow_origin(world.server.origin())
