@@ -48,10 +48,6 @@ impl Wire {
         }
     }
 
-    pub(super) fn is_password(&self) -> bool {
-        matches!(self.carried, Carried::Password(_))
-    }
-
     /// The exchange's number is the machine's business, and in its fingerprint.
     pub(super) fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.carried, self.emitted, self.is_void).hash(&mut hasher);
