@@ -13,7 +13,7 @@ use simacan_auth::{
     Authorization, ClientAuth, Config, Credentials, JobEnd, Machine, Output, Pending, Provider,
     Review, SavedSession, StoreOp, Timestamp, Transmit, TransportFailure,
 };
-use simacan_auth_tests::history::seed;
+use simacan_auth_tests::seed;
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
