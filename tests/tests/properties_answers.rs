@@ -255,20 +255,19 @@ impl Life {
                     let answer = self.serve(&body)?;
                     self.now += 200;
                     let now = self.timestamp();
-                    match answer {
-                        Some(answer) => self.machine.handle_response(now, exchange, answer),
-                        None => {
-                            let failure = TransportFailure::timed_out();
-                            self.machine.handle_failure(now, exchange, failure);
-                        }
+                    if let Some(answer) = answer {
+                        self.machine.handle_response(now, exchange, answer);
+                    } else {
+                        let failure = TransportFailure::timed_out();
+                        self.machine.handle_failure(now, exchange, failure);
                     }
                 }
                 Output::Event(_) => is_news = true,
                 Output::Store(StoreOp::Lock(id)) => {
-                    self.machine.handle_end(now, id, JobEnd::Locked)
+                    self.machine.handle_end(now, id, JobEnd::Locked);
                 }
                 Output::Store(StoreOp::Load(id)) => {
-                    let saved = self.saved.as_ref().map(|saved| saved.to_json());
+                    let saved = self.saved.as_ref().map(SavedSession::to_json);
                     let saved =
                         saved.map(|json| SavedSession::from_json(&json).expect("it was saved"));
                     self.machine.handle_end(now, id, JobEnd::Loaded(saved));

@@ -37,7 +37,7 @@ impl Session {
         let deadline = self.process.monotonic().saturating_add(timeout);
         let mut is_once = wait.is_once;
         loop {
-            self.check_process()?; // before the bell, which has a lock, too
+            self.check_process()?; // before the wakeup, which has a lock, too
             // Before looking, so that nothing is missed in between.
             let woken = self.woken.listen();
             let (given_back, longest) = match self.look(pending, is_once, &mut question)? {
@@ -66,23 +66,23 @@ impl Session {
         question: impl FnOnce(&mut Machine, Timestamp, Pending) -> Authorization,
     ) -> Result<Look, Error> {
         let now = self.now();
-        let mut desk = self.lock();
+        let mut shared = self.lock();
         let pending = pending.unwrap_or_default();
-        desk.note_end();
-        let authorization = match question(&mut desk.machine, now, pending) {
-            Authorization::Ready(_) if is_once && !carrier::is_here() && desk.is_ending(now) => {
+        shared.note_end();
+        let authorization = match question(&mut shared.machine, now, pending) {
+            Authorization::Ready(_) if is_once && !carrier::is_here() && shared.is_ending(now) => {
                 Authorization::Wait(Pending::new())
             }
             authorization => authorization,
         };
-        self.cached.keep(desk.machine.cached_bearer());
+        self.cached.keep(shared.machine.cached_bearer());
         let answer = match authorization {
             Authorization::Ready(sent) => Ok(Look::Go(sent)),
             Authorization::Denied(denied) => Err(denied.into()),
             Authorization::Foreign(foreign) => Err(foreign.into()),
             Authorization::Wait(pending) => {
-                let longest = self.watch(&mut desk).min(SECOND);
-                self.hire(desk, now, true)?;
+                let longest = self.watch(&mut shared).min(SECOND);
+                self.ensure_carrier(shared, now, true)?;
                 if carrier::is_here() {
                     return Err(Error::InCallback);
                 }
@@ -90,17 +90,17 @@ impl Session {
             }
         };
         // What is due is done, and this caller does not wait for it: if it can't be, the next one hears of it.
-        let _ = self.hire(desk, now, false);
+        let _ = self.ensure_carrier(shared, now, false);
         answer
     }
 
     fn timed_out(&self, after: Duration) -> Error {
-        let desk = self.lock();
-        let task = desk.carrier.map(|office| office.task.as_str());
+        let shared = self.lock();
+        let task = shared.carrier.map(|carrier| carrier.task.as_str());
         Error::TimedOut {
             after,
             waited_for: task.unwrap_or("the next attempt is not due yet"),
-            failure: desk.machine.failure().cloned(),
+            failure: shared.machine.failure().cloned(),
         }
     }
 
@@ -125,12 +125,12 @@ impl Session {
     /// How long to wait at most until one looks again; `None` if nothing is under way.
     fn until_settled(self: &Arc<Self>) -> Option<Duration> {
         let now = self.now();
-        let mut desk = self.lock();
-        if desk.carrier.is_none() && !desk.wants(now) && desk.machine.is_saved() {
+        let mut shared = self.lock();
+        if shared.carrier.is_none() && !shared.wants(now) && shared.machine.is_saved() {
             return None;
         }
-        let longest = self.watch(&mut desk).min(SECOND);
-        let _ = self.hire(desk, now, true);
+        let longest = self.watch(&mut shared).min(SECOND);
+        let _ = self.ensure_carrier(shared, now, true);
         Some(longest)
     }
 
@@ -142,9 +142,9 @@ impl Session {
         loop {
             let listener = self.settled.listen();
             let is_busy = {
-                let desk = self.lock();
-                desk.carrier.is_some_and(|office| match office.task {
-                    Task::Start => !desk.machine.is_saved(),
+                let shared = self.lock();
+                shared.carrier.is_some_and(|carrier| match carrier.task {
+                    Task::Start => !shared.machine.is_saved(),
                     Task::Tell => false,
                     Task::Store | Task::Exchange => true,
                 })
@@ -156,7 +156,7 @@ impl Session {
         }
     }
 
-    /// Until the bell rings, but no longer than this. Async callers have no timer but the time-keeper.
+    /// Until the wakeup rings, but no longer than this. Async callers have no timer but the time-keeper.
     async fn wait(
         self: &Arc<Self>,
         listener: impl Future<Output = ()>,

@@ -2,7 +2,7 @@
 //! tells the events. Everybody else only asks.
 //!
 //! It runs the loop that the core documents: poll; tell an event and wake; do a job with no lock held;
-//! report its end; poll again. While it is in office nobody else polls.
+//! report its end; poll again. While it is current nobody else polls.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use simacan_auth::{
     Transmit,
 };
 
-use crate::session::{Desk, Session, Task};
+use crate::session::{Session, Shared, Task};
 use crate::sync::{caught, thread_local};
 use crate::trace;
 
@@ -34,11 +34,11 @@ pub(crate) fn here<T>(run: impl FnOnce() -> T) -> T {
 }
 
 /// Until there is nothing to do, or it is dismissed.
-pub(crate) fn carry(session: Arc<Session>, term: u64) {
+pub(crate) fn carry(session: Arc<Session>, number: u64) {
     here(|| {
         let mut carrier = Carrier {
             session,
-            term,
+            number,
             locked: None,
             done: None,
         };
@@ -48,7 +48,7 @@ pub(crate) fn carry(session: Arc<Session>, term: u64) {
 
 struct Carrier {
     session: Arc<Session>,
-    term: u64,
+    number: u64,
     locked: Option<Box<dyn LockedStore>>,
     /// The end of the last job. Without one, it is not known: there was a panic.
     done: Option<(JobId, Option<JobEnd>)>,
@@ -67,11 +67,11 @@ enum Job {
 }
 
 impl Said {
-    fn at(desk: &mut Desk, now: Timestamp) -> Self {
+    fn at(shared: &mut Shared, now: Timestamp) -> Self {
         let mut said = Self::default();
         loop {
-            match desk.machine.poll(now) {
-                Output::Event(event) => desk.events.push_back(event),
+            match shared.machine.poll(now) {
+                Output::Event(event) => shared.events.push_back(event),
                 Output::Transmit(transmit) => said.job = Some(Job::Exchange(transmit)),
                 // The lock is let go whenever the next job does not need it.
                 Output::Store(StoreOp::Unlock) => {}
@@ -102,37 +102,39 @@ impl Carrier {
     fn turn(&mut self) -> bool {
         let session = self.session.clone();
         let now = self.now();
-        let mut desk = session.lock();
-        if !desk.is_in_office(self.term) {
+        let mut shared = session.lock();
+        if !shared.is_current(self.number) {
             // What it brings has been reported for it. It is inside the store until it has let go of it.
-            drop(desk);
+            drop(shared);
             self.unlock();
-            desk = session.lock();
-            desk.dismissed.retain(|office| office.term != self.term);
+            shared = session.lock();
+            shared
+                .dismissed
+                .retain(|carrier| carrier.number != self.number);
             session.process.come_back(&session.line);
-            let _ = session.hire(desk, now, false); // if it has failed, that is to be told
+            let _ = session.ensure_carrier(shared, now, false); // if it has failed, that is to be told
             return false;
         }
-        self.locked = desk.locked.take().or(self.locked.take());
-        if let Some(job) = desk.given_up.take() {
-            desk.machine.abandon(now, job);
+        self.locked = shared.locked.take().or(self.locked.take());
+        if let Some(job) = shared.given_up.take() {
+            shared.machine.abandon(now, job);
         }
         match self.done.take() {
-            Some((job, Some(end))) => desk.machine.handle_end(now, job, end),
-            Some((job, None)) => desk.machine.abandon(now, job),
+            Some((job, Some(end))) => shared.machine.handle_end(now, job, end),
+            Some((job, None)) => shared.machine.abandon(now, job),
             None => {}
         }
-        desk.note_end();
-        let Said { job, until } = Said::at(&mut desk, now);
+        shared.note_end();
+        let Said { job, until } = Said::at(&mut shared, now);
         let is_lock_needed = !matches!(job, None | Some(Job::AtStore(StoreOp::Lock(_))));
         let is_unlock_due = self.locked.is_some() && !is_lock_needed;
-        if desk.events.is_empty() && job.is_none() && !is_unlock_due {
-            session.leave(&mut desk, now, until);
-            let is_closed = desk.is_closed;
-            let store = desk.store.take_if(|_| is_closed);
-            drop(desk);
+        if shared.events.is_empty() && job.is_none() && !is_unlock_due {
+            session.leave(&mut shared, now, until);
+            let is_closed = shared.is_closed;
+            let store = shared.store.take_if(|_| is_closed);
+            drop(shared);
             caught(|| drop(store)); // which may block
-            session.settled.ring();
+            session.settled.wake_all();
             return false;
         }
         // Under the lock of the poll: who dismisses this carrier has to know which job it has.
@@ -141,12 +143,12 @@ impl Carrier {
         let is_save = matches!(job, Some(Job::AtStore(StoreOp::Save(..))));
         let first = match &job {
             _ if is_unlock_due || is_save => Task::Store,
-            Some(Job::Exchange(_)) if desk.events.is_empty() => Task::Exchange,
-            Some(Job::AtStore(_)) if desk.events.is_empty() => Task::Store,
+            Some(Job::Exchange(_)) if shared.events.is_empty() => Task::Exchange,
+            Some(Job::AtStore(_)) if shared.events.is_empty() => Task::Store,
             _ => Task::Tell,
         };
-        session.begin(&mut desk, first, id);
-        drop(desk);
+        session.begin(&mut shared, first, id);
+        drop(shared);
         if is_unlock_due {
             self.unlock();
         }
@@ -161,14 +163,14 @@ impl Carrier {
         true
     }
 
-    /// Says what it is about to do. `false` if it is not in office any more: then it does nothing.
+    /// Says what it is about to do. `false` if it is not current any more: then it does nothing.
     fn begin(&mut self, task: Task, job: Option<JobId>) -> bool {
-        let mut desk = self.session.lock();
-        let is_in_office = desk.is_in_office(self.term);
-        if is_in_office {
-            self.session.begin(&mut desk, task, job);
+        let mut shared = self.session.lock();
+        let is_current = shared.is_current(self.number);
+        if is_current {
+            self.session.begin(&mut shared, task, job);
         }
-        is_in_office
+        is_current
     }
 
     /// Tells all that there is to tell. Those who wait are woken only then: a program may end as soon as it
@@ -177,22 +179,22 @@ impl Carrier {
         let session = &self.session;
         let mut is_answer = false;
         loop {
-            let mut desk = session.lock();
-            if !desk.is_in_office(self.term) {
+            let mut shared = session.lock();
+            if !shared.is_current(self.number) {
                 break; // who comes next tells the rest
             }
-            let Some(event) = desk.events.pop_front() else {
+            let Some(event) = shared.events.pop_front() else {
                 break;
             };
             is_answer |= !matches!(event, Event::ExchangeStarted { .. });
-            if desk.is_inside(Task::Tell) {
+            if shared.is_inside(Task::Tell) {
                 // A callback that hangs costs one thread.
-                desk.untold += 1;
+                shared.untold += 1;
                 continue;
             }
-            let untold = std::mem::take(&mut desk.untold);
-            session.begin(&mut desk, Task::Tell, job);
-            drop(desk);
+            let untold = std::mem::take(&mut shared.untold);
+            session.begin(&mut shared, Task::Tell, job);
+            drop(shared);
             caught(|| trace::untold(untold));
             caught(|| {
                 trace::event(&event);
@@ -200,7 +202,7 @@ impl Carrier {
             });
         }
         if is_answer {
-            session.woken.ring();
+            session.woken.wake_all();
         }
     }
 
@@ -213,17 +215,17 @@ impl Carrier {
                 return;
             }
         }
-        let mut desk = self.session.lock();
-        if !desk.is_in_office(self.term) {
+        let mut shared = self.session.lock();
+        if !shared.is_current(self.number) {
             return;
         }
         // With the lock in the slot: who gives it up has to find it there.
-        self.session.begin(&mut desk, Task::Exchange, Some(id));
-        let is_closed = desk.is_closed;
+        self.session.begin(&mut shared, Task::Exchange, Some(id));
+        let is_closed = shared.is_closed;
         if !is_closed {
-            desk.locked = self.locked.take();
+            shared.locked = self.locked.take();
         }
-        drop(desk);
+        drop(shared);
         let answer = if is_closed {
             None // nobody is left to want it
         } else {
@@ -257,10 +259,13 @@ impl Carrier {
         if !self.begin(Task::Store, Some(id)) {
             return;
         }
-        let desk = self.session.lock();
+        let shared = self.session.lock();
         // One that hangs inside the store costs one thread: nobody else enters it meanwhile.
-        let store = desk.store.clone().filter(|_| !desk.is_inside(Task::Store));
-        drop(desk);
+        let store = shared
+            .store
+            .clone()
+            .filter(|_| !shared.is_inside(Task::Store));
+        drop(shared);
         let request = self.session.lock_request();
         let locked = match store {
             Some(store) => caught(|| store.lock(request)),

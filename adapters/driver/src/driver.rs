@@ -109,10 +109,10 @@ impl Driver {
             StatusCode::UNAUTHORIZED => session.now(),
             _ => Timestamp::default(),
         };
-        let mut desk = session.lock();
-        let review = desk.machine.review(now, sent, status);
+        let mut shared = session.lock();
+        let review = shared.machine.review(now, sent, status);
         if status == StatusCode::UNAUTHORIZED {
-            let _ = session.hire(desk, now, false); // who asks next hears of it
+            let _ = session.ensure_carrier(shared, now, false); // who asks next hears of it
         }
         review
     }
@@ -122,9 +122,9 @@ impl Driver {
         let session = self.session();
         if session.check_process().is_ok() {
             let now = session.now();
-            let mut desk = session.lock();
-            desk.machine.handle_credentials(now, credentials);
-            let _ = session.hire(desk, now, false); // the event is told by whoever comes next
+            let mut shared = session.lock();
+            shared.machine.handle_credentials(now, credentials);
+            let _ = session.ensure_carrier(shared, now, false); // the event is told by whoever comes next
         }
     }
 
@@ -133,9 +133,9 @@ impl Driver {
         let session = self.session();
         if session.check_process().is_ok() {
             let now = session.now();
-            let mut desk = session.lock();
-            desk.machine.retry_refused(now);
-            let _ = session.hire(desk, now, false);
+            let mut shared = session.lock();
+            shared.machine.retry_refused(now);
+            let _ = session.ensure_carrier(shared, now, false);
         }
     }
 
@@ -167,11 +167,11 @@ impl Drop for Client {
             std::mem::forget(session.clone());
             return;
         }
-        let desk = session.close();
-        let has_store = desk.store.is_some();
+        let shared = session.close();
+        let has_store = shared.store.is_some();
         // Only what the machine wants by now: the time is not asked for, which may panic.
-        let hired = session.hire(desk, Timestamp::default(), false);
-        if has_store && hired.is_ok() && !carrier::is_here() {
+        let started = session.ensure_carrier(shared, Timestamp::default(), false);
+        if has_store && started.is_ok() && !carrier::is_here() {
             block_on(session.end());
         }
     }

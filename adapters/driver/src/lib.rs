@@ -83,18 +83,17 @@
 //!
 //! # Where things are
 //!
-//! - `session`: what callers, carrier and time-keeper share, and who is in office
+//! - `session`: what callers, carrier and time-keeper share, and which carrier is at work
 //! - `caller`: what a request does that has to ask, and how it waits
 //! - `carrier`: polls the machine, makes the exchanges, is inside the store, tells the events
 //! - `process`: the threads of all sessions, and the time-keeper
-//! - `bell`: the one wake-up, for threads and for tasks
+//! - `wakeup`: the one wake-up, for threads and for tasks
 //! - `interleavings`: all of these under the checker shuttle
 //!
 //! [`Machine`]: simacan_auth::Machine
 
 mod adapter;
 mod bearer;
-mod bell;
 mod cached_bearers;
 mod caller;
 mod carrier;
@@ -109,6 +108,7 @@ mod sync;
 #[cfg(feature = "tower")]
 mod tower;
 mod trace;
+mod wakeup;
 
 pub use bearer::{Bearer, BearerOutcome};
 pub use driver::{Driver, Wait};

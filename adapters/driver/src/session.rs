@@ -12,12 +12,12 @@ use simacan_auth::{
     Status, Timestamp, TransportFailure,
 };
 
-use crate::bell::Bell;
 use crate::cached_bearers::CachedBearers;
 use crate::carrier;
 use crate::error::Error;
 use crate::process::{Line, Process};
 use crate::sync::{Mutex, MutexGuard, lock};
+use crate::wakeup::Wakeup;
 
 /// Makes an exchange with the auth endpoint: sends this, follows nothing, and gives the answer that it has
 /// read to its end. It blocks, and has a time-out.
@@ -27,11 +27,11 @@ pub type Exchange = Box<
 
 pub(crate) struct Session {
     /// Nothing of the user's is called under it.
-    pub(crate) desk: Mutex<Desk>,
+    pub(crate) shared: Mutex<Shared>,
     /// Something has happened that may be an answer for those who wait.
-    pub(crate) woken: Bell,
+    pub(crate) woken: Wakeup,
     /// Nothing is under way.
-    pub(crate) settled: Bell,
+    pub(crate) settled: Wakeup,
     pub(crate) cached: CachedBearers,
     pub(crate) exchange: Exchange,
     pub(crate) exchange_timeout: Duration,
@@ -47,7 +47,7 @@ pub(crate) struct Session {
 }
 
 /// What the lock guards.
-pub(crate) struct Desk {
+pub(crate) struct Shared {
     pub(crate) machine: Machine,
     /// When the token ends. While it is refreshed, the machine does not say.
     token_end: Option<Timestamp>,
@@ -55,10 +55,10 @@ pub(crate) struct Desk {
     /// The store's lock while an exchange is made: should that hang, others let go of it.
     pub(crate) locked: Option<Box<dyn LockedStore>>,
     /// Who carries. Nobody else polls the machine.
-    pub(crate) carrier: Option<Office>,
-    terms: u64,
+    pub(crate) carrier: Option<CarrierState>,
+    carriers: u64,
     /// Those who hang, and in what: they have been given up and have not come back.
-    pub(crate) dismissed: Vec<Office>,
+    pub(crate) dismissed: Vec<CarrierState>,
     /// The job of the last of them, until a carrier has reported that it is abandoned.
     pub(crate) given_up: Option<JobId>,
     /// Said by the machine, and not told yet.
@@ -72,10 +72,10 @@ pub(crate) struct Desk {
     pub(crate) is_closed: bool,
 }
 
-/// A carrier's: each start of one is a term.
+/// What is known of a carrier. Each has a number of its own.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Office {
-    pub(crate) term: u64,
+pub(crate) struct CarrierState {
+    pub(crate) number: u64,
     pub(crate) task: Task,
     pub(crate) job: Option<JobId>,
     since: Duration,
@@ -111,7 +111,7 @@ impl Task {
 const GRACE: Duration = Duration::from_secs(5);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-impl Desk {
+impl Shared {
     pub(crate) fn new(machine: Machine, store: Option<Arc<dyn SessionStore>>) -> Mutex<Self> {
         Mutex::new(Self {
             machine,
@@ -119,7 +119,7 @@ impl Desk {
             store,
             locked: None,
             carrier: None,
-            terms: 0,
+            carriers: 0,
             dismissed: Vec::new(),
             given_up: None,
             events: VecDeque::new(),
@@ -130,18 +130,18 @@ impl Desk {
         })
     }
 
-    /// Puts a carrier in office; its thread is to be started once the lock is released.
-    fn hire(&mut self, now: Duration) -> u64 {
-        self.terms += 1;
+    /// A new carrier; its thread is to be started once the lock is released.
+    fn add_carrier(&mut self, now: Duration) -> u64 {
+        self.carriers += 1;
         self.poll_at = None;
-        self.carrier = Some(Office {
-            term: self.terms,
+        self.carrier = Some(CarrierState {
+            number: self.carriers,
             task: Task::Start,
             job: None,
             since: now,
             overdue: None,
         });
-        self.terms
+        self.carriers
     }
 
     /// Whether there is anything for a carrier to do.
@@ -149,8 +149,8 @@ impl Desk {
         self.given_up.is_some() || !self.events.is_empty() || self.machine.wants(now)
     }
 
-    pub(crate) fn is_in_office(&self, term: u64) -> bool {
-        self.carrier.is_some_and(|office| office.term == term)
+    pub(crate) fn is_current(&self, number: u64) -> bool {
+        self.carrier.is_some_and(|carrier| carrier.number == number)
     }
 
     /// To be called before the machine may begin to refresh.
@@ -169,13 +169,13 @@ impl Desk {
     }
 
     pub(crate) fn is_inside(&self, task: Task) -> bool {
-        self.dismissed.iter().any(|office| office.task == task)
+        self.dismissed.iter().any(|carrier| carrier.task == task)
     }
 }
 
 impl Session {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Desk> {
-        lock(&self.desk)
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
+        lock(&self.shared)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -214,81 +214,88 @@ impl Session {
 
     /// Sees to it that there is a carrier, if there is anything to do. With `is_awaited` somebody waits, if
     /// only for a time that comes.
-    pub(crate) fn hire(
+    pub(crate) fn ensure_carrier(
         self: &Arc<Self>,
-        mut desk: MutexGuard<'_, Desk>,
+        mut shared: MutexGuard<'_, Shared>,
         now: Timestamp,
         is_awaited: bool,
     ) -> Result<(), Error> {
-        let is_unknown = is_awaited && desk.poll_at.is_none();
-        let is_over = desk.is_closed && desk.store.is_some(); // it is dropped on a thread of ours
-        let is_wanted = is_unknown || is_over || desk.wants(now);
-        if desk.carrier.is_none() && is_wanted {
-            let term = desk.hire(self.process.monotonic());
-            drop(desk);
-            return self.start(term);
+        let is_unknown = is_awaited && shared.poll_at.is_none();
+        let is_over = shared.is_closed && shared.store.is_some(); // it is dropped on a thread of ours
+        let is_wanted = is_unknown || is_over || shared.wants(now);
+        if shared.carrier.is_none() && is_wanted {
+            let number = shared.add_carrier(self.process.monotonic());
+            drop(shared);
+            return self.start(number);
         }
-        if let Some(at) = desk.poll_at {
-            let _ = self.schedule(&mut desk, at); // there was no time-keeper to be had, perhaps
+        if let Some(at) = shared.poll_at {
+            let _ = self.schedule(&mut shared, at); // there was no time-keeper to be had, perhaps
         }
         Ok(())
     }
 
-    fn start(self: &Arc<Self>, term: u64) -> Result<(), Error> {
+    fn start(self: &Arc<Self>, number: u64) -> Result<(), Error> {
         let session = self.clone();
-        let work = Box::new(move || carrier::carry(session, term));
+        let work = Box::new(move || carrier::carry(session, number));
         self.process.run(&self.line, work).map_err(|error| {
-            let mut desk = self.lock();
-            if desk.carrier.take_if(|office| office.term == term).is_some() {
+            let mut shared = self.lock();
+            if shared
+                .carrier
+                .take_if(|carrier| carrier.number == number)
+                .is_some()
+            {
                 // When the machine was to be polled is not known any more: soon.
                 let at = self.process.monotonic().saturating_add(GRACE);
-                desk.poll_at = Some(at);
-                let _ = self.schedule(&mut desk, at);
+                shared.poll_at = Some(at);
+                let _ = self.schedule(&mut shared, at);
             }
             Error::NoThread(Arc::new(error))
         })
     }
 
-    /// The carrier in office goes over to this. If it hangs there, somebody is to notice, even if nobody waits.
-    pub(crate) fn begin(self: &Arc<Self>, desk: &mut Desk, task: Task, job: Option<JobId>) {
+    /// The carrier goes over to this. If it hangs there, somebody is to notice, even if nobody waits.
+    pub(crate) fn begin(self: &Arc<Self>, shared: &mut Shared, task: Task, job: Option<JobId>) {
         let since = self.process.monotonic();
-        if let Some(office) = &mut desk.carrier {
-            (office.task, office.job, office.since, office.overdue) = (task, job, since, None);
+        if let Some(carrier) = &mut shared.carrier {
+            (carrier.task, carrier.job, carrier.since, carrier.overdue) = (task, job, since, None);
         }
-        let _ = self.schedule(desk, since.saturating_add(self.longest(task)));
+        let _ = self.schedule(shared, since.saturating_add(self.longest(task)));
     }
 
     /// How long the carrier may still take; then one looks again. One that is seen to be overdue for a second
     /// time is given up: once would not do, since a process that was stopped must not throw away the answer
     /// that lies in its socket.
-    pub(crate) fn watch(self: &Arc<Self>, desk: &mut Desk) -> Duration {
+    pub(crate) fn watch(self: &Arc<Self>, shared: &mut Shared) -> Duration {
         /// More of them hang than a callback, a store and an exchange explain.
         const MOST_DISMISSED: usize = 4;
         let time = self.process.monotonic();
-        let Some(office) = &mut desk.carrier else {
+        let Some(carrier) = &mut shared.carrier else {
             return SECOND;
         };
-        let (longest, so_far) = (self.longest(office.task), time.saturating_sub(office.since));
+        let (longest, so_far) = (
+            self.longest(carrier.task),
+            time.saturating_sub(carrier.since),
+        );
         let left = longest.saturating_sub(so_far);
         if !left.is_zero() {
             return left;
         }
-        let overdue = *office.overdue.get_or_insert(time);
-        if time.saturating_sub(overdue) >= SECOND && desk.dismissed.len() < MOST_DISMISSED {
-            self.dismiss(desk);
+        let overdue = *carrier.overdue.get_or_insert(time);
+        if time.saturating_sub(overdue) >= SECOND && shared.dismissed.len() < MOST_DISMISSED {
+            self.dismiss(shared);
         }
         SECOND
     }
 
     /// Whoever sees to it that there is another carrier has that one report the job: it asks for the time.
-    fn dismiss(self: &Arc<Self>, desk: &mut Desk) {
-        let Some(office) = desk.carrier.take() else {
+    fn dismiss(self: &Arc<Self>, shared: &mut Shared) {
+        let Some(carrier) = shared.carrier.take() else {
             return;
         };
-        desk.dismissed.push(office);
+        shared.dismissed.push(carrier);
         self.process.give_up(&self.line);
-        desk.given_up = office.job;
-        let Some(locked) = desk.locked.take() else {
+        shared.given_up = carrier.job;
+        let Some(locked) = shared.locked.take() else {
             return;
         };
         // In a thread, since it may block. Without one it stays in the slot: the next carrier lets go of it.
@@ -299,82 +306,86 @@ impl Session {
             if let Some(locked) = locked {
                 carrier::let_go(&session, locked);
                 let now = session.now();
-                let _ = session.hire(session.lock(), now, false); // if it has failed, that is to be told
+                let _ = session.ensure_carrier(session.lock(), now, false); // if it has failed, that is to be told
             }
         };
         if self.process.run_aside(Box::new(let_go)).is_err() {
-            desk.locked = lock(&handed_over).take();
+            shared.locked = lock(&handed_over).take();
         }
     }
 
-    /// The carrier in office has nothing to do until then. Under the lock of the poll that has said so:
+    /// The carrier has nothing to do until then. Under the lock of the poll that has said so:
     /// else somebody's wish would fall in between.
     pub(crate) fn leave(
         self: &Arc<Self>,
-        desk: &mut Desk,
+        shared: &mut Shared,
         now: Timestamp,
         until: Option<Timestamp>,
     ) {
         /// A clock of the user's may jump without anybody noticing.
         const OWN_CLOCK: Duration = Duration::from_secs(5);
-        desk.carrier = None;
+        shared.carrier = None;
         let most = self.clock.as_ref().map_or(Duration::MAX, |_| OWN_CLOCK);
-        desk.poll_at = until.map(|until| {
+        shared.poll_at = until.map(|until| {
             let rest = until.saturating_since(now).min(most);
             self.process.monotonic().saturating_add(rest)
         });
-        if let Some(at) = desk.poll_at {
-            let _ = self.schedule(desk, at); // without it the next caller does
+        if let Some(at) = shared.poll_at {
+            let _ = self.schedule(shared, at); // without it the next caller does
         }
     }
 
     /// Has the time-keeper look here no later than that.
-    pub(crate) fn schedule(self: &Arc<Self>, desk: &mut Desk, at: Duration) -> Result<(), Error> {
-        let at = desk.poll_at.map_or(at, |poll_at| poll_at.min(at));
-        if desk.scheduled.is_some_and(|scheduled| scheduled <= at) {
+    pub(crate) fn schedule(
+        self: &Arc<Self>,
+        shared: &mut Shared,
+        at: Duration,
+    ) -> Result<(), Error> {
+        let at = shared.poll_at.map_or(at, |poll_at| poll_at.min(at));
+        if shared.scheduled.is_some_and(|scheduled| scheduled <= at) {
             return Ok(());
         }
-        let scheduled = self.process.schedule(self, desk.scheduled, at);
-        desk.scheduled = scheduled.is_ok().then_some(at);
+        let scheduled = self.process.schedule(self, shared.scheduled, at);
+        shared.scheduled = scheduled.is_ok().then_some(at);
         scheduled.map_err(|error| Error::NoThread(Arc::new(error)))
     }
 
     /// Nobody asks any more: no time is kept for it, but for a carrier that may hang.
-    pub(crate) fn close(&self) -> MutexGuard<'_, Desk> {
-        let mut desk = self.lock();
-        desk.is_closed = true;
-        desk.machine.close();
-        if desk.carrier.is_none()
-            && let Some(at) = desk.scheduled.take()
+    pub(crate) fn close(&self) -> MutexGuard<'_, Shared> {
+        let mut shared = self.lock();
+        shared.is_closed = true;
+        shared.machine.close();
+        if shared.carrier.is_none()
+            && let Some(at) = shared.scheduled.take()
         {
             self.process.forget(self, at);
         }
-        desk
+        shared
     }
 
     /// By the time-keeper: wakes those who wait for a time, has the machine polled if it is time, and gives up
     /// a carrier that hangs.
     pub(crate) fn tick(self: &Arc<Self>, time: Duration, is_jump: bool) {
-        let mut desk = self.lock();
-        desk.scheduled = None;
-        let left = self.watch(&mut desk);
-        let is_due = desk.poll_at.is_some_and(|at| is_jump || at <= time);
-        let is_wanted = desk.carrier.is_none() && (is_due || desk.given_up.is_some());
-        let again = match desk.carrier {
-            Some(office) if office.task == Task::Start => None, // once it has begun
+        let mut shared = self.lock();
+        shared.scheduled = None;
+        let left = self.watch(&mut shared);
+        let is_due = shared.poll_at.is_some_and(|at| is_jump || at <= time);
+        let is_wanted = shared.carrier.is_none() && (is_due || shared.given_up.is_some());
+        let again = match shared.carrier {
+            Some(carrier) if carrier.task == Task::Start => None, // once it has begun
             Some(_) => Some(time.saturating_add(left)),
-            None => desk.poll_at.filter(|_| !is_wanted),
+            None => shared.poll_at.filter(|_| !is_wanted),
         };
         if let Some(at) = again {
-            let _ = self.schedule(&mut desk, at);
+            let _ = self.schedule(&mut shared, at);
         }
-        let term = is_wanted.then(|| desk.hire(time));
-        drop(desk);
-        if let Some(term) = term {
-            let _ = self.start(term); // it is tried again
+        let number = is_wanted.then(|| shared.add_carrier(time));
+        drop(shared);
+        if let Some(number) = number {
+            let _ = self.start(number); // it is tried again
         }
-        self.woken.ring();
-        self.settled.ring();
+        self.woken.wake_all();
+        self.settled.wake_all();
     }
 }
 

@@ -12,9 +12,9 @@ use simacan_auth::{
     Timestamp, TransportFailure,
 };
 
-use crate::bell::Bell;
 use crate::cached_bearers::CachedBearers;
-use crate::session::{Desk, Exchange, Session};
+use crate::session::{Exchange, Session, Shared};
+use crate::wakeup::Wakeup;
 use crate::{Driver, Process};
 
 /// Builds a [`Driver`]. The builders of the adapters have the same methods, and their client's own.
@@ -187,9 +187,9 @@ impl Settings {
             None => machine,
         };
         Driver::of(Session {
-            desk: Desk::new(machine, store),
-            woken: Bell::default(),
-            settled: Bell::default(),
+            shared: Shared::new(machine, store),
+            woken: Wakeup::default(),
+            settled: Wakeup::default(),
             cached: CachedBearers::default(),
             exchange: Box::new(exchange),
             exchange_timeout: self.exchange_timeout,

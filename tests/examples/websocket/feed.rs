@@ -15,7 +15,7 @@ use tungstenite::http::StatusCode;
 use tungstenite::http::header::AUTHORIZATION;
 use tungstenite::protocol::CloseFrame;
 
-use crate::Result;
+use super::Result;
 
 #[derive(Clone)]
 pub(crate) struct Feed {
@@ -53,7 +53,7 @@ impl Feed {
     }
 
     /// Outages are shorter here than in the world.
-    pub(crate) fn config(&self) -> Config {
+    pub(crate) fn config() -> Config {
         let mut config = Config::default();
         config.backoff.first = Duration::from_millis(10);
         config.cool_down.first = Duration::from_millis(300);
@@ -76,6 +76,7 @@ impl Feed {
     /// A connection until its token is worth nothing any more.
     fn serve(&self, stream: TcpStream) -> Option<()> {
         let mut authorization = None;
+        #[expect(clippy::result_large_err, reason = "it is tungstenite's")]
         let callback = |request: &Request, response: Response| {
             self.handshakes.fetch_add(1, Ordering::SeqCst);
             authorization = request.headers().get(AUTHORIZATION).cloned();

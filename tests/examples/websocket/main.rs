@@ -28,7 +28,7 @@ const MESSAGES: usize = 40;
 pub(crate) fn main() -> Result<()> {
     let feed = Feed::start()?;
     let client = Client::builder(feed.provider()?, Credentials::new("u", "p"))
-        .config(feed.config())
+        .config(Feed::config())
         .exchange_with(feed.exchange())
         .on_event(|event| println!("  {event}"))
         .build()?;

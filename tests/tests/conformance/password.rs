@@ -15,6 +15,8 @@ use crate::world::{
 
 conformance! {
     i2_a_wrong_password_is_sent_once_whoever_asks,
+    i2_a_refused_password_is_sent_once_more_when_somebody_says_that_it_is_right,
+    i2_the_refusal_of_a_password_is_believed_for_a_day,
     i2_a_login_tells_that_the_password_is_wrong,
     i2_a_password_that_was_changed_is_refused_once_in_a_session_that_goes_on,
     new_credentials_can_be_set_by_whoever_is_told_of_the_rejection,
@@ -30,6 +32,38 @@ fn with_wrong_password(world: &World) -> Plan {
         credentials: Credentials::new(USERNAME, WRONG_PASSWORD),
         ..world.plan()
     }
+}
+
+fn i2_a_refused_password_is_sent_once_more_when_somebody_says_that_it_is_right<S: Subject>() {
+    let world = World::new();
+    let subject = S::build(with_wrong_password(&world));
+    assert_rejected(&world, subject.send_all(world.crowd(20)));
+    subject.retry_refused();
+    assert_rejected(&world, subject.send_all(world.crowd(20)));
+    world.assert_exchanges(2, 0);
+    world.emulate(|emulator| emulator.set_password(USERNAME, WRONG_PASSWORD));
+    assert_rejected(&world, subject.send_all(world.crowd(20)));
+    world.assert_exchanges(2, 0);
+    subject.retry_refused();
+    assert_accepted(&subject.send_all(world.crowd(20)));
+    world.assert_exchanges(3, 0);
+    subject.retry_refused(); // there is nothing to retry
+    assert_accepted(&subject.send_all(world.crowd(20)));
+    world.assert_exchanges(3, 0);
+}
+
+fn i2_the_refusal_of_a_password_is_believed_for_a_day<S: Subject>() {
+    let world = World::new();
+    let subject = S::build(with_wrong_password(&world));
+    for _ in 0..23 {
+        assert_rejected(&world, subject.send_all(world.crowd(3)));
+        world.skip(HOUR);
+    }
+    world.assert_exchanges(1, 0);
+    world.emulate(|emulator| emulator.set_password(USERNAME, WRONG_PASSWORD));
+    world.skip(2 * HOUR);
+    assert_accepted(&subject.send_all(world.crowd(20)));
+    world.assert_exchanges(2, 0);
 }
 
 #[track_caller]

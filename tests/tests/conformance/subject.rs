@@ -51,6 +51,8 @@ pub(crate) trait Subject: Clone + Send + Sync + 'static {
 
     fn set_credentials(&self, credentials: Credentials);
 
+    fn retry_refused(&self);
+
     fn status(&self) -> Status;
 
     fn debug(&self) -> String;
@@ -166,6 +168,10 @@ impl Subject for Ureq {
 
     fn set_credentials(&self, credentials: Credentials) {
         self.0.set_credentials(credentials);
+    }
+
+    fn retry_refused(&self) {
+        self.0.retry_refused();
     }
 
     fn status(&self) -> Status {
@@ -311,6 +317,10 @@ impl<F: Flavour> Subject for Reqwest<F> {
 
     fn set_credentials(&self, credentials: Credentials) {
         self.client.set_credentials(credentials);
+    }
+
+    fn retry_refused(&self) {
+        self.client.retry_refused();
     }
 
     fn status(&self) -> Status {

@@ -164,7 +164,7 @@ fn who_stays_logged_in_has_a_time_keeper_as_soon_as_there_is_one() {
     assert_eq!(system.keepers.load(Ordering::SeqCst), 1);
 }
 
-/// It has the bell.
+/// It has the wakeup.
 #[test]
 fn i14_the_last_client_waits_for_what_is_in_flight_without_a_time_keeper() {
     let (world, system, hangs) = (World::new(), Hesitant::new(), Gate::default());

@@ -188,7 +188,7 @@ impl World {
         let left = time
             .duration_since(self.clock.time())
             .expect("it is to come");
-        self.skip(left.as_millis().div_ceil(1000) as u64);
+        self.skip(left.as_secs() + 1);
     }
 
     /// Time goes by, slowly enough for those who wait to look, until this is so.

@@ -8,19 +8,19 @@ use crate::sync::{Mutex, caught, lock};
 
 /// Wakes everyone who listens. One listens first and looks then, so that nothing is missed in between.
 #[derive(Default)]
-pub(crate) struct Bell(Mutex<Listeners>);
+pub(crate) struct Wakeup(Mutex<Listeners>);
 
 #[derive(Default)]
 struct Listeners {
-    rung: u64,
+    wakes: u64,
     next_key: u64,
     wakers: BTreeMap<u64, Waker>,
 }
 
-impl Bell {
-    pub(crate) fn ring(&self) {
+impl Wakeup {
+    pub(crate) fn wake_all(&self) {
         let mut listeners = lock(&self.0);
-        listeners.rung += 1;
+        listeners.wakes += 1;
         let wakers = std::mem::take(&mut listeners.wakers);
         drop(listeners);
         for waker in wakers.into_values() {
@@ -29,18 +29,18 @@ impl Bell {
         }
     }
 
-    /// Ready after the next [`ring`](Self::ring).
+    /// Ready after the next [`wake_all`](Self::wake_all).
     pub(crate) fn listen(&self) -> Listener<'_> {
         Listener {
-            bell: self,
-            seen: lock(&self.0).rung,
+            wakeup: self,
+            seen: lock(&self.0).wakes,
             key: None,
         }
     }
 }
 
 pub(crate) struct Listener<'a> {
-    bell: &'a Bell,
+    wakeup: &'a Wakeup,
     seen: u64,
     key: Option<u64>,
 }
@@ -51,8 +51,8 @@ impl Future for Listener<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         // Nothing of an executor's is called under the lock: a waker may be the last that holds a task.
         let waker = context.waker().clone();
-        let mut listeners = lock(&self.bell.0);
-        if listeners.rung != self.seen {
+        let mut listeners = lock(&self.wakeup.0);
+        if listeners.wakes != self.seen {
             return Poll::Ready(());
         }
         let key = self.key.unwrap_or_else(|| {
@@ -70,7 +70,7 @@ impl Future for Listener<'_> {
 impl Drop for Listener<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            let former = lock(&self.bell.0).wakers.remove(&key);
+            let former = lock(&self.wakeup.0).wakers.remove(&key);
             drop(former);
         }
     }
