@@ -19,8 +19,9 @@ use crate::allowed::AllowedOrigins;
 use crate::config::Config;
 use crate::event::Event;
 use crate::fork::Fork;
-use crate::pacing::{Jitter, LoginGuard, TargetGuards};
+use crate::pacing::{Jitter, LoginGuard};
 use crate::saved::Refusal;
+use crate::targets::TargetGuards;
 use crate::time::Deadline;
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
 

@@ -2,6 +2,7 @@
 
 mod json;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -10,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::answers::Answers;
 use crate::config::{Config, Doubling};
 use crate::fork::Fork;
+use crate::origin::OriginId;
 use crate::pacing::LoginGuard;
+use crate::targets::Record;
 use crate::time::Delay;
 use crate::token::{AccessToken, Bearer, RefreshToken};
 use crate::{Credentials, Provider, Timestamp, fnv};
@@ -52,6 +55,9 @@ pub struct SavedSession {
     pub(crate) tokens: Option<SavedTokens>,
     pub(crate) logins: LoginGuard,
     pub(crate) refusal: Option<Refusal>,
+    /// What the 401s of each target have started lately.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) targets: BTreeMap<OriginId, Record>,
 }
 
 /// A set of tokens as it was received. Without a refresh token the server gave none, or has refused
@@ -96,6 +102,7 @@ impl SavedSession {
             tokens: None,
             logins: LoginGuard::default(),
             refusal: None,
+            targets: BTreeMap::new(),
         }
     }
 
@@ -221,12 +228,14 @@ impl Fork for SavedSession {
             tokens: self.tokens.as_ref().map(Fork::fork),
             logins: self.logins.clone(),
             refusal: self.refusal.clone(),
+            targets: self.targets.clone(),
         }
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
         (&self.client_id, &self.scope, &self.logins, &self.refusal).hash(&mut hasher);
+        self.targets.hash(&mut hasher);
         self.tokens.is_some().hash(&mut hasher);
         if let Some(tokens) = &self.tokens {
             tokens.fingerprint(hasher);
@@ -263,7 +272,8 @@ mod tests {
     fn what_a_session_is_told_from_others_by() {
         const WHOLE: &str = r#"{"version":1,"revision":1,"endpoint":"https://l.example/t","client_id":"c",
             "scope":"s","username":"u","tokens":{"access_token":"a","refresh_token":"r",
-            "received_at":2,"expires_at":3},"logins":{"count":4,"last":5},"refusal":{"check":6,"at":7}}"#;
+            "received_at":2,"expires_at":3},"logins":{"count":4,"last":5},"refusal":{"check":6,"at":7},
+            "targets":{"10":{"started":[8],"strikes":1,"struck":8}}}"#;
         let fingerprint = |json: &str| {
             let saved = SavedSession::from_json(json.as_bytes()).unwrap();
             let mut hasher = DefaultHasher::new();
@@ -284,6 +294,8 @@ mod tests {
             (r#""expires_at":3"#, r#""expires_at":null"#),
             (r#""count":4"#, r#""count":5"#),
             (r#""check":6"#, r#""check":7"#),
+            (r#"[8]"#, "[9]"),
+            (r#""strikes":1"#, r#""strikes":2"#),
         ] {
             let changed = WHOLE.replace(member, other);
             assert_ne!(changed, WHOLE);

@@ -94,6 +94,8 @@ impl Machine {
     pub(super) fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
         let is_awaited = !self.state.has_usable_token(now);
         let answers = self.state.refresh_token().map(|token| token.answers);
+        // That a target has started it is saved with the first attempt, whatever comes of it.
+        let is_start = self.round.attempt() == 1 && self.targets.have_ended(self.generation);
         let by_gateway = matches!(answer, Answer::Refused { by_gateway: true });
         let end = self.state.replace(|state| match state {
             State::Unauthenticated(Phase::InFlight(_, exchange)) => {
@@ -123,7 +125,8 @@ impl Machine {
             End::LoggedIn | End::Refreshed | End::RefreshRefused | End::Rejected
         );
         self.end_store_exchange(changed);
-        if self.state.refresh_token().map(|token| token.answers) != answers && !changed {
+        let is_answer = self.state.refresh_token().map(|token| token.answers) != answers;
+        if (is_answer || is_start) && !changed {
             self.end_store_exchange_noted();
         }
         match end {

@@ -12,6 +12,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::SavedSession;
+use crate::targets::Record;
 use crate::token::{Bearer, RefreshToken, is_token};
 
 /// More than any session needs.
@@ -34,7 +35,8 @@ impl SavedSession {
             let refresh = tokens.refresh_token.as_ref();
             tokens.access_token.token().len() + refresh.map_or(0, |token| token.expose().len())
         });
-        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens;
+        let targets: usize = self.targets.values().map(Record::json_len).sum();
+        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens + targets;
         let mut json = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *json, self).expect("a struct of texts and numbers");
         debug_assert!(json.len() <= capacity, "grew and left a copy behind");

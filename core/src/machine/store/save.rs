@@ -26,7 +26,15 @@ impl Machine {
         }
     }
 
-    /// It has brought nothing, but how often the refresh token was answered so is to be saved.
+    /// What other processes are to know of the targets has changed.
+    pub(in crate::machine) fn note_unsaved(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.pacing_unsaved = true;
+        }
+    }
+
+    /// It has brought nothing, but how often the refresh token was answered so is to be saved, or whose 401 it
+    /// was for.
     pub(in crate::machine) fn end_store_exchange_noted(&mut self) {
         if let Some(store) = &mut self.store {
             store.pacing_unsaved = true;
@@ -173,6 +181,7 @@ impl Machine {
         };
         saved.revision = store.tried;
         saved.logins = self.logins.clone();
+        saved.targets = self.targets.to_save();
         saved.refusal.clone_from(&store.refusal);
         Some(saved)
     }
