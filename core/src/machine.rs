@@ -32,7 +32,6 @@ pub use outputs::{Output, Transmit};
 pub use state::Status;
 pub use store::StoreOp;
 
-use cached_bearer::Cached;
 use round::Round;
 use state::State;
 use store::Store;
@@ -142,9 +141,7 @@ impl Machine {
     /// a cached bearer would not poll before it ends, so there is none any more.
     fn tell(&mut self, event: Event) {
         const MOST: usize = 256;
-        if let State::Authenticated(_, cached) = &mut self.state {
-            *cached = Cached::default();
-        }
+        self.state.void_cached();
         if self.events.len() >= MOST {
             self.events.pop_front();
         }

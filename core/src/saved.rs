@@ -20,7 +20,7 @@ use crate::{Credentials, Provider, Timestamp, fnv};
 
 pub use json::{InvalidSavedSession, SavedJson};
 
-/// A session outside of its process: the tokens with their times, and what paces its logins.
+/// A session outside of its process: the tokens with their times, and what paces logins and refreshes.
 ///
 /// It belongs to one user at one auth endpoint, and one scope, and is used for no other. Its *revision* counts how
 /// often the session was saved; of two, the higher one is newer, whatever the clocks say.
@@ -294,7 +294,7 @@ mod tests {
             (r#""expires_at":3"#, r#""expires_at":null"#),
             (r#""count":4"#, r#""count":5"#),
             (r#""check":6"#, r#""check":7"#),
-            (r#"[8]"#, "[9]"),
+            ("[8]", "[9]"),
             (r#""strikes":1"#, r#""strikes":2"#),
         ] {
             let changed = WHOLE.replace(member, other);

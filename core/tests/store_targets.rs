@@ -145,6 +145,29 @@ fn i15_a_strike_is_forgiven_for_the_next_process_too() {
     assert_eq!(send(&mut next, API, &[401, 200]), (200, 1));
 }
 
+/// There is something to save then, and whoever has a cached bearer would not poll.
+#[test]
+fn a_cached_bearer_is_void_once_a_strike_is_forgiven() {
+    let store = Memory::default();
+    let mut process = Process::logged_in(&store, START);
+    let bad = format!("{API}/bad");
+    for _ in 0..31 {
+        assert_eq!(send(&mut process, &bad, &[401]), (401, 1));
+        assert_eq!(send(&mut process, API, &[200]), (200, 0));
+    }
+    assert_eq!(send(&mut process, &bad, &[401]), (401, 1));
+    let sent = ready(&mut process, API, Pending::new());
+    let cached = process.machine.cached_bearer().expect("all is saved");
+    let is_good = || cached.authorize(START.into(), &mut request(API)).is_some();
+    assert!(is_good());
+    let review = process.machine.review(START, sent, StatusCode::OK);
+    assert!(matches!(review, Review::Deliver));
+    assert!(!is_good());
+    process.log.clear();
+    process.run();
+    assert_eq!(process.log, [Op::Lock, Op::Load, Op::Save, Op::Unlock]);
+}
+
 #[test]
 fn i15_a_refresh_that_was_never_answered_is_counted_by_the_next_process() {
     let store = Memory::default();

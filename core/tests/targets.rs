@@ -1,6 +1,5 @@
 //! What the 401s of one target may start, and what its other answers prove (`manual::time`, *The reactive
 //! guard*).
-#![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 
 mod common;
 

@@ -103,11 +103,10 @@ impl Drop for Cached {
 impl Machine {
     /// Whoever has a cached bearer is to tell of other targets' answers than before.
     pub(super) fn recall_cached(&mut self) {
-        if let State::Authenticated(_, cached) = &mut self.state
-            && let Cached(Some(CachedBearer(terms))) = cached
+        if let State::Authenticated(_, Cached(Some(CachedBearer(terms)))) = &self.state
             && terms.watched != self.targets.watched(&self.config)
         {
-            *cached = Cached::default();
+            self.state.void_cached();
         }
     }
 

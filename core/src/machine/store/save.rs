@@ -26,10 +26,11 @@ impl Machine {
         }
     }
 
-    /// What other processes are to know of the targets has changed.
+    /// What other processes are to know of the targets has changed. Whoever has a cached bearer would not poll.
     pub(in crate::machine) fn note_unsaved(&mut self) {
         if let Some(store) = &mut self.store {
             store.pacing_unsaved = true;
+            self.state.void_cached();
         }
     }
 
