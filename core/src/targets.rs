@@ -1,6 +1,8 @@
 //! What the 401s of each target may start (I15): see `manual::time`, *The reactive guard*.
 
+mod guard;
 mod record;
+mod watched;
 mod window;
 
 use std::collections::BTreeMap;
@@ -10,123 +12,16 @@ use crate::config::Config;
 use crate::origin::{OriginId, ResourceId};
 use crate::token::Generation;
 
+pub(crate) use guard::Unauthorized;
+use guard::{Start, TargetGuard};
 pub(crate) use record::Record;
 use record::most;
+pub(crate) use watched::Watched;
 
 /// Keeps a target that refuses every token from turning each request into a refresh, without a cost to the
 /// other targets. Most programs have none of these guards: an origin gets one with its first 401.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct TargetGuards(BTreeMap<OriginId, Box<TargetGuard>>);
-
-/// A 401 on the current token.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Unauthorized {
-    pub(crate) origin: OriginId,
-    pub(crate) resource: ResourceId,
-    pub(crate) generation: Generation,
-    /// When that token was.
-    pub(crate) received_at: Timestamp,
-    /// Whether it could be used up to now: else something is under way already, or it has expired.
-    pub(crate) is_usable: bool,
-}
-
-#[derive(Clone, Debug, Default, Hash)]
-struct TargetGuard {
-    record: Record,
-    /// What its last 401 has started; `None` after any other answer.
-    start: Option<Start>,
-    /// Whether the last strike holds: not once another refresh was tried.
-    is_closed: bool,
-    /// A generation whose 401 was delivered, and no other answer has come since.
-    refused: Option<Generation>,
-    evidence: Evidence,
-}
-
-#[derive(Clone, Copy, Debug, Hash)]
-struct Start {
-    ended: Generation,
-    at: Timestamp,
-    is_proven: bool,
-}
-
-/// The requests that were answered otherwise than 401 with this generation: should one of them get a 401, it
-/// is the token.
-#[derive(Clone, Debug, Default, Hash)]
-struct Evidence {
-    generation: Generation,
-    resources: Vec<ResourceId>,
-}
-
-impl Evidence {
-    /// Memory is bounded; a program seldom has more.
-    const MOST: usize = 64;
-
-    fn note(&mut self, generation: Generation, resource: ResourceId) {
-        if self.generation != generation {
-            self.generation = generation;
-            self.resources.clear();
-        }
-        if self.resources.len() < Self::MOST && !self.resources.contains(&resource) {
-            self.resources.push(resource);
-        }
-    }
-
-    fn is_about(&self, unauthorized: &Unauthorized) -> bool {
-        self.generation == unauthorized.generation
-            && self.resources.contains(&unauthorized.resource)
-    }
-}
-
-impl TargetGuard {
-    fn reset(&mut self) {
-        self.start = None;
-        self.record.strikes = 0;
-        self.is_closed = false;
-        self.refused = None;
-    }
-
-    /// Whether [`reset`](Self::reset) would change nothing.
-    fn is_calm(&self) -> bool {
-        let has_strikes = self.record.strikes > 0 || self.is_closed;
-        self.start.is_none() && !has_strikes && self.refused.is_none()
-    }
-
-    /// Half of the refreshes are used: until when.
-    fn gathers_until(&self, config: &Config) -> Option<Timestamp> {
-        let half = most(config).div_ceil(2);
-        (self.record.started).full_until(half, config.target_window)
-    }
-
-    fn has_ended(&self, generation: Generation) -> bool {
-        self.start.is_some_and(|start| start.ended == generation)
-    }
-
-    /// Until when its 401s are delivered and start nothing. One that `joins` what its origin has started
-    /// needs no further refresh.
-    fn shut_until(&mut self, now: Timestamp, config: &Config, joins: bool) -> Option<Timestamp> {
-        self.record.slide(now, config);
-        let closed = self.record.closed_until(now, config);
-        let used_up = (self.record.started).full_until(most(config), config.target_window);
-        let closed = closed.filter(|_| self.is_closed);
-        closed.into_iter().chain(used_up.filter(|_| !joins)).max()
-    }
-
-    /// Whether this one passes, shut or not.
-    fn is_proven(&self, config: &Config, unauthorized: &Unauthorized) -> bool {
-        let used_up = (self.record.proven).full_until(most(config), config.target_window);
-        used_up.is_none() && self.evidence.is_about(unauthorized)
-    }
-
-    /// Whether the refresh that its last 401 has started was no cure. A token that has served for long may
-    /// have been revoked since.
-    fn is_strike(&self, now: Timestamp, config: &Config, unauthorized: &Unauthorized) -> bool {
-        let age = now.saturating_since(unauthorized.received_at);
-        self.start.is_some()
-            && !self.has_ended(unauthorized.generation)
-            && !self.is_closed
-            && age <= config.target_guard.longest
-    }
-}
 
 impl TargetGuards {
     /// Many more origins than anyone has. Beyond it those are forgotten of which nothing counts any more, and
@@ -233,7 +128,7 @@ impl TargetGuards {
         };
         let joins = !unauthorized.is_usable && guard.has_ended(unauthorized.generation);
         let is_shut = guard.shut_until(now, config, joins).is_some();
-        let is_guarded = is_shut && !guard.is_proven(config, unauthorized);
+        let is_guarded = is_shut && !guard.is_proven(config, unauthorized, joins);
         if is_guarded {
             guard.refused = Some(unauthorized.generation);
         }
@@ -340,34 +235,6 @@ impl TargetGuards {
             }
         }
         self.key(origin)
-    }
-}
-
-/// Origins whose answers the machine has to hear of, as far as is known.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Watched {
-    /// And whether it is to know what they are to.
-    origins: Box<[(OriginId, bool)]>,
-    /// When it need not know of one of them any more.
-    pub(crate) until: Option<Timestamp>,
-}
-
-impl Watched {
-    #[inline]
-    pub(crate) fn has(&self, origin: OriginId) -> bool {
-        self.find(origin).is_some()
-    }
-
-    #[inline]
-    pub(crate) fn gathers(&self, origin: OriginId) -> bool {
-        self.find(origin) == Some(true)
-    }
-
-    #[inline]
-    fn find(&self, origin: OriginId) -> Option<bool> {
-        let find = |origin| self.origins.iter().find(|(known, _)| *known == origin);
-        let found = find(origin).or_else(|| find(OriginId::OTHERS));
-        found.map(|(_, gathers)| *gathers)
     }
 }
 

@@ -113,6 +113,23 @@ fn i15_evidence_has_a_bound_of_its_own_of_as_many_again() {
     assert_eq!(driver.most_in_an_hour(false), 120);
 }
 
+/// The last refresh that is to be had on evidence is one for all who wait.
+#[test]
+fn i15_a_401_that_joins_the_last_refresh_of_its_target_is_cured_with_the_others() {
+    let mut driver = after_refreshes(60);
+    for _ in 0..59 {
+        assert_eq!(driver.send(API, turns(&[401, 200])), Some(200));
+    }
+    driver.on_refresh = None;
+    let (first, second) = (driver.go(), driver.go());
+    let bad = driver.go_to(BAD);
+    let _first = driver.retry_after_401(first);
+    let _second = driver.retry_after_401(second);
+    let _bad = driver.retry_after_401(bad);
+    driver.reply(&DAYS);
+    assert_eq!(driver.refreshes(), 120);
+}
+
 #[test]
 fn i15_evidence_is_about_this_very_token_this_method_and_this_path() {
     let mut driver = after_refreshes(60);
