@@ -1,11 +1,11 @@
 //! Who logs in, and with what password.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
 
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hash, Hasher};
 
 /// A username and a password: the resource owner password credentials of RFC 6749, section 4.3.
 ///
@@ -51,6 +51,14 @@ impl Credentials {
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         self.username == other.username && self.password == other.password
     }
+
+    /// Nor `Clone`: nobody should copy them in passing, either.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self {
+            username: self.username.clone(),
+            password: self.password.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -62,12 +70,10 @@ impl fmt::Debug for Credentials {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Credentials {
     fn fork(&self) -> Self {
-        Self {
-            username: self.username.clone(),
-            password: self.password.clone(),
-        }
+        self.duplicate()
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {

@@ -2,12 +2,12 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use thiserror::Error;
 
+use crate::cause::ErrorCause;
 use crate::{ForeignOrigin, StoreFailure, Timestamp};
 
 /// Why can this request not be authorized by a session? Nothing has been sent.
@@ -308,6 +308,12 @@ impl TransportFailure {
     }
 }
 
+impl From<std::io::Error> for TransportFailure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(error)
+    }
+}
+
 impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause.fmt(f)
@@ -319,59 +325,3 @@ impl Error for TransportFailure {
         self.cause.source()
     }
 }
-
-/// An error of somebody else's code. It prints with all its sources, since a failure is often
-/// printed alone, and is equal to another with the same text.
-#[derive(Clone, Debug)]
-pub struct ErrorCause {
-    text: Arc<str>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
-}
-
-impl ErrorCause {
-    pub(crate) fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let error: Arc<dyn Error + Send + Sync> = Arc::from(error.into());
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            // Many errors print their source themselves.
-            if !text.contains(&cause_text) {
-                text = format!("{text}: {cause_text}");
-            }
-            source = cause.source();
-        }
-        Self {
-            text: text.into(),
-            source: Some(error),
-        }
-    }
-
-    fn of_text(text: &str) -> Self {
-        Self {
-            text: text.into(),
-            source: None,
-        }
-    }
-}
-
-impl fmt::Display for ErrorCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl Error for ErrorCause {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let source = self.source.as_deref()?;
-        Some(source)
-    }
-}
-
-impl PartialEq for ErrorCause {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Eq for ErrorCause {}

@@ -1,9 +1,9 @@
 //! Copies for a model checker, and numbers that tell states apart.
 //!
-//! Hidden, and no `Clone`: a session that could be copied could send its refresh token twice, and a
-//! feature for it would be unified over a workspace and turn the compile-fail tests false.
+//! No `Clone`: a session that could be copied could send its refresh token twice. And behind a `cfg`: a
+//! feature would be unified over a workspace.
 
-use std::hash::Hasher;
+pub(crate) use std::hash::{Hash, Hasher};
 
 use crate::{Machine, Pending, Sent};
 
@@ -12,6 +12,19 @@ pub(crate) trait Fork {
 
     /// Feeds all that decides what happens next.
     fn fingerprint(&self, hasher: &mut dyn Hasher);
+}
+
+impl<T: Fork> Fork for Option<T> {
+    fn fork(&self) -> Self {
+        self.as_ref().map(Fork::fork)
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        self.is_some().hash(&mut hasher);
+        if let Some(inner) = self {
+            inner.fingerprint(hasher);
+        }
+    }
 }
 
 macro_rules! forwarded {

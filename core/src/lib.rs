@@ -177,11 +177,13 @@
 
 mod allowed;
 mod answers;
+mod cause;
 mod config;
 mod credentials;
 mod error;
 mod event;
 mod fnv;
+#[cfg(any(model, fuzzing))]
 mod fork;
 mod machine;
 pub mod manual;
@@ -198,11 +200,10 @@ mod token;
 mod wiped;
 mod wire;
 
+pub use cause::ErrorCause;
 pub use config::{Config, Doubling};
 pub use credentials::Credentials;
-pub use error::{
-    AuthorizeError, BodyDefect, Denied, ErrorCause, Failure, OAuthError, TransportFailure,
-};
+pub use error::{AuthorizeError, BodyDefect, Denied, Failure, OAuthError, TransportFailure};
 pub use event::{Event, Purpose};
 pub use machine::{
     Authorization, CachedBearer, JobEnd, JobId, Machine, Output, Pending, Review, Sent, Status,

@@ -12,13 +12,13 @@ mod store;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::allowed::AllowedOrigins;
 use crate::config::Config;
 use crate::event::Event;
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hash, Hasher};
 use crate::pacing::{Jitter, LoginGuard};
 use crate::saved::Refusal;
 use crate::targets::TargetGuards;
@@ -159,6 +159,7 @@ impl fmt::Debug for Machine {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Machine {
     fn fork(&self) -> Self {
         Self {

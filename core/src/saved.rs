@@ -1,16 +1,16 @@
 //! What survives a restart: see `manual::stores`.
 
+#[cfg(any(model, fuzzing))]
+mod fork;
 mod json;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
 use crate::config::{Config, Doubling};
-use crate::fork::Fork;
 use crate::origin::OriginId;
 use crate::pacing::LoginGuard;
 use crate::targets::Record;
@@ -124,13 +124,37 @@ impl SavedSession {
             && provider.scope() == self.scope.as_deref()
             && username == self.username
     }
+
+    /// Not `Clone`: tokens are not to be copied in passing.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self {
+            version: json::Version,
+            revision: self.revision,
+            endpoint: self.endpoint.clone(),
+            client_id: self.client_id.clone(),
+            scope: self.scope.clone(),
+            username: self.username.clone(),
+            tokens: self.tokens.as_ref().map(SavedTokens::duplicate),
+            logins: self.logins.clone(),
+            refusal: self.refusal.clone(),
+            targets: self.targets.clone(),
+        }
+    }
 }
 
 impl SavedTokens {
+    fn duplicate(&self) -> Self {
+        Self {
+            access_token: self.access_token.duplicate(),
+            refresh_token: self.refresh_token.as_ref().map(RefreshToken::duplicate),
+            ..*self
+        }
+    }
+
     pub(crate) fn of(access: &AccessToken, refresh: Option<&RefreshToken>) -> Self {
         Self {
-            access_token: access.bearer().fork(),
-            refresh_token: refresh.map(Fork::fork),
+            access_token: access.bearer().duplicate(),
+            refresh_token: refresh.map(RefreshToken::duplicate),
             refresh_answers: refresh.map(|token| token.answers).unwrap_or_default(),
             received_at: access.received_at(),
             expires_at: access.expires_at(),
@@ -216,92 +240,9 @@ impl fmt::Debug for SavedSession {
     }
 }
 
-impl Fork for SavedSession {
-    fn fork(&self) -> Self {
-        Self {
-            version: json::Version,
-            revision: self.revision,
-            endpoint: self.endpoint.clone(),
-            client_id: self.client_id.clone(),
-            scope: self.scope.clone(),
-            username: self.username.clone(),
-            tokens: self.tokens.as_ref().map(Fork::fork),
-            logins: self.logins.clone(),
-            refusal: self.refusal.clone(),
-            targets: self.targets.clone(),
-        }
-    }
-
-    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
-        (&self.client_id, &self.scope, &self.logins, &self.refusal).hash(&mut hasher);
-        self.targets.hash(&mut hasher);
-        self.tokens.is_some().hash(&mut hasher);
-        if let Some(tokens) = &self.tokens {
-            tokens.fingerprint(hasher);
-        }
-    }
-}
-
-impl Fork for SavedTokens {
-    fn fork(&self) -> Self {
-        Self {
-            access_token: self.access_token.fork(),
-            refresh_token: self.refresh_token.as_ref().map(Fork::fork),
-            ..*self
-        }
-    }
-
-    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        self.access_token.fingerprint(hasher);
-        self.refresh_token.is_some().hash(&mut hasher);
-        if let Some(refresh_token) = &self.refresh_token {
-            refresh_token.fingerprint(hasher);
-        }
-        (self.received_at, self.expires_at, self.refresh_answers).hash(&mut hasher);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::hash::DefaultHasher;
-
     use super::*;
-
-    #[test]
-    fn what_a_session_is_told_from_others_by() {
-        const WHOLE: &str = r#"{"version":1,"revision":1,"endpoint":"https://l.example/t","client_id":"c",
-            "scope":"s","username":"u","tokens":{"access_token":"a","refresh_token":"r",
-            "received_at":2,"expires_at":3},"logins":{"count":4,"last":5},"refusal":{"check":6,"at":7},
-            "targets":{"10":{"started":[8],"strikes":1,"struck":8}}}"#;
-        let fingerprint = |json: &str| {
-            let saved = SavedSession::from_json(json.as_bytes()).unwrap();
-            let mut hasher = DefaultHasher::new();
-            saved.fork().fingerprint(&mut hasher);
-            hasher.finish()
-        };
-        assert_eq!(fingerprint(WHOLE), fingerprint(WHOLE));
-        for (member, other) in [
-            (r#""revision":1"#, r#""revision":2"#),
-            ("l.example", "m.example"),
-            (r#""c""#, r#""d""#),
-            (r#""s""#, "null"),
-            (r#""username":"u""#, r#""username":"v""#),
-            (r#""access_token":"a""#, r#""access_token":"b""#),
-            (r#""refresh_token":"r""#, r#""refresh_token":"s""#),
-            (r#""refresh_token":"r""#, r#""refresh_token":null"#),
-            (r#""received_at":2"#, r#""received_at":1"#),
-            (r#""expires_at":3"#, r#""expires_at":null"#),
-            (r#""count":4"#, r#""count":5"#),
-            (r#""check":6"#, r#""check":7"#),
-            ("[8]", "[9]"),
-            (r#""strikes":1"#, r#""strikes":2"#),
-        ] {
-            let changed = WHOLE.replace(member, other);
-            assert_ne!(changed, WHOLE);
-            assert_ne!(fingerprint(&changed), fingerprint(WHOLE), "{member}");
-        }
-    }
 
     /// As 65,536 boxes would: of 4,096 passwords some 125 share one with another.
     #[test]

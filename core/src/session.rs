@@ -7,12 +7,12 @@ mod relogin;
 mod unauthenticated;
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use http::{Request, Response};
 
 use crate::error::AuthorizeError;
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hash, Hasher};
 use crate::token::{AccessToken, RefreshToken};
 use crate::wire::{self, Answer, Grant, GrantType};
 use crate::{Credentials, ForeignOrigin, Origin, Provider, RequestBody, TargetRequest, Timestamp};
@@ -248,6 +248,7 @@ impl<S: State> fmt::Debug for Exchange<S> {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl<S: State + Fork> Fork for Session<S> {
     fn fork(&self) -> Self {
         Self {
@@ -262,6 +263,7 @@ impl<S: State + Fork> Fork for Session<S> {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl<S: State + Fork> Fork for Exchange<S> {
     fn fork(&self) -> Self {
         Self {
@@ -277,6 +279,7 @@ impl<S: State + Fork> Fork for Exchange<S> {
 }
 
 /// The provider never changes.
+#[cfg(any(model, fuzzing))]
 impl Fork for Context {
     fn fork(&self) -> Self {
         Self {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::error::ErrorCause;
+use crate::cause::ErrorCause;
 use crate::{InvalidSavedSession, Timestamp};
 
 /// A place for the bytes of one saved session, which several processes may share.

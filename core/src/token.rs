@@ -1,14 +1,14 @@
 //! The tokens, wiped when dropped, and the number that tells them apart.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::answers::Answers;
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hash, Hasher};
 use crate::time::Deadline;
 use crate::wiped::Wiped;
 use crate::{Timestamp, fnv};
@@ -66,6 +66,11 @@ impl Bearer {
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
         value.set_sensitive(true);
         Some(Self(value))
+    }
+
+    /// For what is to be saved.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0.clone())
     }
 
     /// Tells it from others, where little is lost if it does not.
@@ -212,6 +217,14 @@ impl RefreshToken {
         &self.token
     }
 
+    /// For what is to be saved; it is not sent from there.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self {
+            answers: self.answers,
+            ..Self::new(self.expose())
+        }
+    }
+
     /// It has brought tokens: what was answered to it before is of no consequence any more.
     pub(crate) fn accepted(self) -> Self {
         Self {
@@ -227,9 +240,10 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Bearer {
     fn fork(&self) -> Self {
-        Self(self.0.clone())
+        self.duplicate()
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
@@ -237,6 +251,7 @@ impl Fork for Bearer {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for AccessToken {
     fn fork(&self) -> Self {
         Self {
@@ -257,12 +272,10 @@ impl Fork for AccessToken {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for RefreshToken {
     fn fork(&self) -> Self {
-        Self {
-            answers: self.answers,
-            ..Self::new(self.expose())
-        }
+        self.duplicate()
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {

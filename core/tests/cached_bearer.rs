@@ -208,6 +208,7 @@ fn a_cached_bearer_is_void_once_there_is_an_event_to_tell() {
 }
 
 /// What a fork does is nothing to the machine itself.
+#[cfg(any(model, fuzzing))]
 #[test]
 fn a_fork_leaves_a_cached_bearer_as_it_is() {
     let (mut driver, cached) = driver_with_cached_bearer();

@@ -1,5 +1,6 @@
 //! A model checker takes two states for one if their fingerprints are the same, and never sees what
 //! only one of them leads to. So whatever decides what happens next has to be in it.
+#![cfg(any(model, fuzzing))]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! What a driver does for a machine: one job at a time, each with one end (I4); whether there is one to do;
 //! and the last of them.
+#![cfg(any(model, fuzzing))]
 
 mod common;
 mod store_common;

@@ -220,6 +220,7 @@ fn i8_another_users_session_counts_as_none_and_is_overwritten() {
     assert_eq!(store.saved().unwrap().username(), "other");
 }
 
+#[cfg(any(model, fuzzing))]
 #[test]
 fn i10_reports_of_another_operation_change_nothing() {
     let store = Memory::default();
@@ -312,6 +313,7 @@ fn i1_no_exchange_starts_when_whoever_held_the_lock_is_gone() {
     assert_eq!(process.log.last(), Some(&Op::Password));
 }
 
+#[cfg(any(model, fuzzing))]
 #[test]
 fn a_fork_knows_what_its_machine_knows_of_the_store() {
     let store = Memory::default();

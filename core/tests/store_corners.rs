@@ -8,7 +8,7 @@ use http::Response;
 use simacan_auth::Pending;
 use simacan_auth::{
     Authorization, Config, JobEnd, Machine, Output, Provider, SavedSession, Sent, Status,
-    StoreFailure, StoreOp, Timestamp, TransportFailure,
+    StoreFailure, StoreOp, Timestamp,
 };
 use store_common::{Memory, Op, Process, TOKENS};
 
@@ -300,6 +300,7 @@ fn an_hour_without_a_password_resets_a_count_that_is_merged() {
 }
 
 /// Else the model checker takes two different machines for one.
+#[cfg(any(model, fuzzing))]
 #[test]
 fn what_is_to_be_mended_is_in_the_fingerprint() {
     let saved = |last: u64| {
@@ -325,7 +326,7 @@ fn what_is_to_be_mended_is_in_the_fingerprint() {
             match process.machine.poll(START) {
                 Output::Event(_) => {}
                 Output::Transmit(transmit) => {
-                    let lost = TransportFailure::timed_out();
+                    let lost = simacan_auth::TransportFailure::timed_out();
                     process
                         .machine
                         .handle_failure(START, transmit.exchange, lost);

@@ -1,5 +1,6 @@
 //! What the 401s of one target may start, and what its other answers prove (`manual::time`, *The reactive
 //! guard*).
+#![cfg(any(model, fuzzing))]
 
 mod common;
 

@@ -1,8 +1,9 @@
 //! As the test `fleet`, with more dangers: many minutes.
 
-use simacan_auth_tests::fleet::{Dangers, Fleets};
-
+#[cfg(any(model, fuzzing))]
 fn main() {
+    use simacan_auth_tests::fleet::{Dangers, Fleets};
+
     let two = Dangers {
         requests: 2,
         ..Dangers::default()
@@ -90,4 +91,9 @@ fn main() {
     };
     let states: usize = all.into_iter().map(explore).sum();
     println!("{states} distinct states in all");
+}
+
+#[cfg(not(any(model, fuzzing)))]
+fn main() {
+    panic!("it is built with `--cfg model`: see `.cargo/config.toml`");
 }

@@ -9,10 +9,11 @@
 //! of an hour of processor time and a gigabyte of memory. `limit=n` stops after so many generated states.
 //! Prints the distinct states, the depth and the time.
 
-use simacan_auth_tests::model::{Budget, Histories};
-use simacan_auth_tests::world::Rules;
-
+#[cfg(any(model, fuzzing))]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    use simacan_auth_tests::model::{Budget, Histories};
+    use simacan_auth_tests::world::Rules;
+
     let mut rules = Rules::default();
     let mut limit = None;
     let mut budget = Budget {
@@ -44,4 +45,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     Histories::new(rules, budget).explore("deep", limit);
     Ok(())
+}
+
+#[cfg(not(any(model, fuzzing)))]
+fn main() {
+    panic!("it is built with `--cfg model`: see `.cargo/config.toml`");
 }

@@ -11,8 +11,8 @@
 use std::process::ExitCode;
 
 use simacan_auth_emulator::Profile;
-use simacan_auth_tests::history::seed;
 use simacan_auth_tests::profiles::live_a_day;
+use simacan_auth_tests::seed;
 
 fn main() -> ExitCode {
     let seed = seed();

@@ -5,15 +5,6 @@ use std::time::Duration;
 
 use crate::world::{Rules, Step, Violation, World};
 
-/// Of all that is drawn in tests. Fixed, so that every run is the same; `SIMACAN_SEED=n` takes another.
-/// It is printed, and shown if the test fails.
-pub fn seed() -> u64 {
-    let given = std::env::var("SIMACAN_SEED").ok();
-    let seed = given.and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    println!("SIMACAN_SEED={seed}");
-    seed
-}
-
 /// A world's rules, and what happens in it.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "they are what they are called")]

@@ -1,5 +1,6 @@
 //! The checks catch what they are for, each by its number. All fifteen are here; I12 is the others
 //! under a clock that is set back.
+#![cfg(any(model, fuzzing))]
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,5 @@
 //! What was once wrong, or nearly, in the world of the model checker: it must stay right.
+#![cfg(any(model, fuzzing))]
 
 use simacan_auth_tests::world::{AtServer, AtTarget, Body, Clock, Login, Rules, Step, World};
 

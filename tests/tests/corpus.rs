@@ -1,4 +1,5 @@
 //! What the fuzz targets have found worth keeping, replayed without a fuzzer.
+#![cfg(any(model, fuzzing))]
 
 use std::fs;
 use std::path::Path;

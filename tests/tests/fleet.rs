@@ -1,5 +1,6 @@
 //! All interleavings of processes that share one saved session (`simacan_auth::manual::stores`). The
 //! example `deep_fleet` goes deeper.
+#![cfg(any(model, fuzzing))]
 
 use simacan_auth_emulator::Reuse;
 use simacan_auth_tests::fleet::{Dangers, Fleets, Random, StoreDefect};

@@ -1,5 +1,6 @@
 //! All interleavings of three callers, a failing network, a bad clock, revocations, new credentials and a
 //! target that answers 401 only. The example `deep_model` goes deeper.
+#![cfg(any(model, fuzzing))]
 
 use simacan_auth_tests::model::{Budget, Histories};
 use simacan_auth_tests::world::Rules;

@@ -1,8 +1,8 @@
 //! A day with each of the emulator's profiles keeps the rules, and is served.
 
 use simacan_auth_emulator::Profile;
-use simacan_auth_tests::history::seed;
 use simacan_auth_tests::profiles::live_a_day;
+use simacan_auth_tests::seed;
 
 /// A failed refresh is tried again, and one that an event makes needless may be under way.
 const SPARE_REFRESHES: u64 = 6;

@@ -11,7 +11,7 @@ use simacan_auth::{
     ClientAuth, Credentials, Failure, LoginOutcome, Origin, Provider, Session, Timestamp,
 };
 use simacan_auth_emulator::{Emulator, Settings};
-use simacan_auth_tests::history::seed;
+use simacan_auth_tests::seed;
 
 const TARGET: &str = "https://a.services.simacan.com/x";
 

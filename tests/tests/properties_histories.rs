@@ -3,6 +3,7 @@
 //!
 //! The seed is fixed, so that every run is the same; `SIMACAN_SEED=n` takes another. A failing case
 //! prints its seed and the shortest history that was found.
+#![cfg(any(model, fuzzing))]
 
 use simacan_auth::Pending;
 use std::cell::Cell;
@@ -17,7 +18,8 @@ use simacan_auth::{
     RefreshOutcome, Review, Session, Timestamp, TransportFailure,
 };
 use simacan_auth_emulator::{Reuse, Rotation};
-use simacan_auth_tests::history::{History, seed};
+use simacan_auth_tests::history::History;
+use simacan_auth_tests::seed;
 use simacan_auth_tests::world::{AtServer, AtTarget, Body, Clock, Login, Rules, Step};
 
 /// Runs `cases` of them; a failing one is printed with its seed.

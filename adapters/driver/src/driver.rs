@@ -77,13 +77,11 @@ impl Driver {
     #[inline]
     pub fn authorize_now(&self, request: &mut impl TargetRequest) -> Option<Sent> {
         let session = self.session();
-        session.cached.ask(|cached| {
-            let now = match &session.clock {
-                Some(clock) => clock().into(),
-                None => session.process.time(),
-            };
-            cached.authorize(now, request)
-        })
+        let now = match &session.clock {
+            Some(clock) => clock().into(),
+            None => session.process.time(),
+        };
+        session.cached.ask(|cached| cached.authorize(now, request))
     }
 
     /// Logs in, if there is no token yet.
@@ -127,6 +125,17 @@ impl Driver {
             let mut desk = session.lock();
             desk.machine.handle_credentials(now, credentials);
             let _ = session.hire(desk, now, false); // the event is told by whoever comes next
+        }
+    }
+
+    /// The refused password is right by now, somebody says: for one attempt.
+    pub fn retry_refused(&self) {
+        let session = self.session();
+        if session.check_process().is_ok() {
+            let now = session.now();
+            let mut desk = session.lock();
+            desk.machine.retry_refused(now);
+            let _ = session.hire(desk, now, false);
         }
     }
 

@@ -113,7 +113,10 @@ mod trace;
 pub use bearer::{Bearer, BearerOutcome};
 pub use driver::{Driver, Wait};
 pub use error::Error;
+pub use http;
 pub use process::{Process, System};
+#[doc(hidden)]
+pub use session::Exchange;
 pub use settings::Settings;
 pub use simacan_auth;
 #[cfg(feature = "tower")]

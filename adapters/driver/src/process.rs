@@ -109,24 +109,48 @@ impl Process {
     pub(crate) fn run(self: &Arc<Self>, line: &Line, work: Work) -> io::Result<()> {
         let mut lines = lock(&self.lines);
         let queue = lines.entry(line.clone()).or_default();
+        queue.waiting.push_back(work);
+        let added = self.add_thread(line, queue);
+        if added.is_err() {
+            queue.waiting.pop_back();
+        }
+        added
+    }
+
+    /// Under the lock: nothing queues behind a thread that turns out not to be had.
+    fn add_thread(self: &Arc<Self>, line: &Line, queue: &mut Queue) -> io::Result<()> {
         if queue.threads >= Self::MOST {
-            queue.waiting.push_back(work);
             return Ok(());
         }
         let (process, own) = (self.clone(), line.clone());
-        // Under the lock: nothing queues behind a thread that turns out not to be had.
-        self.system.spawn(
-            "simacan-auth",
-            Box::new(move || {
-                let mut next = Some(work);
-                while let Some(work) = next {
-                    caught(work);
-                    next = process.next(&own);
-                }
-            }),
-        )?;
-        queue.threads += 1;
+        let work = move || {
+            while let Some(work) = process.next(&own) {
+                caught(work);
+            }
+        };
+        match self.system.spawn("simacan-auth", Box::new(work)) {
+            Ok(()) => queue.threads += 1,
+            Err(error) if queue.threads == 0 => return Err(error),
+            Err(_) => {} // those that there are come to it
+        }
         Ok(())
+    }
+
+    /// A thread of the line hangs: its place is another's until it [comes back](Self::come_back).
+    pub(crate) fn give_up(self: &Arc<Self>, line: &Line) {
+        let mut lines = lock(&self.lines);
+        let queue = lines.entry(line.clone()).or_default();
+        queue.threads = queue.threads.saturating_sub(1);
+        if !queue.waiting.is_empty() {
+            let _ = self.add_thread(line, queue); // else it is done by who comes back or comes anew
+        } else if queue.threads == 0 {
+            lines.remove(line);
+        }
+    }
+
+    /// There may be one too many of the line then: the first to be done ends.
+    pub(crate) fn come_back(&self, line: &Line) {
+        lock(&self.lines).entry(line.clone()).or_default().threads += 1;
     }
 
     /// In a thread beside all lines, for what must not wait in one.
@@ -138,7 +162,8 @@ impl Process {
     fn next(&self, line: &Line) -> Option<Work> {
         let mut lines = lock(&self.lines);
         let queue = lines.get_mut(line)?;
-        let next = queue.waiting.pop_front();
+        let has_place = queue.threads <= Self::MOST;
+        let next = has_place.then(|| queue.waiting.pop_front()).flatten();
         if next.is_none() {
             queue.threads -= 1;
             if queue.threads == 0 {

@@ -21,7 +21,7 @@ use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Makes an exchange with the auth endpoint: sends this, follows nothing, and gives the answer that it has
 /// read to its end. It blocks, and has a time-out.
-pub(crate) type Exchange = Box<
+pub type Exchange = Box<
     dyn Fn(Request<RequestBody>) -> Result<Response<ResponseBody>, TransportFailure> + Send + Sync,
 >;
 
@@ -286,6 +286,7 @@ impl Session {
             return;
         };
         desk.dismissed.push(office);
+        self.process.give_up(&self.line);
         desk.given_up = office.job;
         let Some(locked) = desk.locked.take() else {
             return;

@@ -14,7 +14,7 @@ use simacan_auth::{
 
 use crate::bell::Bell;
 use crate::cached_bearers::CachedBearers;
-use crate::session::{Desk, Session};
+use crate::session::{Desk, Exchange, Session};
 use crate::{Driver, Process};
 
 /// Builds a [`Driver`]. The builders of the adapters have the same methods, and their client's own.
@@ -27,6 +27,8 @@ pub struct Settings {
     pub store: Option<(Arc<dyn SessionStore>, TypeId)>,
     #[doc(hidden)]
     pub config: Config,
+    #[doc(hidden)]
+    pub exchange: Option<Exchange>,
     #[doc(hidden)]
     pub exchange_timeout: Duration,
     #[doc(hidden)]
@@ -140,6 +142,7 @@ impl Settings {
             provider,
             credentials,
             store: None,
+            exchange: None,
             config: Config::default(),
             exchange_timeout: Duration::from_secs(20),
             token_timeout: Duration::from_secs(30),

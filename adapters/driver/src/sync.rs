@@ -55,5 +55,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// `None` after a panic, which ends nothing but what it happened in.
 pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).ok()
+    let caught =
+        |run: &mut dyn FnMut()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    let (mut run, mut result) = (Some(run), None);
+    if let Err(payload) = caught(&mut || result = run.take().map(|run| run())) {
+        // Its drop is the user's, too.
+        let mut payload = Some(payload);
+        if let Err(another) = caught(&mut || drop(payload.take())) {
+            std::mem::forget(another);
+        }
+    }
+    result
 }

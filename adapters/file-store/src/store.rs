@@ -11,7 +11,7 @@ use crate::{Error, file, system};
 /// Between two looks at a lock that another holds. An exchange takes longer.
 const POLL: Duration = Duration::from_millis(10);
 
-/// A session in a file, for one process or for several that share it. See the [crate](crate).
+/// A session in a file, for one process or for several that share it. See the crate's page.
 ///
 /// Holds nothing open: the file is looked at under the lock only, each time anew.
 #[derive(Clone, Debug)]

@@ -29,6 +29,7 @@ impl Builder {
     }
 
     simacan_auth_driver::settings_methods!(self => self.settings);
+    simacan_auth_driver::exchange_with!(self => self.settings);
 
     /// The configuration of reqwest's clients: proxy, roots, time-outs, pool. Default: reqwest's.
     ///
@@ -73,10 +74,9 @@ impl Builder {
     ///
     /// [`Error::NoTls`]: the auth endpoint is https, and reqwest was built without TLS. [`Error::Client`]:
     /// reqwest can't make a client of what [`http`](Self::http) says.
-    pub fn build(self) -> Result<Client, Error> {
+    pub fn build(mut self) -> Result<Client, Error> {
         let provider = self.settings.provider().clone();
         let (auth, timeout) = (provider.auth_origin(), self.settings.exchange_timeout);
-        check_tls(auth)?;
         let client = match self.target_client {
             Some(client) => client,
             None => configured(&self.http, provider.allows_loopback())
@@ -84,9 +84,14 @@ impl Builder {
                 .build()
                 .map_err(Error::Client)?,
         };
-        // Made here to see whether it can be.
-        exchange::client(&self.http, auth.is_loopback(), timeout).map_err(Error::Client)?;
-        let exchange = exchange::over(self.http, auth.is_loopback(), timeout);
+        let exchange = if let Some(exchange) = self.settings.exchange.take() {
+            exchange
+        } else {
+            check_tls(auth)?;
+            // Made here to see whether it can be.
+            exchange::client(&self.http, auth.is_loopback(), timeout).map_err(Error::Client)?;
+            Box::new(exchange::over(self.http, auth.is_loopback(), timeout))
+        };
         let driver = self.settings.build(exchange);
         Ok(Client { client, driver })
     }

@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use reqwest::{IntoUrl, Request, RequestBuilder as Inner, Response, Url};
-use simacan_auth_driver::{Driver, Wait};
+use simacan_auth_driver::{Bearer, BearerOutcome, Driver, Wait};
 
 use crate::exchange::check_tls;
 use crate::simacan_auth::{Origin, Pending, Review, Sent, Status, TargetRequest};
@@ -84,6 +84,17 @@ impl Client {
             return Review::Deliver; // from a second place: it says nothing about the token
         }
         self.driver.review(sent, response.status())
+    }
+
+    /// The bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
+    /// vendor's SDK. See [`Driver::bearer`].
+    pub async fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
+        (self.driver.bearer(uri).await).map_err(simacan_auth_driver::Error::cast)
+    }
+
+    /// Says what became of a bearer, and gives the one to go on with. See [`Driver::report`].
+    pub async fn report(&self, bearer: Bearer, outcome: BearerOutcome) -> Result<Bearer, Error> {
+        (self.driver.report(bearer, outcome).await).map_err(simacan_auth_driver::Error::cast)
     }
 
     /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether

@@ -59,6 +59,52 @@
 //! - **A session outlives its runtimes**, and can be used in several. reqwest's pool can't: a connection
 //!   stops when the runtime that made it does. Where runtimes come and go, turn the pool off.
 //!
+//! # The token for something else
+//!
+//! A WebSocket, an MQTT client and a vendor's SDK want the token itself, and only you see what becomes of it:
+//!
+//! ```no_run
+//! # async fn example(client: simacan_auth_reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! use simacan_auth_reqwest::BearerOutcome;
+//!
+//! let uri = "wss://feed.services.simacan.com/positions".parse()?;
+//! let bearer = client.bearer(&uri).await?;
+//! let header = bearer.header_value(); // for the handshake; `as_str` is the token alone
+//! // Later, when the connection was closed because of it:
+//! let newer = client.report(bearer, BearerOutcome::Unauthorized).await?;
+//! # drop((header, newer));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Client::report`] waits for the newer token as a request would. If there is none, its error says
+//! [when to try again](simacan_auth_driver::Error::retry_at).
+//!
+//! # Tests without a socket
+//!
+//! [`Builder::exchange_with`] takes any function in place of the exchange, such as the emulator's:
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//! use std::time::SystemTime;
+//!
+//! use simacan_auth_emulator::{Emulator, Settings};
+//! use simacan_auth_reqwest::{Client, Credentials, Provider};
+//!
+//! let emulator = Emulator::new(Settings::new().with_user("u", "p"));
+//! let emulator = Arc::new(Mutex::new(emulator));
+//! let client = Client::builder(Provider::simacan(), Credentials::new("u", "p"))
+//!     .exchange_with(Emulator::exchange(emulator.clone(), SystemTime::now))
+//!     .build()?;
+//! # use simacan_auth_reqwest::simacan_auth_driver::block_on;
+//! # block_on(async {
+//! client.log_in().await?;
+//! # Ok::<(), simacan_auth_reqwest::Error>(())
+//! # })?;
+//! assert_eq!(emulator.lock().unwrap().ledger().counters().passwords_received, 1);
+//! # Ok::<(), simacan_auth_reqwest::Error>(())
+//! ```
+//!
 //! # Logs
 //!
 //! No error, event or `Debug` of this library holds a secret. A client that is told to be
@@ -94,7 +140,7 @@ pub use simacan_auth_driver::simacan_auth::{
     self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
     LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
-pub use simacan_auth_driver::{self, Driver};
+pub use simacan_auth_driver::{self, Bearer, BearerOutcome, Driver};
 
 /// Why a request got no answer.
 pub type Error = simacan_auth_driver::Error<reqwest::Error>;

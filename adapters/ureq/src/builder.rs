@@ -28,6 +28,7 @@ impl Builder {
     }
 
     simacan_auth_driver::settings_methods!(self => self.settings);
+    simacan_auth_driver::exchange_with!(self => self.settings);
 
     /// The configuration of ureq for the requests to target APIs: proxy, roots, time-outs, pool. Default:
     /// ureq's, and `simacan-auth-ureq` with its version as the `User-Agent`.
@@ -68,10 +69,10 @@ impl Builder {
     /// The client. Nothing is sent before its first request.
     ///
     /// [`Error::NoTls`]: the auth endpoint is https, and none of this crate's features has TLS.
-    pub fn build(self) -> Result<Client, Error> {
+    pub fn build(mut self) -> Result<Client, Error> {
         const USER_AGENT: &str = concat!("simacan-auth-ureq/", env!("CARGO_PKG_VERSION"));
-        let auth = self.settings.provider().auth_origin();
-        Error::check_tls(auth, cfg!(feature = "_tls"))?;
+        let provider = self.settings.provider().clone();
+        let auth = provider.auth_origin();
         let is_own = self.agent.is_none();
         let agent = self.agent.unwrap_or_else(|| {
             (self.http)(Agent::config_builder().user_agent(USER_AGENT))
@@ -82,7 +83,13 @@ impl Builder {
                 .into()
         });
         let proxies = [agent.config().proxy().cloned(), Proxy::try_from_env()];
-        let exchange = exchange::over(&agent, auth.is_loopback(), self.settings.exchange_timeout);
+        let exchange = if let Some(exchange) = self.settings.exchange.take() {
+            exchange
+        } else {
+            Error::check_tls(auth, cfg!(feature = "_tls"))?;
+            let timeout = self.settings.exchange_timeout;
+            Box::new(exchange::over(&agent, auth.is_loopback(), timeout))
+        };
         Ok(Client {
             agent,
             is_own,

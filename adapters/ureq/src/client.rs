@@ -4,9 +4,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
-use simacan_auth_driver::{Driver, Wait, block_on};
-use ureq::config::RedirectAuthHeaders;
+use http::{Request, Response, StatusCode, Uri};
+use simacan_auth_driver::{Bearer, BearerOutcome, Driver, Wait, block_on};
+use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
+use ureq::typestate::HttpCrateScope;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
 use crate::simacan_auth::{Origin, Pending, Review, Sent, Status};
@@ -73,6 +74,29 @@ impl Client {
         Ok(response)
     }
 
+    /// A configuration for this request alone, which starts with the client's: its proxy, roots and time-outs
+    /// hold, but for what is set here. One that another agent has begun has none of them.
+    ///
+    /// ```no_run
+    /// # use simacan_auth_ureq::{Client, Error, ureq::http::Request};
+    /// # use std::time::Duration;
+    /// # fn example(client: &Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let uri = "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation";
+    /// let request = client
+    ///     .configure_request(Request::post(uri).body("<realisation/>")?)
+    ///     .timeout_global(Some(Duration::from_secs(5)))
+    ///     .build();
+    /// client.send(request)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn configure_request<B: AsSendBody>(
+        &self,
+        request: Request<B>,
+    ) -> ConfigBuilder<HttpCrateScope<B>> {
+        self.agent.configure_request(request)
+    }
+
     fn run(&self, mut request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, Error> {
         let origin = Origin::of(request.uri());
         let is_loopback = self.is_env_proxied && origin.is_some_and(|origin| origin.is_loopback());
@@ -119,6 +143,17 @@ impl Client {
             return Review::Deliver;
         }
         self.driver.review(sent, response.status())
+    }
+
+    /// The bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
+    /// vendor's SDK. See [`Driver::bearer`].
+    pub fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
+        block_on(self.driver.bearer(uri)).map_err(simacan_auth_driver::Error::cast)
+    }
+
+    /// Says what became of a bearer, and gives the one to go on with. See [`Driver::report`].
+    pub fn report(&self, bearer: Bearer, outcome: BearerOutcome) -> Result<Bearer, Error> {
+        block_on(self.driver.report(bearer, outcome)).map_err(simacan_auth_driver::Error::cast)
     }
 
     /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether

@@ -51,6 +51,48 @@
 //! - **The exchanges are made in a thread of the driver's**, for as long as there is something to do. A request
 //!   waits for it only if there is no token, and no longer than [`Builder::token_timeout`].
 //!
+//! # The token for something else
+//!
+//! A WebSocket, an MQTT client and a vendor's SDK want the token itself, and only you see what becomes of it:
+//!
+//! ```no_run
+//! # fn example(client: simacan_auth_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! use simacan_auth_ureq::BearerOutcome;
+//!
+//! let uri = "wss://feed.services.simacan.com/positions".parse()?;
+//! let bearer = client.bearer(&uri)?;
+//! let header = bearer.header_value(); // for the handshake; `as_str` is the token alone
+//! // Later, when the connection was closed because of it:
+//! let newer = client.report(bearer, BearerOutcome::Unauthorized)?;
+//! # drop((header, newer));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Client::report`] waits for the newer token as a request would. If there is none, its error says
+//! [when to try again](simacan_auth_driver::Error::retry_at).
+//!
+//! # Tests without a socket
+//!
+//! [`Builder::exchange_with`] takes any function in place of the exchange, such as the emulator's:
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//! use std::time::SystemTime;
+//!
+//! use simacan_auth_emulator::{Emulator, Settings};
+//! use simacan_auth_ureq::{Client, Credentials, Provider};
+//!
+//! let emulator = Emulator::new(Settings::new().with_user("u", "p"));
+//! let emulator = Arc::new(Mutex::new(emulator));
+//! let client = Client::builder(Provider::simacan(), Credentials::new("u", "p"))
+//!     .exchange_with(Emulator::exchange(emulator.clone(), SystemTime::now))
+//!     .build()?;
+//! client.log_in()?;
+//! assert_eq!(emulator.lock().unwrap().ledger().counters().passwords_received, 1);
+//! # Ok::<(), simacan_auth_ureq::Error>(())
+//! ```
+//!
 //! # Logs
 //!
 //! No error, event or `Debug` of this library holds a secret. ureq itself writes what goes over the wire
@@ -81,7 +123,7 @@ pub use simacan_auth_driver::simacan_auth::{
     self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
     LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
-pub use simacan_auth_driver::{self, Driver};
+pub use simacan_auth_driver::{self, Bearer, BearerOutcome, Driver};
 pub use ureq;
 
 /// Why a request got no answer.

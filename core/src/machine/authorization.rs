@@ -1,9 +1,8 @@
 //! What a caller holds: at most two sends for each target request, by construction (I7).
 
-use std::hash::{Hash, Hasher};
-
 use crate::error::Denied;
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hash, Hasher};
 use crate::origin::{ForeignOrigin, OriginId, ResourceId};
 use crate::token::Generation;
 
@@ -75,6 +74,7 @@ pub enum Review {
     Retry(Pending),
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Pending {
     fn fork(&self) -> Self {
         Self { ..*self }
@@ -85,6 +85,7 @@ impl Fork for Pending {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Sent {
     fn fork(&self) -> Self {
         Self { ..*self }

@@ -10,7 +10,6 @@ use super::state::{Next, Phase, State, Superseded};
 use super::{JobId, Machine};
 use crate::error::{Failure, TransportFailure};
 use crate::event::Event;
-use crate::fork::Fork;
 use crate::saved::Refusal;
 use crate::session::{LoginOutcome, RefreshOutcome, Rejected, Session, State as SessionState};
 use crate::token::Generation;
@@ -77,7 +76,7 @@ impl Machine {
             return;
         }
         if let Some(refusal) = self.refusal.take() {
-            self.refused.push((current.fork(), refusal));
+            self.refused.push((current.duplicate(), refusal));
         }
         self.is_retry = false;
         let username = credentials.username().to_owned();

@@ -1,12 +1,12 @@
 //! A round: the attempts that one demand causes, and the cool-down if they fail. See `manual::time`.
 
-use std::hash::{Hash, Hasher};
-
 use super::Machine;
 use super::state::State;
 use crate::Timestamp;
 use crate::error::{Denied, Failure};
 use crate::event::Event;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Hash, Hasher};
 use crate::pacing;
 use crate::session::{Cause, Refresh};
 use crate::time::{Delay, Rest};
@@ -107,6 +107,7 @@ impl Round {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Round {
     /// The failure only by what it makes of the cool-down.
     pub(super) fn fingerprint(&self, mut hasher: &mut dyn Hasher) {

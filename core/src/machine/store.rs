@@ -8,16 +8,15 @@
 //!          └── somebody else has been here ────────┘
 //! ```
 
+#[cfg(any(model, fuzzing))]
+mod fork;
 mod load;
 mod save;
-
-use std::hash::{Hash, Hasher};
 
 use super::job::{JobId, JobKind};
 use super::{Machine, Output};
 use crate::error::Failure;
 use crate::event::Event;
-use crate::fork::Fork;
 use crate::saved::Refusal;
 use crate::time::Delay;
 use crate::{SavedSession, StoreFailure, Timestamp};
@@ -293,32 +292,6 @@ impl Machine {
             self.attempt_failed(now, Failure::Store(failure));
         } else if self.store.as_ref().is_some_and(|store| store.is_unsaved()) {
             self.save_failed(now, failure); // nothing else was wanted
-        }
-    }
-}
-
-impl Fork for Store {
-    fn fork(&self) -> Self {
-        Self {
-            kept: self.kept.as_ref().map(Fork::fork),
-            refusal: self.refusal.clone(),
-            held: self.held.clone(),
-            ..*self
-        }
-    }
-
-    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        (self
-            .visit
-            .map(|visit| (visit.step, visit.awaited.is_some())))
-        .hash(&mut hasher);
-        (self.revision, self.tried, self.seen).hash(&mut hasher);
-        (self.tokens_unsaved, self.pacing_unsaved, &self.retry).hash(&mut hasher);
-        (self.failed_in_a_row, &self.refusal, self.remembered).hash(&mut hasher);
-        let held = self.held.as_ref().map(|held| held.is_awaited);
-        (held, self.kept.is_some()).hash(&mut hasher);
-        if let Some(kept) = &self.kept {
-            kept.fingerprint(hasher);
         }
     }
 }

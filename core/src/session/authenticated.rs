@@ -1,7 +1,6 @@
-use std::hash::{Hash, Hasher};
-
 use super::{ReLogin, Refreshing, Session};
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hasher};
 use crate::saved::SavedTokens;
 use crate::token::{AccessToken, RefreshToken};
 use crate::{SavedSession, Timestamp};
@@ -125,17 +124,14 @@ impl Authenticated {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Authenticated {
     fn fork(&self) -> Self {
-        let refresh_token = self.refresh_token.as_ref().map(Fork::fork);
-        Self::new(self.token.fork(), refresh_token)
+        Self::new(self.token.fork(), self.refresh_token.fork())
     }
 
-    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+    fn fingerprint(&self, hasher: &mut dyn Hasher) {
         self.token.fingerprint(hasher);
-        self.refresh_token.is_some().hash(&mut hasher);
-        if let Some(refresh_token) = &self.refresh_token {
-            refresh_token.fingerprint(hasher);
-        }
+        self.refresh_token.fingerprint(hasher);
     }
 }

@@ -1,9 +1,8 @@
 //! How an exchange can end.
 
-use std::hash::{Hash, Hasher};
-
 use crate::error::Failure;
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hasher};
 use crate::token::AccessToken;
 use crate::wire::{Answer, TokenResponse};
 use crate::{Credentials, Provider, Timestamp};
@@ -141,19 +140,17 @@ impl<S: State> Exchange<S> {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Rejected {
     fn fork(&self) -> Self {
         Self {
             context: self.context.fork(),
-            token: self.token.as_ref().map(Fork::fork),
+            token: self.token.fork(),
         }
     }
 
-    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+    fn fingerprint(&self, hasher: &mut dyn Hasher) {
         self.context.fingerprint(hasher);
-        self.token.is_some().hash(&mut hasher);
-        if let Some(token) = &self.token {
-            token.fingerprint(hasher);
-        }
+        self.token.fingerprint(hasher);
     }
 }

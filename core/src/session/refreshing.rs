@@ -1,10 +1,9 @@
-use std::hash::Hasher;
-
 use http::{Request, Response};
 
 use super::{Authenticated, Exchange, ReLogin, RefreshOutcome, Session};
 use crate::error::{Failure, FailureKind};
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hasher};
 use crate::token::{AccessToken, RefreshToken};
 use crate::wire::{Answer, Grant, GrantType};
 use crate::{Config, RequestBody, Timestamp};
@@ -87,6 +86,7 @@ impl Exchange<Refreshing> {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Refreshing {
     fn fork(&self) -> Self {
         Self {

@@ -1,9 +1,8 @@
-use std::hash::Hasher;
-
 use http::{Request, Response};
 
 use super::{Exchange, LoginOutcome, Session, Unauthenticated};
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hasher};
 use crate::token::AccessToken;
 use crate::wire::{Answer, Grant, GrantType};
 use crate::{RequestBody, Timestamp};
@@ -74,6 +73,7 @@ impl Session<Unauthenticated> {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for ReLogin {
     fn fork(&self) -> Self {
         Self {

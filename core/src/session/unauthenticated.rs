@@ -1,9 +1,8 @@
-use std::hash::Hasher;
-
 use http::{Request, Response};
 
 use super::{Authenticated, Context, Exchange, LoginOutcome, Session};
-use crate::fork::Fork;
+#[cfg(any(model, fuzzing))]
+use crate::fork::{Fork, Hasher};
 use crate::wire::{Answer, Grant, GrantType};
 use crate::{Credentials, Provider, RequestBody, SavedSession, Timestamp};
 
@@ -108,6 +107,7 @@ impl Exchange<Unauthenticated> {
     }
 }
 
+#[cfg(any(model, fuzzing))]
 impl Fork for Unauthenticated {
     fn fork(&self) -> Self {
         Self {}

@@ -58,6 +58,15 @@ impl Default for ResponseBody {
     }
 }
 
+/// The bytes are wiped.
+impl From<Vec<u8>> for ResponseBody {
+    fn from(bytes: Vec<u8>) -> Self {
+        let mut body = Self::new();
+        let _ = body.push(&Wiped(bytes));
+        body
+    }
+}
+
 impl AsRef<[u8]> for ResponseBody {
     fn as_ref(&self) -> &[u8] {
         &self.0

@@ -14,7 +14,7 @@ use simacan_auth::{
     TransportFailure,
 };
 
-use crate::common::{API, credentials, fingerprint, poll, request};
+use crate::common::{API, credentials, poll, request};
 
 pub(crate) const TOKENS: &str = "tokens";
 
@@ -279,8 +279,9 @@ impl Process {
         Some((form[0].1.clone(), number))
     }
 
+    #[cfg(any(model, fuzzing))]
     pub(crate) fn fingerprint(&self) -> u64 {
-        fingerprint(&self.machine)
+        crate::common::fingerprint(&self.machine)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::header::CONTENT_LENGTH;
@@ -75,6 +76,20 @@ impl Emulator {
         match self.handle(now, request).outcome {
             Outcome::Answer(answer) | Outcome::CutShort(answer) => Some(answer),
             Outcome::Lost => None,
+        }
+    }
+
+    /// A function from request to answer that needs no socket: an exchange for the adapters' `exchange_with`.
+    /// What is lost is a time-out; delays are not waited for.
+    pub fn exchange<B: AsRef<[u8]>, A: From<Vec<u8>>, E: From<io::Error>>(
+        emulator: Arc<Mutex<Self>>,
+        clock: impl Fn() -> SystemTime + Clone,
+    ) -> impl Fn(Request<B>) -> Result<Response<A>, E> + Clone {
+        move |request| {
+            let mut emulator = emulator.lock().unwrap_or_else(PoisonError::into_inner);
+            let answer = emulator.respond(clock(), &request);
+            let answer = answer.ok_or_else(|| io::Error::from(io::ErrorKind::TimedOut))?;
+            Ok(answer.map(A::from))
         }
     }
 

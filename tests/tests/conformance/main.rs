@@ -59,6 +59,7 @@ mod origins;
 mod outage;
 mod panics;
 mod password;
+mod profiles;
 mod redirects;
 mod runtimes;
 mod secrets;

@@ -192,7 +192,7 @@ fn a_body_that_drips_ends_with_the_time_out<S: Subject>() {
             "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n",
         )
     });
-    assert_timed_out(&denied);
+    assert_eq!(failure(&denied), &Failure::Body(BodyDefect::Truncated));
 }
 
 fn headers_that_drip_end_with_the_time_out<S: Subject>() {

@@ -127,6 +127,26 @@ fn what_a_builder_of_reqwest_has_built_is_sent_again_as_it_was() {
     target.assert_pairs(LENGTHS.len() + 1);
 }
 
+/// Both times it has what was set for it alone, else what the client is configured to do.
+#[test]
+fn ureq_configures_a_request_on_top_of_its_client() {
+    let (world, target) = (World::new(), Target::start());
+    let builder = Ureq::builder(target.plan(&world)).http(|http| {
+        let http = http.proxy(None).accept("of the client");
+        http.user_agent("of the client")
+    });
+    let client = builder.build().expect("a client");
+    let request = Request::get(format!("{}/x", target.stub.origin())).body(());
+    let request = client.configure_request(request.expect("it is well formed"));
+    let response = client.send(request.user_agent("its own").build());
+    assert_eq!(response.expect("an answer").status(), StatusCode::OK);
+    for head in target.assert_pairs(1) {
+        let head = head.to_ascii_lowercase();
+        assert!(head.contains("accept: of the client"), "{head}");
+        assert!(head.contains("user-agent: its own"), "{head}");
+    }
+}
+
 /// Both times a request has what it brings itself, else what the agent is configured to send, else what is
 /// sent by default.
 #[test]

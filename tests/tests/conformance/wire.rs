@@ -59,6 +59,12 @@ fn assert_transport(failure: &Failure) {
     }
 }
 
+/// There was an answer, and no tokens could be read in it.
+#[track_caller]
+fn assert_no_tokens(failure: &Failure) {
+    assert!(matches!(failure, Failure::Body(_)), "{failure:?}");
+}
+
 /// What a socket has received and nobody has read makes its end a reset.
 fn a_reset_before_the_request_is_read_is_a_typed_failure<S: Subject>() {
     let (failure, _) = log_in_at::<S>(PATIENCE, Connection::wait_for_input);
@@ -75,7 +81,7 @@ fn a_reset_in_the_middle_of_the_answer_is_a_typed_failure<S: Subject>() {
         connection.read_all_but_a_byte()?;
         connection.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"access_token\":")
     });
-    assert_transport(&failure);
+    assert_no_tokens(&failure);
 }
 
 fn garbage_instead_of_http_is_a_typed_failure<S: Subject>() {
@@ -88,7 +94,6 @@ fn garbage_instead_of_http_is_a_typed_failure<S: Subject>() {
         b"HTTP/1.1 200 OK\r\neyJ horse\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: eyJ\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\neyJ\r\nhorse\r\n",
         b"HTTP/9.9 200 OK\r\n\r\n",
         b"\0\0\0\0\0\0\0\0",
     ] {
@@ -98,6 +103,12 @@ fn garbage_instead_of_http_is_a_typed_failure<S: Subject>() {
         });
         assert_transport(&failure);
     }
+    let (failure, _) = log_in_at::<S>(PATIENCE, |connection| {
+        connection.read_request()?;
+        connection.write(CHUNKED)?;
+        connection.write(b"eyJ\r\nhorse\r\n")
+    });
+    assert_no_tokens(&failure);
 }
 
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -114,7 +125,7 @@ fn chunk_extensions_that_never_end_are_cut_off<S: Subject>() {
             connection.write(&[b'x'; 16 << 10])?;
         }
     });
-    assert_transport(&failure);
+    assert_no_tokens(&failure);
     assert!(written < BOUNDED, "{written}");
 }
 
@@ -129,7 +140,7 @@ fn trailers_that_never_end_are_cut_off<S: Subject>() {
             thread::sleep(Duration::from_millis(1));
         }
     });
-    assert_transport(&failure);
+    assert_no_tokens(&failure);
 }
 
 fn i6_no_time_at_all_is_a_typed_failure<S: Subject>() {

@@ -304,3 +304,29 @@ fn sessions_behind_a_server_that_hangs_hold_up_no_other() {
     let rejected = |event: &Event| matches!(event, Event::RoundFailed { .. });
     assert_eq!(world.count(rejected), 0);
 }
+
+/// A line has 64 threads. Those that hang are given up, and their places are others'.
+#[test]
+fn sessions_that_hang_starve_no_other_of_their_auth_host() {
+    let (world, gate) = (World::new(), Gate::closed());
+    let hanging: Vec<_> = (0..64)
+        .map(|_| {
+            let gate = gate.clone();
+            let settings = world.settings().on_event(move |_| gate.pass());
+            settings.build(world.exchange())
+        })
+        .collect();
+    let callers: Vec<_> = hanging.iter().map(|driver| world.sending(driver)).collect();
+    eventually("all hang", || gate.waiting() == 64);
+    let other = world.driver();
+    let caller = world.sending(&other);
+    world.pass_until("another is served", || caller.is_finished());
+    caller.join().unwrap().expect("a token");
+    gate.open();
+    for caller in callers {
+        world.pass_until("each is answered", || caller.is_finished());
+    }
+    for driver in &hanging {
+        world.pass_until_sent(driver);
+    }
+}

@@ -56,7 +56,9 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let settings = simacan_auth_emulator::Settings::new().with_user("u", "p");
+        let settings = simacan_auth_emulator::Settings::new()
+            .with_user("u", "p")
+            .with_user("v", "q");
         let clock = Clock::default();
         Self {
             emulator: Arc::new(Mutex::new(Emulator::new(settings))),
@@ -100,16 +102,8 @@ impl World {
         &self,
     ) -> impl Fn(Request<RequestBody>) -> Result<Response<ResponseBody>, TransportFailure> + Clone + use<>
     {
-        let world = self.clone();
-        move |request| {
-            let response = world
-                .respond(&request)
-                .ok_or_else(TransportFailure::timed_out)?;
-            let (parts, body) = response.into_parts();
-            let mut collected = ResponseBody::new();
-            let _ = collected.push(&body);
-            Ok(Response::from_parts(parts, collected))
-        }
+        let clock = self.clock.clone();
+        Emulator::exchange(self.emulator.clone(), move || clock.time())
     }
 
     /// One that stands before the gate first, while that is closed.
@@ -188,6 +182,13 @@ impl World {
             .millis
             .fetch_add(seconds * 1000, Ordering::SeqCst);
         self.process.tick();
+    }
+
+    pub(crate) fn skip_to(&self, time: SystemTime) {
+        let left = time
+            .duration_since(self.clock.time())
+            .expect("it is to come");
+        self.skip(left.as_secs() + 1);
     }
 
     /// Time goes by, slowly enough for those who wait to look, until this is so.

@@ -2,7 +2,6 @@
 
 use super::{Held, Step, Store};
 use crate::event::Event;
-use crate::fork::Fork;
 use crate::machine::Machine;
 use crate::machine::state::State;
 use crate::saved::{Refusal, SavedTokens};
@@ -172,7 +171,7 @@ impl Machine {
         let (provider, username) = (self.state.provider()?, credentials.username());
         let access = self.state.token().filter(|_| self.state.may_adopt());
         let mut saved = match &store.kept {
-            Some(kept) if access.is_none() => kept.fork(),
+            Some(kept) if access.is_none() => kept.duplicate(),
             _ => {
                 let (access, refresh) = (self.state.token(), self.state.refresh_token());
                 let mut saved = SavedSession::new(provider, username);
