@@ -68,11 +68,13 @@ pub struct Config {
     pub unclear_login: Duration,
 
     /// For a target that answers even a fresh token with 401: how long its 401s are
-    /// delivered and start no refresh. Default: 10 s doubling to 10 min.
+    /// delivered and start no refresh. A token that is older than the longest is not fresh.
+    /// Default: 10 s doubling to 10 min.
     pub target_guard: Doubling,
 
-    /// Refreshes that the 401s of one target origin may start within
-    /// [`target_window`](Self::target_window), whatever it answers in between. Default: 60.
+    /// Refreshes that the 401s of one target origin may start in any
+    /// [`target_window`](Self::target_window), whatever it answers in between; and as many again for requests
+    /// that it has answered otherwise with the same token. Default: 60; 0 counts as 1.
     pub target_refreshes: u32,
 
     /// See [`target_refreshes`](Self::target_refreshes). Default: 1 h (I15).

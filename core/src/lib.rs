@@ -195,6 +195,7 @@ mod saved;
 mod session;
 mod store;
 mod target;
+mod targets;
 mod time;
 mod token;
 mod wiped;

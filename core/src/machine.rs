@@ -22,8 +22,9 @@ use crate::event::Event;
 #[cfg(any(model, fuzzing))]
 use crate::fork::{Fork, Hash, Hasher};
 use crate::login_answers::LoginAnswers;
-use crate::pacing::{Jitter, LoginGuard, TargetGuards};
+use crate::pacing::{Jitter, LoginGuard};
 use crate::saved::Refusal;
+use crate::targets::TargetGuards;
 use crate::time::{Deadline, Delay};
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
 
@@ -34,7 +35,6 @@ pub use outputs::{Output, Transmit};
 pub use state::Status;
 pub use store::StoreOp;
 
-use cached_bearer::Cached;
 use round::Round;
 use state::State;
 use store::Store;
@@ -152,9 +152,7 @@ impl Machine {
     /// a cached bearer would not poll before it ends, so there is none any more.
     fn tell(&mut self, event: Event) {
         const MOST: usize = 256;
-        if let State::Authenticated(_, cached) = &mut self.state {
-            *cached = Cached::default();
-        }
+        self.state.void_cached();
         if self.events.len() >= MOST {
             self.events.pop_front();
         }

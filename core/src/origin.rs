@@ -4,8 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use http::Uri;
+use serde::{Deserialize, Serialize};
 
-use crate::fnv;
+use crate::{TargetRequest, fnv};
 
 /// Scheme, host and port: the origin of RFC 6454. `wss` counts as `https`, and `ws` as `http`.
 ///
@@ -137,11 +138,34 @@ impl fmt::Display for Origin<'_> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct OriginId(u64);
 
 impl OriginId {
     /// Of no request.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// Of all those that are too many to be told apart.
+    pub(crate) const OTHERS: Self = Self(1);
+
+    /// Of a request to this origin, by its method and its path.
+    pub(crate) fn resource(self, request: &impl TargetRequest) -> ResourceId {
+        request
+            .resource()
+            .map_or(ResourceId::NONE, |(method, path)| {
+                let bytes = method.bytes().chain([b' ']).chain(path.bytes());
+                ResourceId(fnv::add(self.0, bytes))
+            })
+    }
+}
+
+/// A number in place of a method and a path. Two requests with the same one would vouch for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ResourceId(u64);
+
+impl ResourceId {
+    /// Nobody has asked what the request is.
     pub(crate) const NONE: Self = Self(0);
 }
 

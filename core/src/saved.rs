@@ -4,6 +4,7 @@
 mod fork;
 mod json;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,14 +13,16 @@ use serde::{Deserialize, Serialize};
 use crate::answers::Answers;
 use crate::config::{Config, Doubling};
 use crate::login_answers::LoginAnswers;
+use crate::origin::OriginId;
 use crate::pacing::LoginGuard;
+use crate::targets::Record;
 use crate::time::Delay;
 use crate::token::{AccessToken, Bearer, RefreshToken};
 use crate::{Credentials, Provider, Timestamp, fnv};
 
 pub use json::{InvalidSavedSession, SavedJson};
 
-/// A session outside of its process: the tokens with their times, and what paces its logins.
+/// A session outside of its process: the tokens with their times, and what paces logins and refreshes.
 ///
 /// It belongs to one user at one auth endpoint, and what is asked of that, and is used for no other. Its *revision* counts how
 /// often the session was saved; of two, the higher one is newer, whatever the clocks say.
@@ -59,6 +62,9 @@ pub struct SavedSession {
     pub(crate) refusal: Option<Refusal>,
     #[serde(default, skip_serializing_if = "LoginAnswers::is_empty")]
     pub(crate) login_answers: LoginAnswers,
+    /// What the 401s of each target have started lately.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) targets: BTreeMap<OriginId, Record>,
 }
 
 /// A set of tokens as it was received. Without a refresh token the server gave none, or has refused
@@ -104,6 +110,7 @@ impl SavedSession {
             logins: LoginGuard::default(),
             refusal: None,
             login_answers: LoginAnswers::default(),
+            targets: BTreeMap::new(),
         }
     }
 
@@ -141,6 +148,7 @@ impl SavedSession {
             logins: self.logins.clone(),
             refusal: self.refusal.clone(),
             login_answers: self.login_answers.clone(),
+            targets: self.targets.clone(),
         }
     }
 }

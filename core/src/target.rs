@@ -33,6 +33,14 @@ pub trait TargetRequest {
 
     /// Sets its `Authorization`, in place of any that it has. The value is marked sensitive.
     fn set_authorization(&mut self, value: HeaderValue);
+
+    /// Its method, and its path without the query. `None`, as by default, if it has none.
+    ///
+    /// It is asked for only where an origin has caused many refreshes with its 401s: then those for a request
+    /// that it has answered otherwise with the same token count for more.
+    fn resource(&self) -> Option<(&str, &str)> {
+        None
+    }
 }
 
 impl<B> TargetRequest for Request<B> {
@@ -44,5 +52,9 @@ impl<B> TargetRequest for Request<B> {
     #[inline]
     fn set_authorization(&mut self, value: HeaderValue) {
         self.headers_mut().insert(header::AUTHORIZATION, value);
+    }
+
+    fn resource(&self) -> Option<(&str, &str)> {
+        Some((self.method().as_str(), self.uri().path()))
     }
 }

@@ -207,10 +207,10 @@ impl<S: Subject> World<S> {
                 if self.is_stale {
                     return Violation::found(5, "a 401 on an older generation condemned the token");
                 }
-                if let Some((host, is_quiet)) = self.reviewed {
-                    let now = self.ghost.elapsed;
-                    let generation = is_quiet.then_some(*generation);
-                    self.ghost.targets[host].has_started(now, generation)?;
+                if let Some((host, true)) = self.reviewed {
+                    let (now, held) = (self.ghost.elapsed, self.ghost.held.as_ref());
+                    let age = held.map_or(0, |held| self.now.saturating_sub(held.received));
+                    self.ghost.targets[host].has_started(now, *generation, age)?;
                 }
             }
             Event::TargetGuarded { .. } => {

@@ -155,6 +155,10 @@ impl TargetRequest for Target<'_> {
     fn set_authorization(&mut self, value: HeaderValue) {
         self.0.headers_mut().insert(header::AUTHORIZATION, value);
     }
+
+    fn resource(&self) -> Option<(&str, &str)> {
+        Some((self.0.method().as_str(), self.0.url().path()))
+    }
 }
 
 pub(crate) fn origin(url: &Url) -> Option<Origin<'_>> {

@@ -3,7 +3,7 @@
 use crate::error::Denied;
 #[cfg(any(model, fuzzing))]
 use crate::fork::{Fork, Hash, Hasher};
-use crate::origin::{ForeignOrigin, OriginId};
+use crate::origin::{ForeignOrigin, OriginId, ResourceId};
 use crate::token::Generation;
 
 /// A request to a target API that has no token yet, or waits for a newer one.
@@ -37,6 +37,8 @@ pub struct Sent {
     pub(super) machine: u64,
     pub(super) generation: Generation,
     pub(super) origin: OriginId,
+    /// What it is a request for, where that is to be known.
+    pub(super) resource: ResourceId,
     pub(super) is_retry: bool,
 }
 
@@ -90,6 +92,6 @@ impl Fork for Sent {
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        (self.generation, self.origin, self.is_retry).hash(&mut hasher);
+        (self.generation, self.origin, self.resource, self.is_retry).hash(&mut hasher);
     }
 }

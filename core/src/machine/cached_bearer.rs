@@ -11,6 +11,8 @@ use super::state::State;
 use super::{Machine, Review, Sent};
 use crate::TargetRequest;
 use crate::allowed::AllowedOrigins;
+use crate::origin::ResourceId;
+use crate::targets::Watched;
 use crate::token::Generation;
 
 /// Says to a request what [`Machine::authorize`] would say, without the machine and its lock: for each thread
@@ -35,8 +37,8 @@ struct Terms {
     header: HeaderValue,
     machine: u64,
     generation: Generation,
-    /// No target's 401s have to be forgiven for another answer.
-    is_calm: bool,
+    /// Seldom any.
+    watched: Watched,
 }
 
 impl CachedBearer {
@@ -51,11 +53,17 @@ impl CachedBearer {
         if is_void || now < terms.from || terms.until.is_some_and(|until| now >= until) {
             return None;
         }
+        let resource = if terms.watched.gathers(origin) {
+            origin.resource(request)
+        } else {
+            ResourceId::NONE
+        };
         request.set_authorization(terms.header.clone());
         Some(Sent {
             machine: terms.machine,
             generation: terms.generation,
             origin,
+            resource,
             is_retry: false,
         })
     }
@@ -65,7 +73,8 @@ impl CachedBearer {
     pub fn review(&self, sent: &Sent, status: StatusCode) -> Option<Review> {
         let terms = &*self.0;
         let is_void = terms.is_void.load(Ordering::Acquire);
-        let is_news = status == StatusCode::UNAUTHORIZED || !terms.is_calm || is_void;
+        let is_watched = terms.watched.has(sent.origin);
+        let is_news = status == StatusCode::UNAUTHORIZED || is_watched || is_void;
         let is_own = sent.machine == terms.machine;
         (is_own && !is_news).then_some(Review::Deliver)
     }
@@ -92,6 +101,15 @@ impl Drop for Cached {
 }
 
 impl Machine {
+    /// Whoever has a cached bearer is to tell of other targets' answers than before.
+    pub(super) fn recall_cached(&mut self) {
+        if let State::Authenticated(_, Cached(Some(CachedBearer(terms)))) = &self.state
+            && terms.watched != self.targets.watched(&self.config)
+        {
+            self.state.void_cached();
+        }
+    }
+
     /// A copy of the bearer, if to authorize with the current token is all that there is to do for now.
     pub fn cached_bearer(&mut self) -> Option<CachedBearer> {
         // A save that has failed is tried again by whoever polls.
@@ -112,7 +130,9 @@ impl Machine {
         }
         let due = self.refresh_due.moment();
         let due = due.filter(|_| session.has_refresh_token());
-        let until = token.expires_at().into_iter().chain(due).min();
+        let until = token.expires_at().into_iter().chain(due);
+        let watched = self.targets.watched(&self.config);
+        let until = until.chain(watched.until).min();
         let cached = CachedBearer(Arc::new(Terms {
             is_void: AtomicBool::new(false),
             from: token.received_at().into(),
@@ -121,7 +141,7 @@ impl Machine {
             header: token.header(),
             machine: self.id,
             generation: self.generation,
-            is_calm: self.targets.are_calm(),
+            watched,
         }));
         *out = Cached(Some(cached.clone()));
         Some(cached)

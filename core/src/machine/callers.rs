@@ -7,7 +7,8 @@ use super::state::State;
 use super::{Authorization, Machine, Pending, Review, Sent};
 use crate::error::Denied;
 use crate::event::Event;
-use crate::origin::{ForeignOrigin, Origin, OriginId};
+use crate::origin::{ForeignOrigin, Origin, OriginId, ResourceId};
+use crate::targets::Unauthorized;
 use crate::token::{AccessToken, Generation};
 use crate::{TargetRequest, Timestamp};
 
@@ -26,9 +27,12 @@ impl Machine {
         request: &mut impl TargetRequest,
     ) -> Authorization {
         match self.allow(request.location()) {
-            Ok(origin) => self.clear(now, pending, origin, |token| {
-                request.set_authorization(token.header());
-            }),
+            Ok(origin) => {
+                let resource = self.resource(now, origin, request);
+                self.clear(now, pending, (origin, resource), |token| {
+                    request.set_authorization(token.header());
+                })
+            }
             Err(authorization) => authorization,
         }
     }
@@ -52,14 +56,32 @@ impl Machine {
     /// As [`authorize`](Self::authorize), without a request: for a program that wants to know at its
     /// start whether its password is good. Drop what [`Ready`](Authorization::Ready) gives.
     pub fn log_in(&mut self, now: Timestamp, pending: Pending) -> Authorization {
-        self.clear(now, pending, OriginId::NONE, |_| {})
+        let nowhere = (OriginId::NONE, ResourceId::NONE);
+        self.clear(now, pending, nowhere, |_| {})
+    }
+
+    /// What it is a request for, if that is to be known: see [`TargetGuards`](crate::targets::TargetGuards).
+    fn resource(
+        &mut self,
+        now: Timestamp,
+        origin: OriginId,
+        request: &impl TargetRequest,
+    ) -> ResourceId {
+        if self.targets.stop_gathering(now, &self.config) {
+            self.recall_cached();
+        }
+        if self.targets.gathers(&self.config, origin) {
+            origin.resource(request)
+        } else {
+            ResourceId::NONE
+        }
     }
 
     fn clear(
         &mut self,
         now: Timestamp,
         pending: Pending,
-        origin: OriginId,
+        (origin, resource): (OriginId, ResourceId),
         hand_out: impl FnOnce(&AccessToken),
     ) -> Authorization {
         let pending = self.adopt(pending);
@@ -71,6 +93,7 @@ impl Machine {
                     machine: self.id,
                     generation: self.generation,
                     origin,
+                    resource,
                     is_retry: pending.after.is_some(),
                 };
                 self.refresh_if_due(now);
@@ -96,7 +119,7 @@ impl Machine {
             return Review::Deliver;
         }
         if status != StatusCode::UNAUTHORIZED {
-            self.targets.reset(sent.origin);
+            self.accept(&sent);
             return Review::Deliver;
         }
         let round = if sent.generation == self.generation {
@@ -120,9 +143,21 @@ impl Machine {
     /// As [`review`](Self::review) says to an answer other than 401, for what goes on after it, such as a
     /// connection that was opened: a 401 that comes later is the first one again.
     pub fn accepted(&mut self, mut sent: Sent) -> Sent {
-        self.targets.reset(sent.origin);
+        self.accept(&sent);
         sent.is_retry = false;
         sent
+    }
+
+    fn accept(&mut self, sent: &Sent) {
+        let had_strikes = self.targets.reset(sent.origin);
+        if sent.generation == self.generation {
+            let (origin, resource) = (sent.origin, sent.resource);
+            (self.targets).note_evidence(&self.config, origin, resource, sent.generation);
+        }
+        if had_strikes {
+            self.note_unsaved();
+        }
+        self.recall_cached();
     }
 
     /// Until when the origin of this request gets no newer token than the current one, which it has refused.
@@ -139,15 +174,20 @@ impl Machine {
     /// The current token got a 401. Gives the round whose end tells whether there is a cure; `None`
     /// if there is none.
     fn condemn(&mut self, now: Timestamp, sent: &Sent) -> Option<u64> {
-        let (origin, generation) = (sent.origin, self.generation);
-        if self
-            .targets
-            .is_guarded(now, &self.config, origin, generation)
-        {
+        let (generation, token) = (self.generation, self.state.token());
+        let unauthorized = Unauthorized {
+            origin: sent.origin,
+            resource: sent.resource,
+            generation,
+            received_at: token.map(AccessToken::received_at).unwrap_or_default(),
+            is_usable: token.is_some_and(|token| token.is_usable(now)),
+        };
+        if (self.targets).is_guarded(now, &self.config, &unauthorized) {
+            self.recall_cached();
             return None;
         }
         let is_over = matches!(self.state, State::Rejected(_));
-        if self.state.has_usable_token(now) {
+        if unauthorized.is_usable {
             let is_blocked = !is_over
                 && !self.round.is_open()
                 && self.earliest_round(now, Demand::Urgent).is_some();
@@ -157,8 +197,9 @@ impl Machine {
             }
             // One that joins a refresh under way starts none, so it proves nothing about the next token.
             if !self.round.is_open()
-                && let Err(until) = self.targets.admit(now, &self.config, origin, generation)
+                && let Err(until) = self.targets.admit(now, &self.config, &unauthorized)
             {
+                self.note_unsaved();
                 self.tell(Event::TargetGuarded { until });
                 return None;
             }

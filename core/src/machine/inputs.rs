@@ -63,6 +63,8 @@ impl Machine {
     pub(super) fn end_exchange(&mut self, now: Timestamp, answer: Answer) {
         let is_awaited = !self.state.has_usable_token(now);
         let answers = self.state.refresh_token().map(|token| token.answers);
+        // That a target has started it is saved with the first attempt, whatever comes of it.
+        let is_start = self.round.attempt() == 1 && self.targets.have_ended(self.generation);
         let by_gateway = matches!(answer, Answer::Refused { by_gateway: true });
         let attempt = self.weigh(&answer);
         let replaced = self.replaced.take();
@@ -80,7 +82,7 @@ impl Machine {
         let is_counted = attempt.is_some_and(|attempt| self.count_attempt(now, attempt));
         let noted = self.state.refresh_token().map(|token| token.answers);
         let noted = noted.filter(|_| !changed && noted != answers);
-        if is_counted || noted.is_some() {
+        if is_counted || noted.is_some() || (is_start && !changed) {
             self.end_store_exchange_noted();
         }
         let unclear = |answers: Option<Answers>| answers.map_or(0, |answers| answers.unclear());

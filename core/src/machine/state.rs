@@ -157,6 +157,13 @@ impl State {
         Self::Authenticated(session, Cached::default())
     }
 
+    /// The cached bearer that is out says nothing any more.
+    pub(super) fn void_cached(&mut self) {
+        if let Self::Authenticated(_, cached) = self {
+            *cached = Cached::default();
+        }
+    }
+
     /// The only way to move: through a consuming step that gives a state back.
     pub(super) fn replace<R>(&mut self, step: impl FnOnce(Self) -> (Self, R)) -> R {
         let (state, result) = step(mem::replace(self, Self::Interrupted));

@@ -122,6 +122,7 @@ impl Machine {
         if self.end_op(op).is_some() {
             if let Some(saved) = saved {
                 self.compare(now, saved);
+                self.recall_cached(); // there may be more to hear of
             }
             self.go_on(now);
         }

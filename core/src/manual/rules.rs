@@ -174,15 +174,19 @@
 //!
 //! # I15: a target's 401s are bounded
 //!
-//! The 401s of one origin start at most 60 refreshes in a window of an hour, which the first
-//! begins.
+//! The 401s of one origin start at most 60 refreshes in any hour, and at most 60 more for 401s to
+//! a request that this origin has answered otherwise with this very generation. Processes that
+//! share a store count together, and so do those that follow one another.
 //!
 //! - **Why:** a target that answers 401 now and then, for reasons of its own, would cause a
-//!   refresh each time.
+//!   refresh each time. But one bad path must not leave the real 401s of its origin uncured, and
+//!   a request that was answered otherwise with the same token is the best proof there is.
 //! - **Source:** RFC 6750, section 3.1: a token can be "invalid for other reasons", which no
-//!   refresh cures.
-//! - **Exceptions:** none within a process.
-//! - **Kept in:** `pacing`, `machine::callers`.
+//!   refresh cures. A program that is started every six seconds.
+//! - **Exceptions:** each time the clock is set forward may end an hour early. What processes
+//!   start at the same time, they hear of from one another with the next load. Beyond 256
+//!   origins in an hour the further ones are bounded together.
+//! - **Kept in:** `targets`, `machine::callers`, `machine::store::load`.
 //!
 //! # I16: a good token does not wait
 //!
@@ -245,6 +249,7 @@
 //! - Passwords have a guard besides: three are free, further ones are spaced. It counts each one
 //!   that leaves, whoever asked for it, and is saved with the session.
 //! - A refused password waits a day, in this process as in the next.
-//! - A 401 starts a refresh unless the last one that this origin caused was no cure.
+//! - A 401 starts a refresh unless the last one that this origin caused was no cure, or it has
+//!   caused too many. A request that has just been answered otherwise passes all the same.
 //!
 //! The numbers and their reasons are in [`time`](super::time).

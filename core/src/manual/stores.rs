@@ -60,6 +60,8 @@
 //! - the count of passwords, and when the last one left
 //! - the last refusal of a password: 16 bits of a hash, when, and how often a gateway said so
 //! - how the server has answered the refresh token so far, if never with tokens
+//! - for each target origin, by a number: when its 401s started refreshes in the last hour, and
+//!   its strikes
 //!
 //! It holds no password. What paces is saved even if there are no tokens: a program with a wrong
 //! password must not send it at each start.
@@ -81,8 +83,8 @@
 //! | no tokens | ours goes on |
 //! | any other | another process has been here; its tokens are taken over |
 //!
-//! - Passwords are counted together, whoever's session it is. Refusals are merged: the later one
-//!   holds.
+//! - Passwords are counted together, whoever's session it is, and so are the refreshes of each
+//!   target. Refusals are merged: the later one holds.
 //! - Tokens that are taken over and not yet due end the round. If they are due, the visit goes on
 //!   with their refresh token.
 //! - A set without a refresh token says that the server gave none, or has refused it. So a

@@ -73,10 +73,24 @@
 //! # The reactive guard
 //!
 //! A 401 starts a refresh. If the next token gets a 401 from the same origin, with no other
-//! answer in between, the refresh was no cure. Then that origin's 401s are delivered and start
-//! nothing, for ten seconds, doubling to ten minutes. Any other answer from it resets that.
-//! Besides, an origin starts 60 refreshes at most in its window of an hour. Other origins notice
-//! nothing. (I15; `pacing`.)
+//! answer in between, the refresh was no cure: a strike. Then that origin's 401s are delivered
+//! and start nothing, for ten seconds, doubling to ten minutes. Any other answer from it resets
+//! that. Other origins notice nothing. (I15; module `targets`.)
+//!
+//! - Only an exchange of our own proves anything. A round that ended because another process had
+//!   tokens already is no strike, and its start is taken back. Nor is a 401 on a token that is
+//!   older than the longest guard a strike: it may have been revoked since it came.
+//! - An origin starts 60 refreshes at most in any hour: the hour slides, and each round that its
+//!   401 has opened counts in it from when it was. A clock that was set back has them count from
+//!   now.
+//! - **Evidence:** a request, by its method and its path, that this origin has answered otherwise
+//!   with this very generation. Its 401 passes both bounds, within one of its own of as many
+//!   refreshes again. It opens them to no other request. Evidence is gathered once an origin has
+//!   used half of its refreshes, of 64 requests at most, which are kept as numbers. Until then
+//!   nothing is looked at, and a good answer takes no lock.
+//! - Moments and strikes are saved with the session, and merged when it is loaded. A moment that
+//!   two processes know of is one. Of two strikes the later one holds, and once it is forgiven it
+//!   is so for all. So a program that is started every six seconds is bounded like one that runs.
 //!
 //! # The refusal's memory
 //!
@@ -113,7 +127,7 @@
 //! | `unclear_refusal` | 15 min | longer than a gateway's bad minute |
 //! | `unclear_login` | 1 h, doubling to `refusal_memory` | as `gateway_refusal` |
 //! | `target_guard` | 10 s, doubling to 10 min | a target that refuses all tokens costs little |
-//! | `target_refreshes` | 60 | one a minute, for a target that answers well in between |
+//! | `target_refreshes` | 60 | one a minute, for a target that answers well in between; 0 counts as 1 |
 //! | `target_window` | 1 h | see `target_refreshes` |
 //!
 //! These are the core's own and can't be set.
@@ -128,7 +142,8 @@
 //! | passwords whose answers are remembered | 8 | more than anyone has at once |
 //! | body of an answer, saved session | 1 MiB | many times what either needs |
 //! | events that nobody polls for | 256 | memory is bounded; the oldest are dropped |
-//! | origins with a guard of their own | 256 | beyond it, those whose hour is over are forgotten |
+//! | origins with a guard of their own | 256 | beyond it, those whose hour is over are forgotten, and the others share one |
+//! | requests of an origin that are evidence | 64 | memory is bounded; a program seldom has more |
 //!
 //! These are settings of `simacan-auth-driver`, or follow from them.
 //!

@@ -9,7 +9,7 @@ impl Fork for SavedSession {
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
         (&self.client_id, &self.scope, self.members, &self.logins).hash(&mut hasher);
-        (&self.refusal, &self.login_answers).hash(&mut hasher);
+        (&self.refusal, &self.login_answers, &self.targets).hash(&mut hasher);
         self.tokens.fingerprint(hasher);
     }
 }
@@ -37,7 +37,8 @@ mod tests {
         const WHOLE: &str = r#"{"version":1,"revision":1,"endpoint":"https://l.example/t","client_id":"c",
             "scope":"s","members":11,"username":"u","tokens":{"access_token":"a","refresh_token":"r",
             "received_at":2,"expires_at":3},"logins":{"count":4,"last":5},"refusal":{"check":6,"at":7},
-            "login_answers":[{"check":8,"count":9,"last":10}]}"#;
+            "login_answers":[{"check":8,"count":9,"last":10}],
+            "targets":{"10":{"started":[8],"strikes":1,"struck":8}}}"#;
         let fingerprint = |json: &str| {
             let saved = SavedSession::from_json(json.as_bytes()).unwrap();
             let mut hasher = DefaultHasher::new();
@@ -60,6 +61,8 @@ mod tests {
             (r#""count":4"#, r#""count":5"#),
             (r#""check":6"#, r#""check":7"#),
             (r#""count":9"#, r#""count":10"#),
+            ("[8]", "[9]"),
+            (r#""strikes":1"#, r#""strikes":2"#),
         ] {
             let changed = WHOLE.replace(member, other);
             assert_ne!(changed, WHOLE);

@@ -12,6 +12,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::SavedSession;
+use crate::targets::Record;
 use crate::token::{Bearer, RefreshToken, is_token};
 
 /// More than any session needs.
@@ -36,7 +37,8 @@ impl SavedSession {
             tokens.access_token.token().len() + refresh.map_or(0, |token| token.expose().len())
         });
         let login_answers = LOGIN_ANSWER * self.login_answers.len();
-        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens + login_answers;
+        let targets: usize = self.targets.values().map(Record::json_len).sum();
+        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens + login_answers + targets;
         let mut json = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *json, self).expect("a struct of texts and numbers");
         debug_assert!(json.len() <= capacity, "grew and left a copy behind");

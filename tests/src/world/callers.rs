@@ -232,7 +232,7 @@ impl<S: Subject> World<S> {
                 held.standing = Standing::Unsure;
             }
         } else {
-            self.ghost.targets[host].reset();
+            self.ghost.targets[host].answer(generation);
         }
         let review = self
             .subject

@@ -14,6 +14,7 @@ conformance! {
     a_target_request_that_is_lost_is_the_callers_to_send_again,
     i15_a_target_that_always_answers_401_costs_one_refresh_and_nobody_else,
     i15_a_herd_at_a_target_that_always_answers_401_costs_one_refresh,
+    i15_a_real_401_is_cured_where_another_path_has_used_up_its_targets_refreshes,
 }
 
 fn whatever_is_no_401_is_delivered_untouched<S: Subject>() {
@@ -118,6 +119,29 @@ fn i15_a_herd_at_a_target_that_always_answers_401_costs_one_refresh<S: Subject>(
     let guarded = |event: &Event| matches!(event, Event::TargetGuarded { .. });
     assert!(subject.settle()); // the events are told
     assert_eq!(world.events.count(guarded), 1);
+}
+
+fn i15_a_real_401_is_cured_where_another_path_has_used_up_its_targets_refreshes<S: Subject>() {
+    let world = World::new();
+    let mut plan = world.plan();
+    plan.config.target_refreshes = 2;
+    let subject = S::build(plan);
+    subject.log_in().unwrap();
+    world.forget();
+    let unauthorized = StatusCode::UNAUTHORIZED;
+    for _ in 0..2 {
+        world.script(Endpoint::Target, Fault::Status(unauthorized), 2);
+        assert_status(&subject.send(world.post("/bad", "x")), unauthorized);
+        assert_accepted(&[subject.send(world.post("/good?n=1", "x"))]);
+    }
+    world.assert_exchanges(0, 2);
+    world.revoke();
+    assert_accepted(&[subject.send(world.post("/good?n=2", "x"))]);
+    world.assert_exchanges(0, 3);
+    // This one has not been answered otherwise with the new token.
+    world.revoke();
+    assert_status(&subject.send(world.post("/other", "x")), unauthorized);
+    world.assert_exchanges(0, 3);
 }
 
 /// ureq makes an error of a status unless told otherwise, and would lose the 401.

@@ -26,6 +26,7 @@ impl Machine {
         // must not hold a password back again and again (I12).
         let mut mended = !is_known && self.logins.merge(now, &self.config, &saved.logins);
         mended |= !is_known && self.login_answers.merge(now, &saved.login_answers);
+        mended |= !is_known && (self.targets).merge(now, &self.config, &mut saved.targets);
         for refusal in [&mut store.refusal, &mut saved.refusal] {
             mended |= refusal.as_mut().is_some_and(|refusal| refusal.mend(now));
         }
@@ -75,6 +76,7 @@ impl Machine {
         let (is_usable, expires_at) = (token.is_usable(now), token.expires_at());
         self.refresh_due = pacing::refresh_due(&self.config, &mut self.jitter, token);
         if !is_same {
+            self.targets.adopt(self.generation);
             self.generation = self.generation.next();
         }
         let generation = self.generation;

@@ -25,7 +25,15 @@ impl Machine {
         }
     }
 
-    /// It may have brought nothing, but what it counts for is to be saved.
+    /// What other processes are to know of the targets has changed. Whoever has a cached bearer would not poll.
+    pub(in crate::machine) fn note_unsaved(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.pacing_unsaved = true;
+            self.state.void_cached();
+        }
+    }
+
+    /// It may have brought nothing, but what it counts for is to be saved, or whose 401 it was for.
     pub(in crate::machine) fn end_store_exchange_noted(&mut self) {
         if let Some(store) = &mut self.store {
             store.pacing_unsaved = true;
@@ -183,6 +191,7 @@ impl Machine {
         saved.revision = store.tried;
         saved.logins = self.logins.clone();
         saved.login_answers = self.login_answers.clone();
+        saved.targets = self.targets.to_save();
         saved.refusal.clone_from(&store.refusal);
         Some(saved)
     }
