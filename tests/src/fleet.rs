@@ -254,7 +254,7 @@ impl Fleet {
                 return Violation::found(1, why);
             }
         }
-        self.ghost.check_cached_bearerword(p, body)
+        self.ghost.check_password(p, body)
     }
 
     fn earliest_wait(&self) -> Option<u64> {

@@ -140,11 +140,14 @@ impl<S: Subject> Node<S> {
                 Step::Refuse(AtServer::TooMany(45)),
                 Step::Refuse(AtServer::NotFound),
                 Step::Refuse(AtServer::Redirect),
+                Step::Refuse(AtServer::Unclear),
+                Step::Refuse(AtServer::NotTheClient),
             ]);
         }
         if left.network > 0 && world.is_answered() {
             steps.extend([
                 Step::LoseAnswer,
+                Step::Deliver(Body::Created),
                 Step::Deliver(Body::Truncated),
                 Step::Deliver(Body::Garbage),
             ]);

@@ -77,6 +77,8 @@ fn any_step(callers: u16) -> impl Strategy<Value = Step> {
         (0..5000u32).prop_map(AtServer::TooMany),
         Just(AtServer::NotFound),
         Just(AtServer::Redirect),
+        Just(AtServer::Unclear),
+        Just(AtServer::NotTheClient),
     ];
     prop_oneof![
         60 => (0..callers).prop_map(Step::Ask),
@@ -87,6 +89,7 @@ fn any_step(callers: u16) -> impl Strategy<Value = Step> {
         1 => Just(Step::AskForeign),
         30 => Just(Step::Serve),
         30 => Just(Step::Deliver(Body::Intact)),
+        2 => Just(Step::Deliver(Body::Created)),
         2 => Just(Step::Deliver(Body::Truncated)),
         2 => Just(Step::Deliver(Body::Garbage)),
         3 => Just(Step::LoseRequest),

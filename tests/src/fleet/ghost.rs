@@ -61,11 +61,7 @@ impl Ghost {
     }
 
     /// A password leaves, and no refresh token that is saved is alive.
-    pub(super) fn check_cached_bearerword(
-        &mut self,
-        p: usize,
-        body: &str,
-    ) -> Result<(), Violation> {
+    pub(super) fn check_password(&mut self, p: usize, body: &str) -> Result<(), Violation> {
         if !body.ends_with(PASSWORDS[0]) {
             return Violation::found(1, "a password was sent that nobody has given");
         }

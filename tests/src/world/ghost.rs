@@ -50,6 +50,8 @@ pub(super) struct Held {
     pub(super) expires: u64,
     /// When the refresh token was answered first, with anything but tokens.
     pub(super) answered: Option<u64>,
+    /// How many answers to it said nothing, and when the first did.
+    pub(super) unclear: (u32, Option<u64>),
     pub(super) standing: Standing,
     /// Whether the clock has ever shown its end: then it may be used or not, whatever the clock shows
     /// since.
@@ -130,6 +132,17 @@ impl Ghost {
         }
     }
 
+    /// It said nothing. Three of these, not of one bad quarter of an hour, are as good as a refusal.
+    pub(super) fn answer_unclearly(&mut self, now: u64) {
+        if let Some(held) = &mut self.held {
+            let (count, first) = &mut held.unclear;
+            *count += 1;
+            let known = first.filter(|first| *first <= now + 60_000);
+            let first = *first.insert(known.unwrap_or(now));
+            self.door_open |= *count >= 3 && now >= first + 900_000;
+        }
+    }
+
     pub(super) fn stand(&mut self, standing: Standing) {
         if let Some(held) = &mut self.held {
             held.standing = standing;
@@ -193,7 +206,7 @@ impl Ghost {
                 self.check_refresh(body)
             }
             "https://auth-service.services.simacan.com/api/v1/auth/password" => {
-                self.check_cached_bearerword(now, body)
+                self.check_password(now, body)
             }
             uri => Violation::found(8, format!("a secret goes to {uri}")),
         }
@@ -210,7 +223,7 @@ impl Ghost {
         Ok(Carried::Refresh)
     }
 
-    fn check_cached_bearerword(&mut self, now: u64, body: &str) -> Result<Carried, Violation> {
+    fn check_password(&mut self, now: u64, body: &str) -> Result<Carried, Violation> {
         let sent = |login: &Login| {
             body.strip_prefix("username=")
                 .and_then(|rest| rest.strip_prefix(login.user()))
@@ -291,7 +304,7 @@ impl Ghost {
         self.held.is_some().hash(&mut hasher);
         if let Some(held) = &self.held {
             (held.made, held.received, held.expires, held.standing).hash(&mut hasher);
-            held.answered.hash(&mut hasher);
+            (held.answered, held.unclear).hash(&mut hasher);
             (held.refresh.is_some(), held.has_ended, held.was_condemned).hash(&mut hasher);
         }
         for target in &self.targets {

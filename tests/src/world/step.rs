@@ -80,6 +80,8 @@ pub enum AtTarget {
 pub enum Body {
     /// As it was sent.
     Intact,
+    /// With 201 in place of a 200.
+    Created,
     /// Its first half.
     Truncated,
     /// As a 200 with something else in it.
@@ -97,6 +99,10 @@ pub enum AtServer {
     NotFound,
     /// A redirect.
     Redirect,
+    /// 400 without a word, which may mean anything.
+    Unclear,
+    /// 401 for the client that it does not know, and not for what was sent.
+    NotTheClient,
 }
 
 /// What the clock does.
@@ -165,6 +171,7 @@ impl fmt::Display for Step {
             Self::Leave(caller) => write!(f, "caller {caller} goes away"),
             Self::Serve => f.write_str("the auth server handles the exchange"),
             Self::Deliver(Body::Intact) => f.write_str("its answer arrives"),
+            Self::Deliver(Body::Created) => f.write_str("its answer arrives, and says 201"),
             Self::Deliver(Body::Truncated) => f.write_str("half of its answer arrives"),
             Self::Deliver(Body::Garbage) => f.write_str("garbage arrives in place of its answer"),
             Self::LoseRequest => f.write_str("the exchange is lost on its way to the server"),
@@ -177,6 +184,10 @@ impl fmt::Display for Step {
             }
             Self::Refuse(AtServer::NotFound) => f.write_str("the auth server answers 404"),
             Self::Refuse(AtServer::Redirect) => f.write_str("the auth server redirects"),
+            Self::Refuse(AtServer::Unclear) => f.write_str("the auth server answers an empty 400"),
+            Self::Refuse(AtServer::NotTheClient) => {
+                f.write_str("the auth server does not know the client")
+            }
             Self::ReportAgain => f.write_str("the driver reports again on what has ended"),
             Self::ReportForeign => f.write_str("the driver reports on another machine's exchange"),
             Self::Clock(Clock::ToWait) => f.write_str("time goes by until the machine wants it"),

@@ -111,6 +111,11 @@ impl<S: Subject> World<S> {
         let mut response = answer.response.clone();
         match how {
             Body::Intact => {}
+            Body::Created => {
+                if response.status() == StatusCode::OK {
+                    *response.status_mut() = StatusCode::CREATED;
+                }
+            }
             Body::Truncated => {
                 let half = response.body().len() / 2;
                 response.body_mut().truncate(half);
@@ -120,9 +125,9 @@ impl<S: Subject> World<S> {
                 *response.body_mut() = b"<html>{\"access_token\":\"x\"}".to_vec();
             }
         }
-        if let (StatusCode::OK, Carried::Password(login)) = (response.status(), wire.carried) {
+        if let (true, Carried::Password(login)) = (response.status().is_success(), wire.carried) {
             match how {
-                Body::Intact => self.ghost.trust(login),
+                Body::Intact | Body::Created => self.ghost.trust(login),
                 Body::Truncated | Body::Garbage => self.ghost.doubt(login),
             }
         }
@@ -132,7 +137,7 @@ impl<S: Subject> World<S> {
                 Carried::Refresh if !wire.is_void => self.ghost.door_open = true,
                 Carried::Refresh => {}
             }
-        } else if how == Body::Intact
+        } else if matches!(how, Body::Intact | Body::Created)
             && !wire.is_void
             && let (Some(made), Some(access)) = (answer.made, member(&response, "access_token"))
         {
@@ -148,6 +153,7 @@ impl<S: Subject> World<S> {
                 expires: if life == 0 { NEVER } else { expires },
                 standing: Standing::Good,
                 answered: None,
+                unclear: (0, None),
                 has_ended: false,
                 was_condemned: false,
             });
@@ -195,18 +201,25 @@ impl<S: Subject> World<S> {
         self.ended = Some(wire.exchange);
         if wire.carried == Carried::Refresh && !wire.is_void {
             self.ghost.answer_refresh(self.now);
+            if how == AtServer::Unclear {
+                self.ghost.answer_unclearly(self.now);
+            }
         }
-        if let (AtServer::NotFound | AtServer::Redirect, Carried::Password(login)) =
-            (how, wire.carried)
-        {
+        let passes = matches!(how, AtServer::Unavailable | AtServer::TooMany(_));
+        if let (false, Carried::Password(login)) = (passes, wire.carried) {
             self.ghost.doubt(login);
         }
-        let mut response = Response::new(Vec::new());
+        let mut response = Response::new(match how {
+            AtServer::NotTheClient => br#"{"error":"invalid_client"}"#.to_vec(),
+            _ => Vec::new(),
+        });
         *response.status_mut() = match how {
             AtServer::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             AtServer::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             AtServer::NotFound => StatusCode::NOT_FOUND,
             AtServer::Redirect => StatusCode::FOUND,
+            AtServer::Unclear => StatusCode::BAD_REQUEST,
+            AtServer::NotTheClient => StatusCode::UNAUTHORIZED,
         };
         let headers = response.headers_mut();
         match how {
@@ -217,7 +230,7 @@ impl<S: Subject> World<S> {
                 let elsewhere = HeaderValue::from_static("https://elsewhere.example/");
                 headers.insert(LOCATION, elsewhere);
             }
-            AtServer::Unavailable | AtServer::NotFound => {}
+            _ => {}
         }
         let now = Timestamp::from_millis(self.now);
         self.subject.handle_response(now, wire.exchange, response);

@@ -87,7 +87,7 @@ impl Audit {
     pub(crate) fn check(&self, token_life: Duration) -> Figures {
         for (i, exchange) in self.exchanges.iter().enumerate() {
             let review = match &exchange.what {
-                What::Password { outcome, .. } => self.check_cached_bearerword(i, *outcome),
+                What::Password { outcome, .. } => self.check_password(i, *outcome),
                 What::Refresh {
                     serial: Some(serial),
                     outcome,
@@ -131,7 +131,7 @@ impl Audit {
     }
 
     /// I1: since the last tokens that anybody could save, a refresh was refused.
-    fn check_cached_bearerword(&self, i: usize, outcome: PasswordOutcome) -> Review {
+    fn check_password(&self, i: usize, outcome: PasswordOutcome) -> Review {
         if !matches!(outcome, PasswordOutcome::Accepted { .. }) {
             return Err("the password is good".into());
         }
