@@ -112,7 +112,7 @@ const SPACES: [Space; 8] = [
             credentials: 2,
             ..ONE_EACH
         },
-        at_least: 400_000,
+        at_least: 350_000,
     },
 ];
 

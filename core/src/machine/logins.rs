@@ -31,9 +31,10 @@ impl Machine {
         if !self.state.sends_password() {
             return None;
         }
+        let guard = self.logins.rest(now, &self.config); // an hour without a password may be over
         let rest = match &mut self.expected {
             Some(delay) => delay.rest(now),
-            None => self.logins.rest(now, &self.config),
+            None => guard,
         };
         rest.max(self.until_clear(now))
     }

@@ -37,6 +37,9 @@ pub(super) struct Ghost {
     /// How many answers to each password were neither tokens nor a refusal nor an outage's, and when the
     /// last came.
     doubts: [(u32, u64); 4],
+    /// Whether the last one is what a server without refresh tokens expects at the end of a token's life. If it
+    /// brings tokens, it does not count.
+    is_expected: bool,
     pub(super) targets: [Target; 2],
 }
 
@@ -47,6 +50,9 @@ pub(super) struct Held {
     /// The emulator's number for them, and when it made them.
     pub(super) made: (u64, u64),
     pub(super) received: u64,
+    /// The same by the time that went by.
+    pub(super) received_after: u64,
+    pub(super) has_sent_password: bool,
     pub(super) expires: u64,
     /// When the refresh token was answered first, with anything but tokens.
     pub(super) answered: Option<u64>,
@@ -95,6 +101,7 @@ impl Ghost {
             elapsed: 0,
             passwords: VecDeque::new(),
             doubts: [(0, 0); 4],
+            is_expected: false,
             targets: Default::default(),
         }
     }
@@ -170,6 +177,9 @@ impl Ghost {
     /// It has brought tokens.
     pub(super) fn trust(&mut self, login: Login) {
         self.doubts[login as usize] = (0, 0);
+        if std::mem::take(&mut self.is_expected) {
+            self.passwords.pop_back();
+        }
     }
 
     /// How long a password may have to wait for a server that has answered so to it.
@@ -254,6 +264,19 @@ impl Ghost {
             let why = format!("a password left {since} ms after answer {count} of no use");
             return Violation::found(13, why);
         }
+        self.is_expected = false;
+        if let Some(held) = &mut self.held {
+            let is_first = !std::mem::replace(&mut held.has_sent_password, true);
+            let has_no_other = held.refresh.is_none() && !self.door_open;
+            self.is_expected = is_first && has_no_other && held.has_ended && !held.was_condemned;
+            let since = self.elapsed - held.received_after;
+            // After a 401 it may be one that this has asked for, which is paced as any.
+            let is_good = held.standing == Standing::Good;
+            if self.is_expected && is_good && since < 30_000 {
+                let why = format!("a password left {since} ms after the last tokens");
+                return Violation::found(13, why);
+            }
+        }
         self.check_pace()?;
         Ok(Carried::Password(login))
     }
@@ -269,7 +292,7 @@ impl Ghost {
         if let (Some(last), Some(n)) = (self.passwords.back(), self.passwords.len().checked_sub(3))
         {
             let spacing = 900_000.min(30_000 << n.min(10));
-            if now - last < spacing {
+            if now - last < spacing && !self.is_expected {
                 let since = now - last;
                 return Violation::found(
                     13,
@@ -298,6 +321,7 @@ impl Ghost {
         for at in &self.passwords {
             (self.elapsed - at).min(HOUR).hash(&mut hasher);
         }
+        self.is_expected.hash(&mut hasher);
         for (count, last) in self.doubts {
             (count, (self.elapsed - last).min(DAY)).hash(&mut hasher);
         }
@@ -306,6 +330,8 @@ impl Ghost {
             (held.made, held.received, held.expires, held.standing).hash(&mut hasher);
             (held.answered, held.unclear).hash(&mut hasher);
             (held.refresh.is_some(), held.has_ended, held.was_condemned).hash(&mut hasher);
+            let since = (self.elapsed - held.received_after).min(30_000);
+            (since, held.has_sent_password).hash(&mut hasher);
         }
         for target in &self.targets {
             target.fingerprint(self.elapsed, hasher);

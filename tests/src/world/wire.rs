@@ -150,6 +150,8 @@ impl<S: Subject> World<S> {
                 refresh: member(&response, "refresh_token").or(kept),
                 made,
                 received: self.now,
+                received_after: self.ghost.elapsed,
+                has_sent_password: false,
                 expires: if life == 0 { NEVER } else { expires },
                 standing: Standing::Good,
                 answered: None,
