@@ -150,14 +150,18 @@ fn answer(machine: &mut Machine, response: Response<&'static [u8]>) {
     }
 }
 
+/// The token serves, and then dies.
 fn unauthorized(machine: &mut Machine) {
-    let pending = Pending::new();
-    let mut target = http::Request::get(API).body(()).expect("it is well formed");
-    let Authorization::Ready(sent) = machine.authorize(NOW, pending, &mut target) else {
-        panic!("there is a token");
-    };
-    let review = machine.review(NOW, sent, StatusCode::UNAUTHORIZED);
-    assert!(matches!(review, Review::Retry(_)));
+    for status in [StatusCode::OK, StatusCode::UNAUTHORIZED] {
+        let mut target = http::Request::get(API).body(()).expect("it is well formed");
+        let authorization = machine.authorize(NOW, Pending::new(), &mut target);
+        let Authorization::Ready(sent) = authorization else {
+            panic!("there is a token");
+        };
+        let review = machine.review(NOW, sent, status);
+        let is_retry = matches!(review, Review::Retry(_));
+        assert_eq!(is_retry, status == StatusCode::UNAUTHORIZED);
+    }
 }
 
 fn machine() {
@@ -280,10 +284,16 @@ fn superseded() {
         // Kept, should it be refused.
         assert_eq!((copies(PASSWORDS[0]), copies(PASSWORDS[1])), (1, 1));
         machine.handle_response(NOW, login, tokens(0));
-        assert_gone(&[PASSWORDS[0], ACCESS[0], REFRESH[0]]);
+        assert_gone(&[PASSWORDS[0]]);
+        if user == "u" {
+            // The tokens are the same user's.
+            assert_eq!((copies(ACCESS[0]), copies(REFRESH[0])), (1, 1));
+            unauthorized(&mut machine);
+        }
+        answer(&mut machine, tokens(1));
+        assert_gone(&[ACCESS[0], REFRESH[0]]);
 
         // And an exchange of a session with tokens, which the next user does not get.
-        answer(&mut machine, tokens(1));
         assert_eq!((copies(ACCESS[1]), copies(REFRESH[1])), (1, 1));
         unauthorized(&mut machine);
         let mut exchange = send(&mut machine);
