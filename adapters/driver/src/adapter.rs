@@ -1,10 +1,10 @@
 //! What each adapter's client has besides sending, written and documented once.
 
-/// How it begins, and its methods that are the driver's, given where it has that.
+/// How it begins, and its methods that are the driver's: `async`, or blocking.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! client_methods {
-    ($self:ident => $driver:expr, $builder:ident) => {
+    ($self:ident => $driver:expr, $builder:ident, $error:ty $(, $async:ident)?) => {
         /// Starts with where to log in and as whom.
         pub fn builder(
             provider: $crate::simacan_auth::Provider,
@@ -23,6 +23,34 @@ macro_rules! client_methods {
             $driver.retry_refused();
         }
 
+        /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
+        /// password is wrong. There is no need to; the first request does the same.
+        pub $($async)? fn log_in(&$self) -> Result<$crate::simacan_auth::Status, $error> {
+            $crate::wait!($($async)? $driver.log_in()).map_err($crate::Error::cast)
+        }
+
+        /// The bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
+        /// vendor's SDK. See [`Driver::bearer`]($crate::Driver::bearer).
+        pub $($async)? fn bearer(&$self, uri: &$crate::http::Uri) -> Result<$crate::Bearer, $error> {
+            $crate::wait!($($async)? $driver.bearer(uri)).map_err($crate::Error::cast)
+        }
+
+        /// Says what became of a bearer, and gives the one to go on with. See
+        /// [`Driver::report`]($crate::Driver::report).
+        pub $($async)? fn report(
+            &$self,
+            bearer: $crate::Bearer,
+            outcome: $crate::BearerOutcome,
+        ) -> Result<$crate::Bearer, $error> {
+            $crate::wait!($($async)? $driver.report(bearer, outcome)).map_err($crate::Error::cast)
+        }
+
+        /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether that
+        /// is so within `timeout`.
+        pub $($async)? fn settle(&$self, timeout: ::std::time::Duration) -> bool {
+            $crate::wait!($($async)? $driver.settle(timeout))
+        }
+
         /// What the session is doing.
         pub fn status(&$self) -> $crate::simacan_auth::Status {
             $driver.status()
@@ -33,6 +61,18 @@ macro_rules! client_methods {
         pub fn driver(&$self) -> &$crate::Driver {
             &$driver
         }
+    };
+}
+
+/// For a future: in an `async` method, or blocking.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! wait {
+    (async $future:expr) => {
+        $future.await
+    };
+    ($future:expr) => {
+        $crate::block_on($future)
     };
 }
 

@@ -81,10 +81,7 @@ impl Driver {
     }
 
     async fn bearer_after(&self, pending: Option<Pending>, uri: &Uri) -> Result<Bearer, Error> {
-        let wait = Wait {
-            is_once: true,
-            timeout: None,
-        };
+        let wait = Wait::new(true, None);
         let mut target = Target {
             uri,
             value: None,

@@ -30,6 +30,13 @@ pub struct Wait {
     pub timeout: Option<Duration>,
 }
 
+impl Wait {
+    /// With both of these.
+    pub fn new(is_once: bool, timeout: Option<Duration>) -> Self {
+        Self { is_once, timeout }
+    }
+}
+
 /// The last one's drop is the end of the session.
 struct Client(Arc<Session>);
 
@@ -61,7 +68,7 @@ impl Driver {
         request: &mut impl TargetRequest,
     ) -> Result<Sent, Error> {
         if pending.is_none()
-            && let Some(sent) = self.authorize_now(request)
+            && let Some(sent) = self.authorize_cached(request)
         {
             return Ok(sent);
         }
@@ -72,10 +79,9 @@ impl Driver {
         .await
     }
 
-    /// Puts this thread's cached bearer on a request that has not been sent yet. No lock is taken, and blocking
-    /// code needs no future for it, which would take a third longer. `None`: [`authorize`](Self::authorize) it.
+    /// Puts this thread's cached bearer on a request that has not been sent yet, without a lock.
     #[inline]
-    pub fn authorize_now(&self, request: &mut impl TargetRequest) -> Option<Sent> {
+    fn authorize_cached(&self, request: &mut impl TargetRequest) -> Option<Sent> {
         let session = self.session();
         let now = match &session.clock {
             Some(clock) => clock().into(),

@@ -15,7 +15,7 @@ use simacan_auth::{
 use crate::cached_bearers::CachedBearers;
 use crate::session::{Exchange, Session, Shared};
 use crate::wakeup::Wakeup;
-use crate::{Driver, Process};
+use crate::{Driver, Error, Process};
 
 /// Builds a [`Driver`]. The builders of the adapters have the same methods, and their client's own.
 #[must_use]
@@ -158,6 +158,24 @@ impl Settings {
     /// Where it logs in, and which origins may see the token.
     pub fn provider(&self) -> &Provider {
         &self.provider
+    }
+
+    /// With the exchange that was [set](crate::exchange_with), or else with this one.
+    #[doc(hidden)]
+    pub fn build_or<F, R>(
+        mut self,
+        exchange: impl FnOnce() -> Result<F, Error<R>>,
+    ) -> Result<Driver, Error<R>>
+    where
+        F: Fn(Request<RequestBody>) -> Result<Response<ResponseBody>, TransportFailure>
+            + Send
+            + Sync
+            + 'static,
+    {
+        Ok(match self.exchange.take() {
+            Some(set) => self.build(set),
+            None => self.build(exchange()?),
+        })
     }
 
     /// A driver that makes its exchanges like this. Nothing is sent before the first request.

@@ -97,10 +97,7 @@ where
         Box::pin(async move {
             let mut pending = None;
             loop {
-                let wait = Wait {
-                    is_once: replay.is_none(),
-                    ..Wait::default()
-                };
+                let wait = Wait::new(replay.is_none(), None);
                 let sent = driver.authorize_with(pending, wait, &mut request).await?;
                 let (parts, body) = request.into_parts();
                 let again = replay.map(|replay| Request::from_parts(parts.clone(), replay(&body)));

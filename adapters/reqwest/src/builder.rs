@@ -74,7 +74,7 @@ impl Builder {
     ///
     /// [`Error::NoTls`]: the auth endpoint is https, and reqwest was built without TLS. [`Error::Client`]:
     /// reqwest can't make a client of what [`http`](Self::http) says.
-    pub fn build(mut self) -> Result<Client, Error> {
+    pub fn build(self) -> Result<Client, Error> {
         let provider = self.settings.provider().clone();
         let (auth, timeout) = (provider.auth_origin(), self.settings.exchange_timeout);
         let client = match self.target_client {
@@ -84,15 +84,12 @@ impl Builder {
                 .build()
                 .map_err(Error::Client)?,
         };
-        let exchange = if let Some(exchange) = self.settings.exchange.take() {
-            exchange
-        } else {
+        let driver = self.settings.build_or(|| {
             check_tls(auth)?;
             // Made here to see whether it can be.
             exchange::client(&self.http, auth.is_loopback(), timeout).map_err(Error::Client)?;
-            Box::new(exchange::over(self.http, auth.is_loopback(), timeout))
-        };
-        let driver = self.settings.build(exchange);
+            Ok(exchange::over(self.http, auth.is_loopback(), timeout))
+        })?;
         Ok(Client { client, driver })
     }
 }

@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::{IntoUrl, Request, RequestBuilder as Inner, Response, Url};
-use simacan_auth_driver::{Bearer, BearerOutcome, Driver, Wait};
+use simacan_auth_driver::{Driver, Wait};
 
 use crate::exchange::check_tls;
-use crate::simacan_auth::{Origin, Pending, Review, Sent, Status, TargetRequest};
+use crate::simacan_auth::{Origin, Pending, Review, Sent, TargetRequest};
 use crate::{Builder, Error, RequestBuilder};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
@@ -19,23 +19,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
-    /// password is wrong. There is no need to; the first request does the same.
-    pub async fn log_in(&self) -> Result<Status, Error> {
-        (self.driver.log_in().await).map_err(simacan_auth_driver::Error::cast)
-    }
-
     /// Sends a request to a target API and gives its answer, whatever the status.
     ///
     /// Waits for a token where there is none. After a 401 the request is sent once more with
     /// a newer one, if its body can be sent twice. If it can't, a token that has only seconds to live is not used
     /// while its refresh is due or under way. A time-out of the request's own covers all of that.
     ///
-    /// It is what [`RequestBuilder::send`] does. One that was made with another client, of this crate or of reqwest,
-    /// is sent with this one all the same.
-    pub async fn send(&self, request: impl Into<Inner>) -> Result<Response, Error> {
-        let request = request.into().build().map_err(Error::Request)?;
-        self.execute(request).await
+    /// It is what [`RequestBuilder::send`] does, here for a builder of reqwest's own. Which client that was made
+    /// with is of no consequence.
+    pub async fn send(&self, request: Inner) -> Result<Response, Error> {
+        self.execute(request.build().map_err(Error::Request)?).await
     }
 
     /// As [`send`](Self::send), for a request that has been built.
@@ -65,16 +58,12 @@ impl Client {
         origin(request.url()).map_or(Ok(()), check_tls)?;
         let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let is_once = request.body().is_some_and(|body| body.as_bytes().is_none());
-        let wait = Wait {
-            is_once,
-            timeout: left(),
-        };
+        let wait = Wait::new(is_once, left());
         let mut target = Target(request);
         let sent = (self.driver).authorize_with(pending, wait, &mut target);
         let sent = sent.await;
-        if deadline.is_some() {
-            *request.timeout_mut() = left();
-        }
+        let left = left().or(request.timeout().copied());
+        *request.timeout_mut() = left;
         sent.map_err(simacan_auth_driver::Error::cast)
     }
 
@@ -86,24 +75,7 @@ impl Client {
         self.driver.review(sent, response.status())
     }
 
-    /// The bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
-    /// vendor's SDK. See [`Driver::bearer`].
-    pub async fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
-        (self.driver.bearer(uri).await).map_err(simacan_auth_driver::Error::cast)
-    }
-
-    /// Says what became of a bearer, and gives the one to go on with. See [`Driver::report`].
-    pub async fn report(&self, bearer: Bearer, outcome: BearerOutcome) -> Result<Bearer, Error> {
-        (self.driver.report(bearer, outcome).await).map_err(simacan_auth_driver::Error::cast)
-    }
-
-    /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether
-    /// that is so within `timeout`.
-    pub async fn settle(&self, timeout: Duration) -> bool {
-        self.driver.settle(timeout).await
-    }
-
-    simacan_auth_driver::client_methods!(self => self.driver, Builder);
+    simacan_auth_driver::client_methods!(self => self.driver, Builder, Error, async);
 
     /// Starts a request.
     pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
@@ -149,7 +121,7 @@ struct Target<'a>(&'a mut Request);
 
 impl TargetRequest for Target<'_> {
     fn location(&self) -> Option<(&str, &str)> {
-        Some((self.0.url().scheme(), self.0.url().authority()))
+        Some(location(self.0.url()))
     }
 
     fn set_authorization(&mut self, value: HeaderValue) {
@@ -161,6 +133,14 @@ impl TargetRequest for Target<'_> {
     }
 }
 
+/// Scheme, host and port. User information, which `Url` writes without another `@`, is none of the origin's, and
+/// what reqwest makes of it is replaced by the token.
+fn location(url: &Url) -> (&str, &str) {
+    let host = url.authority().rsplit('@').next();
+    (url.scheme(), host.unwrap_or_default())
+}
+
 pub(crate) fn origin(url: &Url) -> Option<Origin<'_>> {
-    Origin::parse(url.scheme(), url.authority())
+    let (scheme, authority) = location(url);
+    Origin::parse(scheme, authority)
 }

@@ -73,10 +73,3 @@ impl RequestBuilder {
         self.0.send(self.1).await
     }
 }
-
-/// Whoever sends that itself sends it without a token.
-impl From<RequestBuilder> for Inner {
-    fn from(request: RequestBuilder) -> Self {
-        request.1
-    }
-}

@@ -69,7 +69,7 @@ impl Builder {
     /// The client. Nothing is sent before its first request.
     ///
     /// [`Error::NoTls`]: the auth endpoint is https, and none of this crate's features has TLS.
-    pub fn build(mut self) -> Result<Client, Error> {
+    pub fn build(self) -> Result<Client, Error> {
         const USER_AGENT: &str = concat!("simacan-auth-ureq/", env!("CARGO_PKG_VERSION"));
         let provider = self.settings.provider().clone();
         let auth = provider.auth_origin();
@@ -83,18 +83,16 @@ impl Builder {
                 .into()
         });
         let proxies = [agent.config().proxy().cloned(), Proxy::try_from_env()];
-        let exchange = if let Some(exchange) = self.settings.exchange.take() {
-            exchange
-        } else {
+        let timeout = self.settings.exchange_timeout;
+        let driver = self.settings.build_or(|| {
             Error::check_tls(auth, cfg!(feature = "_tls"))?;
-            let timeout = self.settings.exchange_timeout;
-            Box::new(exchange::over(&agent, auth.is_loopback(), timeout))
-        };
+            Ok(exchange::over(&agent, auth.is_loopback(), timeout))
+        })?;
         Ok(Client {
             agent,
             is_own,
             is_env_proxied: proxies.iter().flatten().any(Proxy::is_from_env),
-            driver: self.settings.build(exchange),
+            driver,
             draining: Arc::default(),
         })
     }

@@ -1,16 +1,15 @@
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode, Uri};
-use simacan_auth_driver::{Bearer, BearerOutcome, Driver, Wait, block_on};
+use http::{Request, Response, StatusCode};
+use simacan_auth_driver::{Driver, Wait, block_on};
 use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
 use ureq::typestate::HttpCrateScope;
 use ureq::{Agent, AsSendBody, ResponseExt};
 
-use crate::simacan_auth::{Origin, Pending, Review, Sent, Status};
+use crate::simacan_auth::{Origin, Pending, Review, Sent};
 use crate::{Body, Builder, Error, exchange};
 
 /// Sends requests to target APIs with a bearer token, and keeps it good.
@@ -26,16 +25,10 @@ pub struct Client {
     pub(crate) is_env_proxied: bool,
     pub(crate) driver: Driver,
     /// A thread [`drain`]s an answer: there is one at a time.
-    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) draining: Arc<Mutex<()>>,
 }
 
 impl Client {
-    /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
-    /// password is wrong. There is no need to; the first request does the same.
-    pub fn log_in(&self) -> Result<Status, Error> {
-        block_on(self.driver.log_in()).map_err(simacan_auth_driver::Error::cast)
-    }
-
     /// Sends a request to a target API and gives its answer, whatever the status.
     ///
     /// Waits for a token where there is none. After a 401 the request is sent once more with
@@ -120,15 +113,7 @@ impl Client {
         is_once: bool,
         request: &mut Request<B>,
     ) -> Result<Sent, Error> {
-        if pending.is_none()
-            && let Some(sent) = self.driver.authorize_now(request)
-        {
-            return Ok(sent);
-        }
-        let wait = Wait {
-            is_once,
-            timeout: None,
-        };
+        let wait = Wait::new(is_once, None);
         let sent = block_on(self.driver.authorize_with(pending, wait, request));
         sent.map_err(simacan_auth_driver::Error::cast)
     }
@@ -145,24 +130,7 @@ impl Client {
         self.driver.review(sent, response.status())
     }
 
-    /// The bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
-    /// vendor's SDK. See [`Driver::bearer`].
-    pub fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
-        block_on(self.driver.bearer(uri)).map_err(simacan_auth_driver::Error::cast)
-    }
-
-    /// Says what became of a bearer, and gives the one to go on with. See [`Driver::report`].
-    pub fn report(&self, bearer: Bearer, outcome: BearerOutcome) -> Result<Bearer, Error> {
-        block_on(self.driver.report(bearer, outcome)).map_err(simacan_auth_driver::Error::cast)
-    }
-
-    /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether
-    /// that is so within `timeout`.
-    pub fn settle(&self, timeout: Duration) -> bool {
-        block_on(self.driver.settle(timeout))
-    }
-
-    simacan_auth_driver::client_methods!(self => self.driver, Builder);
+    simacan_auth_driver::client_methods!(self => self.driver, Builder, Error);
 }
 
 simacan_auth_driver::debug!(Client.driver);
@@ -170,27 +138,18 @@ simacan_auth_driver::debug!(Client.driver);
 /// Read to its end, the answer lets its connection go back to the pool. In a thread of its own, since
 /// an answer that stalls must not hold up the request; and in one for each client, since a thousand
 /// callers may get a 401 at once. The others' connections are closed instead.
-fn drain(draining: &Arc<AtomicBool>, body: ureq::Body) {
+fn drain(draining: &Arc<Mutex<()>>, body: ureq::Body) {
     const MOST: u64 = 64 << 10;
     const PATIENCE: Duration = Duration::from_secs(1);
-
-    /// Given back when dropped, which happens in a panic and if the thread can't be started, too.
-    struct Turn(Arc<AtomicBool>);
-
-    impl Drop for Turn {
-        fn drop(&mut self) {
-            self.0.store(false, Ordering::Release);
-        }
-    }
-
-    if draining.swap(true, Ordering::AcqRel) {
+    if draining.try_lock().is_err() {
         return;
     }
-    let turn = Turn(draining.clone());
-    let (done, is_done) = mpsc::channel::<()>();
+    let (draining, (done, is_done)) = (draining.clone(), mpsc::channel::<()>());
     let drainer = move || {
-        let _ = io::copy(&mut body.into_reader().take(MOST), &mut io::sink());
-        drop((turn, done));
+        let _done = done;
+        if let Ok(_turn) = draining.try_lock() {
+            let _ = io::copy(&mut body.into_reader().take(MOST), &mut io::sink());
+        }
     };
     if thread::Builder::new().spawn(drainer).is_ok() {
         let _ = is_done.recv_timeout(PATIENCE);
