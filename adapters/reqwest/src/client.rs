@@ -25,10 +25,11 @@ impl Client {
     /// a newer one, if its body can be sent twice. If it can't, a token that has only seconds to live is not used
     /// while its refresh is due or under way. A time-out of the request's own covers all of that.
     ///
-    /// It is what [`RequestBuilder::send`] does, here for a builder of reqwest's own. Which client that was made
-    /// with is of no consequence.
-    pub async fn send(&self, request: Inner) -> Result<Response, Error> {
-        self.execute(request.build().map_err(Error::Request)?).await
+    /// It is what [`RequestBuilder::send`] does. One that was made with another client, of this crate or of reqwest,
+    /// is sent with this one all the same.
+    pub async fn send(&self, request: impl Into<Inner>) -> Result<Response, Error> {
+        let request = request.into().build().map_err(Error::Request)?;
+        self.execute(request).await
     }
 
     /// As [`send`](Self::send), for a request that has been built.
@@ -62,17 +63,16 @@ impl Client {
         let mut target = Target(request);
         let sent = (self.driver).authorize_with(pending, wait, &mut target);
         let sent = sent.await;
-        let left = left().or(request.timeout().copied());
-        *request.timeout_mut() = left;
+        *request.timeout_mut() = left().or(request.timeout().copied());
         sent.map_err(simacan_auth_driver::Error::cast)
     }
 
     pub(crate) fn review(&self, sent: Sent, sent_to: &Url, response: &Response) -> Review {
-        let is_there = || response.url().origin() == sent_to.origin();
-        if response.status() == StatusCode::UNAUTHORIZED && !is_there() {
+        let status = response.status();
+        if status == StatusCode::UNAUTHORIZED && response.url().origin() != sent_to.origin() {
             return Review::Deliver; // from a second place: it says nothing about the token
         }
-        self.driver.review(sent, response.status())
+        self.driver.review(sent, status)
     }
 
     simacan_auth_driver::client_methods!(self => self.driver, Builder, Error, async);

@@ -11,27 +11,26 @@ use crate::{Client, Error};
 #[derive(Debug)]
 pub struct RequestBuilder(pub(crate) Client, pub(crate) Inner);
 
-/// Those that take one thing.
-macro_rules! methods {
-    ($($(#[$attribute:meta])* $name:ident($type:ty);)*) => {$(
-        $(#[$attribute])*
-        pub fn $name(self, $name: $type) -> Self {
-            self.with(|request| request.$name($name))
-        }
-    )*};
-}
-
 impl RequestBuilder {
-    methods! {
-        /// Sets headers, in place of those of the same names.
-        headers(HeaderMap);
-        /// The body: bytes and text can be sent again after a 401, a stream can't.
-        body(impl Into<Body>);
-        /// A body of JSON, and its `Content-Type`.
-        #[cfg(feature = "json")]
-        json(&(impl serde::Serialize + ?Sized));
-        /// What the request may take in all, with the wait for a token and a second try.
-        timeout(Duration);
+    /// Sets headers, in place of those of the same names.
+    pub fn headers(self, headers: HeaderMap) -> Self {
+        self.with(|request| request.headers(headers))
+    }
+
+    /// The body: bytes and text can be sent again after a 401, a stream can't.
+    pub fn body(self, body: impl Into<Body>) -> Self {
+        self.with(|request| request.body(body))
+    }
+
+    /// A body of JSON, and its `Content-Type`.
+    #[cfg(feature = "json")]
+    pub fn json(self, json: &(impl serde::Serialize + ?Sized)) -> Self {
+        self.with(|request| request.json(json))
+    }
+
+    /// What the request may take in all, with the wait for a token and a second try.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|request| request.timeout(timeout))
     }
 
     /// Adds a header.
@@ -53,9 +52,8 @@ impl RequestBuilder {
     /// # drop(request);
     /// # }
     /// ```
-    pub fn with(mut self, with: impl FnOnce(Inner) -> Inner) -> Self {
-        self.1 = with(self.1);
-        self
+    pub fn with(self, with: impl FnOnce(Inner) -> Inner) -> Self {
+        Self(self.0, with(self.1))
     }
 
     /// Another one, if the body can be sent twice.
@@ -71,5 +69,12 @@ impl RequestBuilder {
     /// Sends it: see [`Client::send`].
     pub async fn send(self) -> Result<Response, Error> {
         self.0.send(self.1).await
+    }
+}
+
+/// Whoever sends that itself sends it without a token.
+impl From<RequestBuilder> for Inner {
+    fn from(request: RequestBuilder) -> Self {
+        request.1
     }
 }
