@@ -68,7 +68,7 @@ impl Driver {
         request: &mut impl TargetRequest,
     ) -> Result<Sent, Error> {
         if pending.is_none()
-            && let Some(sent) = self.authorize_cached(request)
+            && let Some(sent) = self.authorize_now(request)
         {
             return Ok(sent);
         }
@@ -79,9 +79,25 @@ impl Driver {
         .await
     }
 
-    /// Puts this thread's cached bearer on a request that has not been sent yet, without a lock.
+    /// As [`authorize_with`](Self::authorize_with), in blocking code: what need not wait has no future around it.
+    pub fn authorize_blocking(
+        &self,
+        pending: Option<Pending>,
+        wait: Wait,
+        request: &mut impl TargetRequest,
+    ) -> Result<Sent, Error> {
+        if pending.is_none()
+            && let Some(sent) = self.authorize_now(request)
+        {
+            return Ok(sent);
+        }
+        block_on(self.authorize_with(pending, wait, request))
+    }
+
+    /// Puts this thread's cached bearer on a request that has not been sent yet. No lock is taken. `None`:
+    /// [`authorize`](Self::authorize) it.
     #[inline]
-    fn authorize_cached(&self, request: &mut impl TargetRequest) -> Option<Sent> {
+    pub fn authorize_now(&self, request: &mut impl TargetRequest) -> Option<Sent> {
         let session = self.session();
         let now = match &session.clock {
             Some(clock) => clock().into(),

@@ -83,10 +83,10 @@ impl<R> Error<R> {
         }
     }
 
-    /// [`NoTls`](Self::NoTls) if the origin is https, and the program has no TLS.
+    /// In a program without TLS: [`NoTls`](Self::NoTls) if the origin is https.
     #[doc(hidden)]
-    pub fn check_tls(origin: Origin<'_>, has_tls: bool) -> Result<(), Self> {
-        if has_tls || !origin.is_https() {
+    pub fn check_no_tls(origin: Origin<'_>) -> Result<(), Self> {
+        if !origin.is_https() {
             return Ok(());
         }
         let origin = origin.to_string();

@@ -85,7 +85,7 @@ impl Builder {
                 .map_err(Error::Client)?,
         };
         let driver = self.settings.build_or(|| {
-            check_tls(auth)?;
+            check_tls(|| Some(auth))?;
             // Made here to see whether it can be.
             exchange::client(&self.http, auth.is_loopback(), timeout).map_err(Error::Client)?;
             Ok(exchange::over(self.http, auth.is_loopback(), timeout))
@@ -103,7 +103,8 @@ fn within(provider: Provider) -> redirect::Policy {
         let first = previous.next();
         // Back from elsewhere the token is gone from the request, and a 401 would say nothing.
         let is_back = first == Some(url.origin()) && previous.any(|origin| origin != url.origin());
-        let may_see = |origin| provider.allows_origin(&origin) && check_tls(origin).is_ok();
+        let may_see =
+            |origin| provider.allows_origin(&origin) && check_tls(|| Some(origin)).is_ok();
         if attempt.previous().len() > 10 {
             attempt.error("too many redirects")
         } else if !is_back && origin(url).is_some_and(may_see) {

@@ -56,7 +56,12 @@ impl Client {
         request: &mut Request,
         deadline: Option<Instant>,
     ) -> Result<Sent, Error> {
-        origin(request.url()).map_or(Ok(()), check_tls)?;
+        check_tls(|| origin(request.url()))?;
+        if pending.is_none()
+            && let Some(sent) = self.driver.authorize_now(&mut Target(request))
+        {
+            return Ok(sent);
+        }
         let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let is_once = request.body().is_some_and(|body| body.as_bytes().is_none());
         let wait = Wait::new(is_once, left());
@@ -100,16 +105,15 @@ methods!(get GET post POST put PUT patch PATCH delete DELETE head HEAD);
 simacan_auth_driver::debug!(Client.driver);
 
 /// Lets go of a first answer: the server may have no other connection. Read to its end, it lets its
-/// connection go back to the pool. It gets a second.
-pub(crate) async fn drain(mut response: Response) {
-    let read = async {
-        let mut left: usize = 64 << 10;
-        while let Ok(Some(chunk)) = response.chunk().await {
-            left = left.checked_sub(chunk.len())?;
-        }
-        Some(())
-    };
-    let _ = tokio::time::timeout(Duration::from_secs(1), read).await;
+/// connection go back to the pool: it gets a second, if it says that it is short.
+pub(crate) async fn drain(response: Response) {
+    const MOST: u64 = 64 << 10;
+    if response
+        .content_length()
+        .is_some_and(|length| length <= MOST)
+    {
+        let _ = tokio::time::timeout(Duration::from_secs(1), response.bytes()).await;
+    }
 }
 
 /// When a request with a time-out of its own has to be answered.

@@ -70,10 +70,15 @@ pub(crate) fn configured(http: &Http, is_loopback: bool) -> ClientBuilder {
 
 /// Whether what goes there is encrypted, or need not be. TLS may come from features that the user has turned on in
 /// reqwest alone. Without it reqwest hands what is meant for https to a proxy in the clear.
-pub(crate) fn check_tls(origin: Origin<'_>) -> Result<(), crate::Error> {
+pub(crate) fn check_tls<'a>(
+    origin: impl FnOnce() -> Option<Origin<'a>>,
+) -> Result<(), crate::Error> {
     // In a thread, since there may be a runtime in this one.
     static HAS_TLS: LazyLock<bool> = LazyLock::new(|| thread::spawn(probe).join().unwrap_or(true));
-    crate::Error::check_tls(origin, cfg!(feature = "rustls") || *HAS_TLS)
+    if cfg!(feature = "rustls") || *HAS_TLS {
+        return Ok(());
+    }
+    origin().map_or(Ok(()), crate::Error::check_no_tls)
 }
 
 /// Asks reqwest to connect to where nobody can listen. Without TLS and without a proxy it refuses the scheme,

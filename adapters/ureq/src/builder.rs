@@ -85,7 +85,8 @@ impl Builder {
         let proxies = [agent.config().proxy().cloned(), Proxy::try_from_env()];
         let timeout = self.settings.exchange_timeout;
         let driver = self.settings.build_or(|| {
-            Error::check_tls(auth, cfg!(feature = "_tls"))?;
+            #[cfg(not(feature = "_tls"))]
+            Error::check_no_tls(auth)?;
             Ok(exchange::over(&agent, auth.is_loopback(), timeout))
         })?;
         Ok(Client {

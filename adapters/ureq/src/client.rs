@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use simacan_auth_driver::{Driver, Wait, block_on};
+use simacan_auth_driver::{Driver, Wait};
 use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
 use ureq::typestate::HttpCrateScope;
 use ureq::{Agent, AsSendBody, ResponseExt};
@@ -114,7 +114,7 @@ impl Client {
         request: &mut Request<B>,
     ) -> Result<Sent, Error> {
         let wait = Wait::new(is_once, None);
-        let sent = block_on(self.driver.authorize_with(pending, wait, request));
+        let sent = self.driver.authorize_blocking(pending, wait, request);
         sent.map_err(simacan_auth_driver::Error::cast)
     }
 
