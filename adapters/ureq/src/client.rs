@@ -91,8 +91,8 @@ impl Client {
     }
 
     fn run(&self, mut request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, Error> {
-        let origin = Origin::of(request.uri());
-        let is_loopback = self.is_env_proxied && origin.is_some_and(|origin| origin.is_loopback());
+        let is_loopback = |uri| Origin::of(uri).is_some_and(|origin| origin.is_loopback());
+        let is_loopback = self.is_env_proxied && is_loopback(request.uri());
         // No redirect takes the token elsewhere (RFC 9700, section 4.12), and its status is an answer.
         if !self.is_own || is_loopback || !request.extensions().is_empty() {
             let mut config = (self.agent.configure_request(request))
