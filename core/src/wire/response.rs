@@ -108,6 +108,7 @@ pub(crate) fn read(
 
 /// A page, or a challenge that no token service sends (RFC 9110, section 11.6.1).
 fn is_gateways(headers: &HeaderMap, body: &[u8]) -> bool {
+    let body = body.strip_prefix(BOM).unwrap_or(body);
     let starts = |text: &str, word: &str| {
         let start = text.trim_start().get(..word.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(word))
@@ -250,7 +251,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                     let value: &RawValue = map.next_value()?;
                     match member {
                         None => *member = Some(value),
-                        Some(first) if first.get() == value.get() => {}
+                        Some(first) if are_equal(first, value) => {}
                         Some(_) if name.ends_with("_token") => members.contradiction = Some(name),
                         Some(_) => *member = Some(ABSENT),
                     }
@@ -261,6 +262,12 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
         deserializer.deserialize_map(Object)
     }
+}
+
+/// However they are spelled.
+fn are_equal(one: &RawValue, other: &RawValue) -> bool {
+    let texts = (Text::read(one), Text::read(other));
+    one.get() == other.get() || matches!(texts, (Some(one), Some(other)) if *one == *other)
 }
 
 /// `null` counts as absent.
@@ -435,6 +442,12 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_stands_there_twice_in_two_spellings_is_one() {
+        let tokens = parse(r#"{"access_token":"a/b","access_token":"\u0061\/b"}"#).unwrap();
+        assert_eq!(tokens.access.token(), "a/b");
+    }
+
+    #[test]
     fn a_body_of_a_mebibyte_is_read_and_no_larger_one() {
         let tokens = r#"{"access_token":"a","token_type":"bearer"}"#;
         let padded = |length| tokens.to_owned() + &" ".repeat(length - tokens.len());
@@ -565,6 +578,7 @@ mod tests {
             (401, JSON, REQUEST, ["refused", "refused", "unclear", "refused"]),
             (401, HTML, "<html>", [gateway, gateway, "unclear", "unclear"]),
             (401, JSON, " <!doctype html>", [gateway, gateway, "unclear", "unclear"]),
+            (401, JSON, "\u{FEFF}<html>", [gateway, gateway, "unclear", "unclear"]),
             (401, BASIC, "no", [gateway, gateway, "unclear", "unclear"]),
             (400, JSON, "", ["unclear", "unclear", "unclear", "refused"]),
             (400, JSON, REQUEST, ["unclear", "unclear", "unclear", "refused"]),
