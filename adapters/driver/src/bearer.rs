@@ -74,7 +74,7 @@ impl Driver {
                 ..bearer
             });
         }
-        match self.review(sent, StatusCode::UNAUTHORIZED) {
+        match self.review(sent.anew(), StatusCode::UNAUTHORIZED) {
             Review::Retry(pending) => self.bearer_after(Some(pending), &uri).await,
             Review::Deliver => self.bearer(&uri).await,
         }

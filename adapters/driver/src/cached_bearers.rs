@@ -1,4 +1,4 @@
-//! A cached for each thread, so that a token is put on a request without a lock.
+//! A cached bearer for each thread, so that a token is put on a request without a lock.
 
 use std::cell::RefCell;
 
@@ -15,7 +15,7 @@ pub(crate) struct CachedBearers(ThreadLocal<Slot>);
 struct Slot(RefCell<Option<CachedBearer>>);
 
 impl CachedBearers {
-    /// What this thread's cached says.
+    /// What this thread's cached bearer says.
     pub(crate) fn ask<T>(&self, question: impl FnOnce(&CachedBearer) -> Option<T>) -> Option<T> {
         question(self.0.get()?.0.borrow().as_ref()?)
     }

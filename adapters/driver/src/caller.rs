@@ -35,7 +35,7 @@ impl Session {
             .unwrap_or(Duration::MAX)
             .min(self.token_timeout);
         let deadline = self.process.monotonic().saturating_add(timeout);
-        let mut is_once = wait.is_once;
+        let mut is_once = wait.is_once && pending.is_none();
         loop {
             self.check_process()?; // before the wakeup, which has a lock, too
             // Before looking, so that nothing is missed in between.
@@ -69,8 +69,12 @@ impl Session {
         let mut shared = self.lock();
         let pending = pending.unwrap_or_default();
         shared.note_end();
+        let mut ending = None;
         let authorization = match question(&mut shared.machine, now, pending) {
-            Authorization::Ready(_) if is_once && !carrier::is_here() && shared.is_ending(now) => {
+            Authorization::Ready(sent)
+                if is_once && !carrier::is_here() && shared.is_ending(now) =>
+            {
+                ending = Some(sent);
                 Authorization::Wait(Pending::new())
             }
             authorization => authorization,
@@ -82,7 +86,9 @@ impl Session {
             Authorization::Foreign(foreign) => Err(foreign.into()),
             Authorization::Wait(pending) => {
                 let longest = self.watch(&mut shared).min(SECOND);
-                self.ensure_carrier(shared, now, true)?;
+                if let Err(error) = self.ensure_carrier(shared, now, true) {
+                    return ending.map(Look::Go).ok_or(error);
+                }
                 if carrier::is_here() {
                     return Err(Error::InCallback);
                 }

@@ -73,7 +73,8 @@ pub enum Error<R = Infallible> {
 }
 
 impl<R> Error<R> {
-    /// When it is of use to try again. `None`: nobody can say, or there is something to be mended first.
+    /// When it is of use to try again. `None` after [`TimedOut`](Self::TimedOut) and
+    /// [`NoThread`](Self::NoThread): soon, since the next call waits again; else there is something to be mended.
     pub fn retry_at(&self) -> Option<SystemTime> {
         match self {
             Self::Denied(Denied::Unavailable { until, .. }) | Self::Unauthorized { until, .. } => {

@@ -113,6 +113,7 @@ impl Process {
         let added = self.add_thread(line, queue);
         if added.is_err() {
             queue.waiting.pop_back();
+            lines.retain(|_, queue| queue.threads > 0 || !queue.waiting.is_empty());
         }
         added
     }

@@ -47,6 +47,12 @@ impl Sent {
     pub fn generation(&self) -> Generation {
         self.generation
     }
+
+    /// As if it was the first time: for what may be tried any number of times, such as a connection.
+    pub fn anew(self) -> Self {
+        let is_retry = false;
+        Self { is_retry, ..self }
+    }
 }
 
 /// What [`Machine::authorize`](crate::Machine::authorize) says to a request.

@@ -114,8 +114,7 @@ impl Machine {
         reason = "what was sent is reviewed once"
     )]
     pub fn review(&mut self, now: Timestamp, sent: Sent, status: StatusCode) -> Review {
-        // No token has the first generation itself: see where it is set.
-        if sent.machine != self.id || sent.generation < self.first_generation {
+        if !self.is_of_session(&sent) {
             return Review::Deliver;
         }
         if status != StatusCode::UNAUTHORIZED {
@@ -142,10 +141,16 @@ impl Machine {
 
     /// As [`review`](Self::review) says to an answer other than 401, for what goes on after it, such as a
     /// connection that was opened: a 401 that comes later is the first one again.
-    pub fn accepted(&mut self, mut sent: Sent) -> Sent {
-        self.accept(&sent);
-        sent.is_retry = false;
-        sent
+    pub fn accepted(&mut self, sent: Sent) -> Sent {
+        if self.is_of_session(&sent) {
+            self.accept(&sent);
+        }
+        sent.anew()
+    }
+
+    /// No token has the first generation itself: see where it is set.
+    fn is_of_session(&self, sent: &Sent) -> bool {
+        sent.machine == self.id && sent.generation >= self.first_generation
     }
 
     fn accept(&mut self, sent: &Sent) {

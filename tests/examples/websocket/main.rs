@@ -75,7 +75,11 @@ fn patiently(
         match asked {
             Ok(bearer) => return Ok(bearer),
             Err(error) => {
-                let at = error.retry_at().ok_or(error)?; // without a time it is for a human
+                let soon = SystemTime::now() + Duration::from_secs(1);
+                let at = match error {
+                    Error::TimedOut { .. } | Error::NoThread(_) => soon,
+                    error => error.retry_at().ok_or(error)?, // without a time it is for a human
+                };
                 let wait = at.duration_since(SystemTime::now()).unwrap_or_default();
                 println!("no token for {wait:.1?}");
                 thread::sleep(wait);

@@ -137,6 +137,43 @@ fn in_an_outage_a_report_says_when_to_try_again() {
     world.assert_exchanges(1, 4);
 }
 
+/// Two connections, and one of them is accepted: the other's 401 meets the pause that the first one's has led to.
+#[test]
+fn a_refused_bearer_is_not_given_again_in_an_outage() {
+    let world = World::new();
+    let driver = world.driver();
+    let [first, second] = [bearer(&driver), bearer(&driver)];
+    world.emulate(Emulator::revoke_access_tokens);
+    let [first, second] = [first, second].map(|old| unauthorized(&driver, old).expect("newer"));
+    let first = accepted(&driver, first);
+    world.emulate(|emulator| {
+        emulator.revoke_access_tokens();
+        let away = Fault::Status(StatusCode::SERVICE_UNAVAILABLE);
+        emulator.script_n(Endpoint::Refresh, away, 3);
+    });
+    for refused in [first, second] {
+        let reporting = std::thread::spawn({
+            let driver = driver.clone();
+            move || unauthorized(&driver, refused)
+        });
+        world.pass_until("the caller is told", || reporting.is_finished());
+        let denied = reporting.join().unwrap().expect_err("nobody answers");
+        assert!(denied.retry_at().is_some(), "{denied}");
+    }
+}
+
+#[test]
+fn i15_what_a_former_user_s_target_accepts_says_nothing_of_the_present_one_s_token() {
+    let world = World::new();
+    let driver = world.driver();
+    let old = bearer(&driver);
+    driver.set_credentials(Credentials::new("v", "q"));
+    let second = unauthorized(&driver, bearer(&driver)).expect("a newer one");
+    unauthorized(&driver, second).expect_err("that was no use either");
+    accepted(&driver, old);
+    block_on(driver.bearer(&uri())).expect_err("it has refused this one");
+}
+
 #[test]
 fn the_bearer_of_a_former_user_is_replaced_by_one_of_the_present_one() {
     let world = World::new();
