@@ -22,7 +22,9 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Sends a request to the auth endpoint: once, following nothing, in the time that there is by default.
 fn exchange(request: Request<RequestBody>) -> Result<Response<ResponseBody>, ureq::Error> {
     let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20)));
-    let config = config.http_status_as_error(false).max_redirects(0).build();
+    // The emulator is on loopback, which no proxy of the environment is for.
+    let config = config.proxy(None).http_status_as_error(false);
+    let config = config.max_redirects(0).build();
     let (head, body) = request.into_parts();
     let answer = ureq::Agent::from(config).run(Request::from_parts(head, &body[..]))?;
     let (head, mut body) = answer.into_parts();
