@@ -67,16 +67,10 @@ impl Driver {
         wait: Wait,
         request: &mut impl TargetRequest,
     ) -> Result<Sent, Error> {
-        if pending.is_none()
-            && let Some(sent) = self.authorize_now(request)
-        {
-            return Ok(sent);
+        match self.authorize_now(pending.as_ref(), request) {
+            Some(sent) => Ok(sent),
+            None => self.authorize_by_machine(pending, wait, request).await,
         }
-        // In a box: else each request would pay for the size of what seldom happens.
-        Box::pin(self.session().ask(pending, wait, |machine, now, pending| {
-            machine.authorize(now, pending, request)
-        }))
-        .await
     }
 
     /// As [`authorize_with`](Self::authorize_with), in blocking code: what need not wait has no future around it.
@@ -86,18 +80,36 @@ impl Driver {
         wait: Wait,
         request: &mut impl TargetRequest,
     ) -> Result<Sent, Error> {
-        if pending.is_none()
-            && let Some(sent) = self.authorize_now(request)
-        {
-            return Ok(sent);
+        match self.authorize_now(pending.as_ref(), request) {
+            Some(sent) => Ok(sent),
+            None => block_on(self.authorize_by_machine(pending, wait, request)),
         }
-        block_on(self.authorize_with(pending, wait, request))
+    }
+
+    async fn authorize_by_machine(
+        &self,
+        pending: Option<Pending>,
+        wait: Wait,
+        request: &mut impl TargetRequest,
+    ) -> Result<Sent, Error> {
+        // In a box: else each request would pay for the size of what seldom happens.
+        Box::pin(self.session().ask(pending, wait, |machine, now, pending| {
+            machine.authorize(now, pending, request)
+        }))
+        .await
     }
 
     /// Puts this thread's cached bearer on a request that has not been sent yet. No lock is taken. `None`:
     /// [`authorize`](Self::authorize) it.
     #[inline]
-    pub fn authorize_now(&self, request: &mut impl TargetRequest) -> Option<Sent> {
+    pub fn authorize_now(
+        &self,
+        pending: Option<&Pending>,
+        request: &mut impl TargetRequest,
+    ) -> Option<Sent> {
+        if pending.is_some() {
+            return None;
+        }
         let session = self.session();
         let now = match &session.clock {
             Some(clock) => clock().into(),
@@ -141,23 +153,21 @@ impl Driver {
 
     /// Other credentials.
     pub fn set_credentials(&self, credentials: Credentials) {
-        let session = self.session();
-        if session.check_process().is_ok() {
-            let now = session.now();
-            let mut shared = session.lock();
-            shared.machine.handle_credentials(now, credentials);
-            let _ = session.ensure_carrier(shared, now, false); // the event is told by whoever comes next
-        }
+        self.input(|machine, now| machine.handle_credentials(now, credentials));
     }
 
     /// The refused password is right by now, somebody says: for one attempt.
     pub fn retry_refused(&self) {
+        self.input(Machine::retry_refused);
+    }
+
+    fn input(&self, input: impl FnOnce(&mut Machine, Timestamp)) {
         let session = self.session();
         if session.check_process().is_ok() {
             let now = session.now();
             let mut shared = session.lock();
-            shared.machine.retry_refused(now);
-            let _ = session.ensure_carrier(shared, now, false);
+            input(&mut shared.machine, now);
+            let _ = session.ensure_carrier(shared, now, false); // the event is told by whoever comes next
         }
     }
 

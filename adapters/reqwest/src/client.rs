@@ -57,9 +57,7 @@ impl Client {
         deadline: Option<Instant>,
     ) -> Result<Sent, Error> {
         check_tls(|| origin(request.url()))?;
-        if pending.is_none()
-            && let Some(sent) = self.driver.authorize_now(&mut Target(request))
-        {
+        if let Some(sent) = (self.driver).authorize_now(pending.as_ref(), &mut Target(request)) {
             return Ok(sent);
         }
         let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
