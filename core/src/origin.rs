@@ -47,6 +47,12 @@ impl<'a> Origin<'a> {
         Self::parse(uri.scheme_str()?, uri.authority()?.as_str())
     }
 
+    /// Where a request goes, if that is an origin.
+    pub(crate) fn of_request(request: &'a impl TargetRequest) -> Option<Self> {
+        let (scheme, authority) = request.location()?;
+        Self::parse(scheme, authority)
+    }
+
     /// As [`of`](Self::of), of the two parts of a URI that make an origin.
     pub fn parse(scheme: &str, authority: &'a str) -> Option<Self> {
         let (host, port) = match authority.rsplit_once(':') {

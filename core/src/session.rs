@@ -167,8 +167,7 @@ impl<S: HasToken> Session<S> {
         now: Timestamp,
         request: &mut impl TargetRequest,
     ) -> Result<(), AuthorizeError> {
-        let location = request.location();
-        let origin = location.and_then(|(scheme, authority)| Origin::parse(scheme, authority));
+        let origin = Origin::of_request(request);
         if !origin.is_some_and(|origin| self.provider().allows_origin(&origin)) {
             return Err(ForeignOrigin::new(origin).into());
         }

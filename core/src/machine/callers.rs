@@ -26,7 +26,7 @@ impl Machine {
         pending: Pending,
         request: &mut impl TargetRequest,
     ) -> Authorization {
-        match self.allow(request.location()) {
+        match self.allow(request) {
             Ok(origin) => {
                 let resource = self.resource(now, origin, request);
                 self.clear(now, pending, (origin, resource), |token| {
@@ -38,15 +38,16 @@ impl Machine {
     }
 
     /// The origin, if the token may go there (I8).
-    fn allow(&mut self, location: Option<(&str, &str)>) -> Result<OriginId, Authorization> {
-        let known = location.and_then(|(scheme, authority)| self.allowed.find(scheme, authority));
-        if let Some(known) = known {
+    fn allow(&mut self, request: &impl TargetRequest) -> Result<OriginId, Authorization> {
+        if let Some((scheme, authority)) = request.location()
+            && let Some(known) = self.allowed.find(scheme, authority)
+        {
             return Ok(known);
         }
         let Some(provider) = self.state.provider() else {
             return Err(Authorization::Denied(Denied::Interrupted));
         };
-        let origin = location.and_then(|(scheme, authority)| Origin::parse(scheme, authority));
+        let origin = Origin::of_request(request);
         match origin.filter(|origin| provider.allows_origin(origin)) {
             Some(origin) => Ok(self.allowed.add(&origin)),
             None => Err(Authorization::Foreign(ForeignOrigin::new(origin))),
@@ -171,8 +172,7 @@ impl Machine {
         now: Timestamp,
         request: &impl TargetRequest,
     ) -> Option<Timestamp> {
-        let (scheme, authority) = request.location()?;
-        let origin = Origin::parse(scheme, authority)?.id();
+        let origin = Origin::of_request(request)?.id();
         (self.targets).refused_until(now, &self.config, origin, self.generation)
     }
 
