@@ -366,7 +366,6 @@ impl Life {
 
 fn config() -> ProptestConfig {
     ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").map_or(48, |cases| cases.parse().unwrap_or(48)),
         rng_seed: RngSeed::Fixed(seed()),
         failure_persistence: None,
         ..ProptestConfig::default()

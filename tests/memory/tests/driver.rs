@@ -1,10 +1,10 @@
 //! Through the driver, which both adapters have, a request with a good token costs no allocation.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use http::{Request, StatusCode};
-use simacan_auth::{Credentials, Provider, ResponseBody, Review, Sent};
+use simacan_auth::{Credentials, Provider, Review, Sent};
 use simacan_auth_driver::{Driver, block_on};
 use simacan_auth_emulator::{Emulator, Settings};
 use simacan_auth_memory::Counting;
@@ -16,17 +16,11 @@ const TARGET: &str = "https://sct-tracking-data-api.services.simacan.com/api/v1/
 
 /// Logged in, and this thread has its cached bearer.
 fn driver() -> Driver {
-    let emulator = Mutex::new(Emulator::new(Settings::new().with_user("u", "p")));
-    let settings = Driver::settings(Provider::simacan(), Credentials::new("u", "p"));
-    let driver = settings.build(move |request| {
-        let mut emulator = emulator.lock().expect("no panic");
-        let answer = emulator.respond(SystemTime::now(), &request);
-        Ok(answer.expect("no fault is set").map(|answer| {
-            let mut body = ResponseBody::new();
-            assert!(body.push(&answer).is_continue());
-            body
-        }))
-    });
+    let emulator = Arc::new(Mutex::new(Emulator::new(
+        Settings::new().with_user("u", "p"),
+    )));
+    let driver = Driver::settings(Provider::simacan(), Credentials::new("u", "p"))
+        .build(Emulator::exchange(emulator, SystemTime::now));
     let mut request = Request::post(TARGET).body(()).expect("it is well formed");
     drop(block_on(driver.authorize(None, &mut request)).expect("the password is good"));
     driver
