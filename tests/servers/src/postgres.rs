@@ -13,6 +13,8 @@ pub struct Postgres {
     pub program: Program,
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
+    /// The folder of its data.
+    pub data: PathBuf,
 }
 
 impl Postgres {
@@ -77,7 +79,12 @@ impl Postgres {
             }
             of_user(&words.iter().map(String::as_str).collect::<Vec<_>>())
         });
-        Some(Self { program, port })
+        let data = data.into();
+        Some(Self {
+            program,
+            port,
+            data,
+        })
     }
 
     /// `postgres://user:password@127.0.0.1:…/postgres`

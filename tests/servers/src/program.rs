@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What both servers say once they are.
-const READY: &str = "eady to accept connections";
+/// What both servers say once they are; a standby accepts *read-only connections*.
+const READY: &str = "eady to accept ";
 const LONG: Duration = Duration::from_secs(30);
 
 /// Starts the server, waits for a line or for the end of whoever has started it, and ends the server by
@@ -42,18 +42,19 @@ impl Program {
         signal: &'static str,
         command: impl Fn(u16) -> Vec<String>,
     ) -> (Self, u16) {
+        let mut program = Self {
+            folder: folder.to_owned(),
+            signal,
+            command: Vec::new(),
+            keeper: None,
+        };
         // Another program may take the port in between.
         for _ in 0..5 {
             let port = free_port();
-            let mut program = Self {
-                folder: folder.to_owned(),
-                signal,
-                command: command(port),
-                keeper: None,
-            };
+            program.command = command(port);
             match program.run() {
                 Ok(()) => return (program, port),
-                Err(said) if said.to_lowercase().contains("in use") => program.stop(),
+                Err(said) if is_in_use(&said) => program.stop(),
                 Err(said) => panic!("a server that does not start: {said}"),
             }
         }
@@ -75,7 +76,7 @@ impl Program {
                 return Ok(());
             }
             let is_late = started.elapsed() > LONG;
-            if is_late || said.to_lowercase().contains("in use") || said.contains("FATAL") {
+            if is_late || is_in_use(&said) || said.contains("FATAL") {
                 return Err(said);
             }
             thread::sleep(Duration::from_millis(5));
@@ -112,6 +113,10 @@ impl Drop for Program {
         self.end("");
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn is_in_use(said: &str) -> bool {
+    said.to_lowercase().contains("address already in use")
 }
 
 fn free_port() -> u16 {
