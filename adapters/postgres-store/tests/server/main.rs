@@ -2,6 +2,7 @@
 
 mod common;
 mod contract;
+mod examples;
 mod faults;
 mod refusals;
 mod tls;
