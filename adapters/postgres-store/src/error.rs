@@ -43,10 +43,10 @@ pub enum Error {
         /// Host and port.
         server: String,
     },
-    /// The lock is left behind on another connection of its to the server.
+    /// Another has been on the connection, or it is another connection now.
     #[error(
         "a pooler in transaction mode is at {server}, which keeps no lock: connect to the server \
-         itself, or to a pooler in session mode"
+         itself, or to a pooler in session mode that resets its connections"
     )]
     Pooler {
         /// Host and port.

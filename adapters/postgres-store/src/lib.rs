@@ -46,9 +46,11 @@
 //! lock is too: nothing is saved, and the failure is [`Superseded`](StoreFailure::Superseded). A save
 //! also compares the row's version with what was loaded.
 //!
-//! **No pooler in transaction mode**: it gives each statement another connection to the server, and the
-//! lock stays behind on one of them. [`renew`](LockedStore::renew) notices and says so. A pooler in
-//! session mode is good, and so is the server's own port.
+//! **No pooler in transaction mode**: it gives each statement another connection to the server, so that
+//! the lock stays behind on one of them, and it gives several programs the same one, so that they have
+//! the lock together. The store marks the connection, and says so when it finds another's mark or misses its
+//! own, which may not be the first time. A pooler in session mode is good if it resets its connections
+//! (`DISCARD ALL`, as PgBouncer does), and so is the server's own port.
 //!
 //! A standby is refused: nobody on the primary sees its locks.
 //!

@@ -7,6 +7,7 @@ use simacan_auth::{LockedStore, StoreFailure, Timestamp, Zeroizing};
 use crate::Error;
 use crate::error::is_lost;
 use crate::store::Server;
+use crate::table::CONNECTION;
 
 /// The year 9999; PostgreSQL's own end is some way after that.
 const LATEST: Timestamp = Timestamp::from_millis(253_402_300_799_000);
@@ -16,9 +17,10 @@ pub(crate) struct Locked {
     server: Server,
     client: Client,
     name: String,
-    /// The process at the server that has the lock: behind a pooler it may be another one by now.
-    backend: i32,
+    /// The mark of the connection that has the lock: behind a pooler we may be on another one by now.
+    connection: String,
     seen: Seen,
+    is_unlocked: bool,
 }
 
 /// What the row is as far as we know; a save compares it.
@@ -32,14 +34,15 @@ enum Seen {
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 impl Locked {
-    pub(crate) fn new(server: Server, client: Client, name: String, backend: i32) -> Self {
+    pub(crate) fn new(server: Server, client: Client, name: String, connection: String) -> Self {
         let seen = Seen::Unknown;
         Self {
             server,
             client,
             name,
-            backend,
+            connection,
             seen,
+            is_unlocked: false,
         }
     }
 
@@ -83,13 +86,13 @@ impl Locked {
         if matches!(self.seen, Seen::Unknown) {
             self.load()?;
         }
-        let backend = self.backend;
-        let backend = (&backend as &(dyn ToSql + Sync), Type::INT4);
+        let connection = self.connection.clone();
+        let connection: Parameter<'_> = (&connection, Type::TEXT);
         let written = if let Seen::Version(version) = self.seen {
-            self.query(update, &[value, backend, (&version, Type::INT8)])
+            self.query(update, &[value, connection, (&version, Type::INT8)])
         } else {
             let insert = self.server.table.insert(column);
-            self.query(&insert, &[value, backend])
+            self.query(&insert, &[value, connection])
         };
         let version = written.and_then(|row| row.map(|row| row.try_get(0)).transpose());
         let version: Option<i64> = version.map_err(|error| self.lost_or(action, error))?;
@@ -99,7 +102,8 @@ impl Locked {
 
     /// To close the connection would not be enough: the server notices that a moment later.
     fn free(&mut self) -> Result<(), postgres::Error> {
-        self.client.batch_execute("SELECT pg_advisory_unlock_all()")
+        let unlock = self.server.table.unlock();
+        self.query(&unlock, &[]).map(drop)
     }
 }
 
@@ -123,10 +127,12 @@ impl LockedStore for Locked {
 
     /// It needs no time, but whoever asks is about to send a token that is good once.
     fn renew(&mut self) -> Result<(), StoreFailure> {
-        let pid = self.client.query_typed_one("SELECT pg_backend_pid()", &[]);
-        let pid = pid.and_then(|row| row.try_get::<_, i32>(0));
-        let pid = pid.map_err(|error| self.lost_or("keep the lock", error))?;
-        if pid != self.backend {
+        let sql = format!("SELECT {CONNECTION}");
+        let connection = self.client.query_typed_one(&sql, &[]);
+        let connection = connection.and_then(|row| row.try_get(0));
+        let connection: Option<String> =
+            connection.map_err(|error| self.lost_or("keep the lock", error))?;
+        if connection.as_ref() != Some(&self.connection) {
             let server = self.server.to_string();
             return Err(Error::Pooler { server }.into());
         }
@@ -148,6 +154,7 @@ impl LockedStore for Locked {
     }
 
     fn unlock(mut self: Box<Self>) -> Result<(), StoreFailure> {
+        self.is_unlocked = true;
         match self.free() {
             // It is free then.
             Err(error) if is_lost(&error) => Ok(()),
@@ -158,7 +165,7 @@ impl LockedStore for Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        if !self.client.is_closed() {
+        if !self.is_unlocked {
             let _ = self.free(); // the end of the connection does it, too
         }
     }

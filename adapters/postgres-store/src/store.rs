@@ -120,8 +120,8 @@ impl SessionStore for PostgresStore {
         let taken = client
             .batch_execute(&settings(rest.as_millis()))
             .and_then(|()| client.query_typed_one(&table.lock(), &[(name, Type::TEXT)]))
-            .and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-        let (backend, is_standby) = match taken {
+            .and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)));
+        let (is_standby, before, connection): (_, String, _) = match taken {
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 return Err(StoreFailure::Locked);
             }
@@ -129,12 +129,13 @@ impl SessionStore for PostgresStore {
                 taken.map_err(|error| Error::postgres("take the lock", &self.server, error))?
             }
         };
-        if is_standby {
-            let server = self.server.to_string();
-            return Err(Error::Standby { server }.into());
+        let locked = Locked::new(self.server.clone(), client, name.clone(), connection);
+        let server = self.server.to_string();
+        match () {
+            () if is_standby => Err(Error::Standby { server }.into()),
+            () if !before.is_empty() => Err(Error::Pooler { server }.into()),
+            () => Ok(Box::new(locked)),
         }
-        let server = self.server.clone();
-        Ok(Box::new(Locked::new(server, client, name.clone(), backend)))
     }
 }
 

@@ -12,6 +12,9 @@ pub(crate) struct Table {
 /// A row that is deleted and made again has another version than ever.
 const FIRST_VERSION: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
+/// The mark of the connection. It is the server's, so it is lost or another's with the connection.
+pub(crate) const CONNECTION: &str = "current_setting('simacan.connection', true)";
+
 impl Table {
     pub(crate) fn new(name: &str) -> Result<Self, Error> {
         let parts: Vec<_> = name.split('.').collect();
@@ -41,14 +44,24 @@ impl Table {
         )
     }
 
-    /// The table's own number, so that it is the same lock however the table is named. Gives what there
-    /// is to know about the connection.
+    /// By the table's own number, so that it is the same lock however the table is named.
+    fn key(&self) -> String {
+        format!("'{}'::regclass::oid::int, hashtext($1)", self.name)
+    }
+
+    /// Marks the connection, and gives what marked it before: nobody has, unless a pooler gives it to
+    /// several in turn.
     pub(crate) fn lock(&self) -> String {
         format!(
-            "SELECT pg_backend_pid(), pg_is_in_recovery()
-FROM pg_advisory_lock('{}'::regclass::oid::int, hashtext($1))",
-            self.name
+            "SELECT pg_is_in_recovery(), coalesce({CONNECTION}, ''),
+set_config('simacan.connection', clock_timestamp()::text, false)
+FROM pg_advisory_lock({})",
+            self.key()
         )
+    }
+
+    pub(crate) fn unlock(&self) -> String {
+        format!("SELECT pg_advisory_unlock({})", self.key())
     }
 
     pub(crate) fn load(&self) -> String {
@@ -59,7 +72,7 @@ FROM pg_advisory_lock('{}'::regclass::oid::int, hashtext($1))",
     pub(crate) fn insert(&self, column: &str) -> String {
         format!(
             "INSERT INTO {} (name, {column}, version, written_at)
-SELECT $1, $2, {FIRST_VERSION}, now() WHERE pg_backend_pid() = $3
+SELECT $1, $2, {FIRST_VERSION}, now() WHERE {CONNECTION} = $3
 ON CONFLICT DO NOTHING RETURNING version",
             self.name
         )
@@ -69,7 +82,7 @@ ON CONFLICT DO NOTHING RETURNING version",
     pub(crate) fn save(&self) -> String {
         format!(
             "UPDATE {} SET session = $2, version = version + 1, written_at = now()
-WHERE name = $1 AND pg_backend_pid() = $3 AND version = $4 RETURNING version",
+WHERE name = $1 AND {CONNECTION} = $3 AND version = $4 RETURNING version",
             self.name
         )
     }
@@ -77,7 +90,7 @@ WHERE name = $1 AND pg_backend_pid() = $3 AND version = $4 RETURNING version",
     pub(crate) fn mark(&self) -> String {
         format!(
             "UPDATE {} SET marked_until = $2, written_at = now()
-WHERE name = $1 AND pg_backend_pid() = $3 AND version = $4 RETURNING version",
+WHERE name = $1 AND {CONNECTION} = $3 AND version = $4 RETURNING version",
             self.name
         )
     }

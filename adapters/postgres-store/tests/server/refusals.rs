@@ -129,6 +129,25 @@ fn a_wrong_password_a_missing_one_and_a_wrong_database_are_denied() {
     );
 }
 
+/// As behind a pooler in transaction mode, where others have been on the connection.
+#[test]
+fn a_connection_that_bears_anothers_mark_is_denied_and_its_lock_is_free() {
+    let Some(server) = shared() else {
+        return;
+    };
+    run(
+        server,
+        "CREATE ROLE pooled SUPERUSER LOGIN PASSWORD 's3cret';
+         ALTER ROLE pooled SET simacan.connection = 'of another'",
+    );
+    let pooled = store_of(server, "pooled", SECRET, "pooled").lock(AT_ONCE);
+    assert_eq!(
+        kind(pooled, &["a pooler in transaction mode"]),
+        Kind::Denied
+    );
+    save(&store(server, "pooled"), "1");
+}
+
 /// Its locks are its own, so it would exclude nobody.
 #[test]
 fn a_standby_is_denied() {
