@@ -1,6 +1,7 @@
 //! `rediss://`, to a server with a certificate of the test's own.
 
-use std::fs;
+use std::path::{Path, PathBuf};
+use std::{fs, process};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use simacan_auth_redis_store::{RedisStore, SessionStore, redis};
@@ -8,18 +9,29 @@ use simacan_auth_servers::Redis;
 
 use crate::common::{AT_ONCE, Kind, kind, save, saved};
 
+/// Removed in the end.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0); // the test has its own error to tell
+    }
+}
+
 #[test]
 fn a_certificate_is_checked() {
     let names = vec!["localhost".to_owned()];
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a key");
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = format!("redis-store-{}-tls", process::id());
+    let folder = Folder(Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder));
+    fs::create_dir(&folder.0).expect("a new folder");
     let file = |name: &str, text: String| {
-        let path = folder.join(name);
+        let path = folder.0.join(name);
         fs::write(&path, text).expect("a file");
         path.to_str().expect("a path of ours").to_owned()
     };
-    let certificate = file("redis-store.crt", cert.pem());
-    let key = file("redis-store.key", signing_key.serialize_pem());
+    let certificate = file("server.crt", cert.pem());
+    let key = file("server.key", signing_key.serialize_pem());
     let server = Redis::start_at(|port| {
         let port = port.to_string();
         let words = [
