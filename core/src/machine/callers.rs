@@ -200,8 +200,9 @@ impl Machine {
                 // Nothing can be started, so the token is left to those who can use it.
                 return Some(Round::FAILED);
             }
-            // One that joins a refresh under way starts none, so it proves nothing about the next token.
-            if !self.round.is_open()
+            // One that joins a refresh under way starts none, nor does one of a session that is over: they prove
+            // nothing about the next token.
+            if !(self.round.is_open() || is_over)
                 && let Err(until) = self.targets.admit(now, &self.config, &unauthorized)
             {
                 self.note_unsaved();

@@ -220,8 +220,9 @@ impl<S: Subject> World<S> {
         let generation = sent.generation();
         let current = self.subject.machine().generation();
         if status == StatusCode::UNAUTHORIZED {
-            // Otherwise it may join what is under way.
-            let is_quiet = self.wire.is_none() && self.wait.is_none();
+            // Otherwise it may join what is under way, or come to a session that is over.
+            let is_over = self.subject.machine().status() == Status::Rejected;
+            let is_quiet = self.wire.is_none() && self.wait.is_none() && !is_over;
             self.reviewed = Some((host, is_quiet));
             self.is_stale = generation < current;
             if generation == current
