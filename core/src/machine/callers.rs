@@ -245,12 +245,13 @@ impl Machine {
             return Authorization::Wait(pending);
         }
         self.revive_in_time(now);
+        let until = self.refusal(now, None).map_or(now, |refusal| refusal.until);
         let denied = match &self.state {
             State::Rejected(rejected) => Some(Denied::Rejected {
                 username: rejected.username().to_owned(),
                 auth_host: rejected.auth_host().to_owned(),
                 remembered: self.store.as_ref().and_then(|store| store.remembered),
-                until: (self.refusal.as_ref()).map_or(now, |refusal| refusal.until(&self.config)),
+                until,
             }),
             State::Interrupted => Some(Denied::Interrupted),
             _ => None,

@@ -12,7 +12,6 @@ use super::{JobId, Machine};
 use crate::answers::Answers;
 use crate::error::{Failure, TransportFailure};
 use crate::event::{Event, Purpose};
-use crate::saved::Refusal;
 use crate::session::{LoginOutcome, RefreshOutcome, Rejected, Session, State as SessionState};
 use crate::token::Generation;
 use crate::wire::{self, Answer};
@@ -25,8 +24,8 @@ enum End {
     RefreshRefused,
     Rejected,
     Failed(Failure),
-    /// It was about credentials that have been replaced; here they are if they were refused.
-    Discarded(Option<Credentials>),
+    /// It was about credentials that have been replaced.
+    Discarded,
 }
 
 impl Machine {
@@ -65,13 +64,11 @@ impl Machine {
         let answers = self.state.refresh_token().map(|token| token.answers);
         // That a target has started it is saved with the first attempt, whatever comes of it.
         let is_start = self.round.attempt() == 1 && self.targets.have_ended(self.generation);
-        let by_gateway = matches!(answer, Answer::Refused { by_gateway: true });
         let attempt = self.weigh(&answer);
         let replaced = self.replaced.take();
         let is_odd = matches!(&answer, Answer::Tokens(tokens) if tokens.is_lifetime_odd);
         // What else is said of a password that was replaced meanwhile says nothing of the new one.
         let is_moot = replaced.is_some() && !matches!(answer, Answer::Tokens(_));
-        let is_refusal = matches!(answer, Answer::Refused { .. });
         let config = &self.config;
         let end = (self.state).replace(|state| settle(state, now, answer, config, is_moot));
         let changed = matches!(
@@ -95,12 +92,7 @@ impl Machine {
         }
         match end {
             End::LoggedIn => {
-                (self.refusal, self.is_retry) = (None, false);
-                self.forget_refusal(replaced.as_ref());
-                if let Some(accepted) = &replaced {
-                    self.refused
-                        .retain(|(refused, _)| !refused.same_as(accepted));
-                }
+                self.is_retry = false;
                 self.enter_authenticated(is_awaited, |generation, expires_at| Event::LoggedIn {
                     generation,
                     expires_at,
@@ -117,7 +109,6 @@ impl Machine {
                 self.round.restart();
             }
             End::Rejected => {
-                self.refusal = self.note_refusal(now, None, by_gateway);
                 self.is_retry = false;
                 if let Some(event) = self.enter_rejected() {
                     self.tell_when_saved(event, is_awaited);
@@ -129,15 +120,7 @@ impl Machine {
                     self.end_retry(now);
                 }
             }
-            End::Discarded(refused) => {
-                let refused = refused.or(replaced.filter(|_| is_refusal));
-                if let Some(refused) = refused {
-                    let refusal = self.note_refusal(now, Some(&refused), by_gateway);
-                    self.refused
-                        .extend(refusal.map(|refusal| (refused, refusal)));
-                }
-                self.round.restart();
-            }
+            End::Discarded => self.round.restart(),
         }
     }
 
@@ -188,11 +171,7 @@ impl Machine {
 
     /// A refusal is not believed for ever (I10).
     pub(super) fn revive_in_time(&mut self, now: Timestamp) {
-        let config = &self.config;
-        let is_believed = |refusal: &mut Refusal| refusal.is_believed(now, config);
-        if matches!(self.state, State::Rejected(_))
-            && !self.refusal.as_mut().is_some_and(is_believed)
-        {
+        if matches!(self.state, State::Rejected(_)) && self.refusal(now, None).is_none() {
             self.revive(now);
         }
     }
@@ -208,8 +187,7 @@ impl Machine {
     /// One attempt was allowed, and it has decided nothing.
     fn end_retry(&mut self, now: Timestamp) {
         if mem::take(&mut self.is_retry)
-            && let Some(refusal) = &mut self.refusal
-            && refusal.is_believed(now, &self.config)
+            && self.refusal(now, None).is_some()
             && self.state.reject_unsent()
             && let Some(event) = self.enter_rejected()
         {
@@ -239,11 +217,11 @@ fn settle(
     match state {
         State::Unauthenticated(Phase::InFlight(_, exchange)) if is_moot => {
             let session = exchange.fail();
-            (State::Unauthenticated(session.into()), End::Discarded(None))
+            (State::Unauthenticated(session.into()), End::Discarded)
         }
         State::ReLogin(Phase::InFlight(_, exchange)) if is_moot => {
             let session = exchange.fail();
-            (State::ReLogin(session.into()), End::Discarded(None))
+            (State::ReLogin(session.into()), End::Discarded)
         }
         State::Unauthenticated(Phase::InFlight(_, exchange)) => {
             end_login(exchange.settle(now, answer), State::Unauthenticated)
@@ -265,7 +243,7 @@ fn settle(
             }
         }
         State::Superseded(_, superseded) => superseded.end(answer),
-        other => (other, End::Discarded(None)),
+        other => (other, End::Discarded),
     }
 }
 
@@ -290,8 +268,7 @@ impl Superseded {
             {
                 (State::Rejected(self.next.reject()), End::Rejected)
             }
-            (Answer::Refused { .. }, sent) => (self.next.into(), End::Discarded(sent)),
-            _ => (self.next.into(), End::Discarded(None)),
+            _ => (self.next.into(), End::Discarded),
         }
     }
 }

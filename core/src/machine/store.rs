@@ -17,7 +17,6 @@ use super::job::{JobId, JobKind};
 use super::{Machine, Output};
 use crate::error::Failure;
 use crate::event::Event;
-use crate::saved::Refusal;
 use crate::time::Delay;
 use crate::{SavedSession, StoreFailure, Timestamp};
 
@@ -61,7 +60,6 @@ pub(super) struct Store {
     /// Since a save failed: until then none is tried for its own sake.
     retry: Option<Delay>,
     failed_in_a_row: u32,
-    refusal: Option<Refusal>,
     /// When the password was refused, if that is why the session is over.
     pub(super) remembered: Option<Timestamp>,
     held: Option<Held>,
