@@ -26,7 +26,8 @@ impl Machine {
         // Whoever's they are, passwords are counted together. A clock that was ahead is put right once: it
         // must not hold a password back again and again (I12).
         let mut mended = !is_known && self.logins.merge(now, &self.config, &saved.logins);
-        mended |= !is_known && self.login_answers.merge(now, &saved.login_answers);
+        // Revisions begin anew where the session was removed, so what looks known may say something new.
+        mended |= self.login_answers.merge(now, &saved.login_answers);
         mended |= !is_known && (self.targets).merge(now, &self.config, &mut saved.targets);
         store.pacing_unsaved |= mended;
         store.revision = store.revision.max(saved.revision);
