@@ -200,7 +200,8 @@ impl Machine {
 pub(super) fn revived(now: Timestamp, rejected: Rejected, new: Option<Credentials>) -> State {
     let (provider, refused, token) = rejected.into_parts();
     let session = Session::new(provider, new.unwrap_or(refused));
-    match token.filter(|token| token.is_usable(now)) {
+    // One that a 401 has condemned may be usable again.
+    match token.filter(|token| !token.has_expired(now)) {
         Some(token) => State::ReLogin(session.with_token(token).into()),
         None => State::new(session),
     }
