@@ -65,6 +65,7 @@ impl Machine {
         // That a target has started it is saved with the first attempt, whatever comes of it.
         let is_start = self.round.attempt() == 1 && self.targets.have_ended(self.generation);
         let attempt = self.weigh(&answer);
+        let is_lock_lost = matches!(answer, Answer::Undecided(Failure::Store(_)));
         let replaced = self.replaced.take();
         let is_odd = matches!(&answer, Answer::Tokens(tokens) if tokens.is_lifetime_odd);
         // What else is said of a password that was replaced meanwhile says nothing of the new one.
@@ -80,7 +81,7 @@ impl Machine {
         let noted = self.state.refresh_token().map(|token| token.answers);
         let noted = noted.filter(|_| !changed && noted != answers);
         if is_counted || noted.is_some() || (is_start && !changed) {
-            self.end_store_exchange_noted();
+            self.end_store_exchange_noted(is_lock_lost);
         }
         let unclear = |answers: Option<Answers>| answers.map_or(0, |answers| answers.unclear());
         if unclear(noted) > unclear(answers) {

@@ -98,6 +98,7 @@ impl Machine {
         let (is_sent, word) = match answer {
             Answer::Tokens(_) => (true, Word::Tokens),
             Answer::Undecided(Failure::Transport(failure)) => (!failure.is_not_sent(), Word::Other),
+            Answer::Undecided(Failure::Store(_)) => (false, Word::Other),
             Answer::Undecided(failure) if failure.is_doubtful() => (true, Word::Unclear),
             Answer::Refused { by_gateway } => {
                 let by_gateway = *by_gateway;

@@ -167,7 +167,8 @@ impl Machine {
                     matches!(failure, StoreFailure::Abandoned | StoreFailure::Superseded);
                 self.save_failed(now, failure.clone());
                 if step == Step::Announce && is_lock_lost {
-                    // Whoever was to save it may be gone, or another process may be at it.
+                    // Whoever was to save it may be gone, or another process may be at it. No password leaves.
+                    self.logins.settle(false);
                     self.step(Step::Unlock);
                     self.miss(now, failure);
                 } else {

@@ -34,10 +34,15 @@ impl Machine {
     }
 
     /// It may have brought nothing, but what it counts for is to be saved, or whose 401 it was for.
-    pub(in crate::machine) fn end_store_exchange_noted(&mut self) {
+    /// With the lock lost it is saved in another visit.
+    pub(in crate::machine) fn end_store_exchange_noted(&mut self, is_lock_lost: bool) {
         if let Some(store) = &mut self.store {
             store.pacing_unsaved = true;
-            self.step(Step::Save);
+            self.step(if is_lock_lost {
+                Step::Unlock
+            } else {
+                Step::Save
+            });
         }
     }
 
