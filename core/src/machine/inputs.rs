@@ -12,6 +12,7 @@ use super::{JobId, Machine};
 use crate::answers::Answers;
 use crate::error::{Failure, TransportFailure};
 use crate::event::{Event, Purpose};
+use crate::login_answers::Refused;
 use crate::session::{LoginOutcome, RefreshOutcome, Rejected, Session, State as SessionState};
 use crate::token::Generation;
 use crate::wire::{self, Answer};
@@ -81,7 +82,11 @@ impl Machine {
         let noted = self.state.refresh_token().map(|token| token.answers);
         let noted = noted.filter(|_| !changed && noted != answers);
         if is_counted || noted.is_some() || (is_start && !changed) {
-            self.end_store_exchange_noted(is_lock_lost);
+            if is_lock_lost {
+                self.note_unsaved();
+            } else {
+                self.end_store_exchange_noted();
+            }
         }
         let unclear = |answers: Option<Answers>| answers.map_or(0, |answers| answers.unclear());
         if unclear(noted) > unclear(answers) {
@@ -170,11 +175,16 @@ impl Machine {
         }
     }
 
-    /// A refusal is not believed for ever (I10).
-    pub(super) fn revive_in_time(&mut self, now: Timestamp) {
-        if matches!(self.state, State::Rejected(_)) && self.refusal(now, None).is_none() {
+    /// A refusal is not believed for ever (I10). Gives that of a session that is still over.
+    pub(super) fn revive_in_time(&mut self, now: Timestamp) -> Option<Refused> {
+        if !matches!(self.state, State::Rejected(_)) {
+            return None;
+        }
+        let refused = self.refusal(now, None);
+        if refused.is_none() {
             self.revive(now);
         }
+        refused
     }
 
     fn revive(&mut self, now: Timestamp) {

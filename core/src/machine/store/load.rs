@@ -2,7 +2,6 @@
 
 use super::Step;
 use crate::event::Event;
-use crate::login_answers::Refused;
 use crate::machine::Machine;
 use crate::saved::SavedTokens;
 use crate::{SavedSession, Timestamp, pacing};
@@ -109,7 +108,7 @@ impl Machine {
         } else if !self.state.sends_password() {
             Step::Exchange
         } else if let Some(refusal) = self.refusal(now, None).filter(|_| !self.is_retry) {
-            self.reject_unsent(refusal);
+            self.reject_unsent(refusal.at);
             leave
         } else {
             self.logins.count();
@@ -120,9 +119,8 @@ impl Machine {
     }
 
     /// Another process has had this password refused (I2).
-    fn reject_unsent(&mut self, refusal: Refused) {
+    fn reject_unsent(&mut self, at: Timestamp) {
         self.state.reject_unsent();
-        let at = refusal.at;
         if let Some(store) = &mut self.store {
             store.remembered = Some(at);
         }

@@ -25,7 +25,7 @@ impl Machine {
         }
     }
 
-    /// What other processes are to know of the targets has changed. Whoever has a cached bearer would not poll.
+    /// What other processes are to know has changed, and is to be saved in another visit. Whoever has a cached bearer would not poll.
     pub(in crate::machine) fn note_unsaved(&mut self) {
         if let Some(store) = &mut self.store {
             store.pacing_unsaved = true;
@@ -34,15 +34,10 @@ impl Machine {
     }
 
     /// It may have brought nothing, but what it counts for is to be saved, or whose 401 it was for.
-    /// With the lock lost it is saved in another visit.
-    pub(in crate::machine) fn end_store_exchange_noted(&mut self, is_lock_lost: bool) {
+    pub(in crate::machine) fn end_store_exchange_noted(&mut self) {
         if let Some(store) = &mut self.store {
             store.pacing_unsaved = true;
-            self.step(if is_lock_lost {
-                Step::Unlock
-            } else {
-                Step::Save
-            });
+            self.step(Step::Save);
         }
     }
 
