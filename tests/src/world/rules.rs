@@ -44,9 +44,10 @@ impl Rules {
     #[must_use]
     pub fn with_profile(mut self, profile: Profile) -> Self {
         self.settings = self.settings.with_profile(profile);
-        self.dialect = match profile {
-            Profile::Documented | Profile::Gateway => Dialect::Simacan,
-            _ => Dialect::OAuth2,
+        self.dialect = if profile.speaks_rfc_6749() {
+            Dialect::OAuth2
+        } else {
+            Dialect::Simacan
         };
         self
     }
