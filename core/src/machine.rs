@@ -23,7 +23,6 @@ use crate::event::Event;
 use crate::fork::{Fork, Hash, Hasher};
 use crate::login_answers::LoginAnswers;
 use crate::pacing::{Jitter, LoginGuard};
-use crate::saved::Refusal;
 use crate::targets::TargetGuards;
 use crate::time::{Deadline, Delay};
 use crate::{Credentials, Generation, Provider, Session, Timestamp};
@@ -81,11 +80,7 @@ pub struct Machine {
     allowed: AllowedOrigins,
     targets: TargetGuards,
     jitter: Jitter,
-    /// Every one that was refused and then replaced; none is sent again while that is believed (I2).
-    refused: Vec<(Credentials, Refusal)>,
-    /// Of the session's own credentials, if since then there were no tokens.
-    refusal: Option<Refusal>,
-    /// Somebody says that they are right all the same: for one attempt.
+    /// Somebody says that a refused password is right all the same: for one attempt.
     is_retry: bool,
     /// Those that a login in flight sends, if others of the same user have come since.
     replaced: Option<Credentials>,
@@ -114,8 +109,6 @@ impl Machine {
             allowed: AllowedOrigins::default(),
             targets: TargetGuards::default(),
             jitter: Jitter::new(config.seed),
-            refused: Vec::new(),
-            refusal: None,
             is_retry: false,
             replaced: None,
             exchanges: 0,
@@ -184,10 +177,6 @@ impl Fork for Machine {
             allowed: self.allowed.clone(),
             targets: self.targets.clone(),
             jitter: self.jitter.clone(),
-            refused: (self.refused.iter())
-                .map(|(refused, refusal)| (refused.fork(), refusal.clone()))
-                .collect(),
-            refusal: self.refusal.clone(),
             events: self.events.clone(),
             store: self.store.as_ref().map(|store| Box::new(store.fork())),
             ..*self
@@ -197,11 +186,7 @@ impl Fork for Machine {
     /// The events only by their number: what they say follows from the rest. Not which machine it is.
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         self.state.fingerprint(hasher);
-        for (refused, refusal) in &self.refused {
-            refused.fingerprint(hasher);
-            refusal.hash(&mut hasher);
-        }
-        (&self.refusal, self.is_retry).hash(&mut hasher);
+        self.is_retry.hash(&mut hasher);
         self.round.fingerprint(hasher);
         (self.generation, self.first_generation, self.refresh_due).hash(&mut hasher);
         (&self.logins, &self.login_answers, &self.expected).hash(&mut hasher);

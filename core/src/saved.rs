@@ -6,17 +6,14 @@ mod json;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
-use crate::config::{Config, Doubling};
 use crate::login_answers::LoginAnswers;
 use crate::origin::OriginId;
 use crate::pacing::LoginGuard;
 use crate::targets::Record;
-use crate::time::Delay;
 use crate::token::{AccessToken, Bearer, RefreshToken};
 use crate::{Credentials, Provider, Timestamp, fnv};
 
@@ -37,7 +34,7 @@ pub use json::{InvalidSavedSession, SavedJson};
 /// let json = br#"{"version":1,"revision":7,"endpoint":"https://login.example/token",
 ///     "username":"foo@bar.com","tokens":{"access_token":"ey.A","refresh_token":"ey.R",
 ///     "received_at":1800000000000,"expires_at":1800003600000},
-///     "logins":{"count":1,"last":1800000000000},"refusal":null}"#;
+///     "logins":{"count":1,"last":1800000000000}}"#;
 /// let saved = SavedSession::from_json(json)?;
 /// assert_eq!((saved.revision(), saved.username()), (7, "foo@bar.com"));
 /// assert_eq!(SavedSession::from_json(&saved.to_json())?.revision(), 7);
@@ -59,7 +56,6 @@ pub struct SavedSession {
     username: String,
     pub(crate) tokens: Option<SavedTokens>,
     pub(crate) logins: LoginGuard,
-    pub(crate) refusal: Option<Refusal>,
     #[serde(default, skip_serializing_if = "LoginAnswers::is_empty")]
     pub(crate) login_answers: LoginAnswers,
     /// What the 401s of each target have started lately.
@@ -79,23 +75,6 @@ pub(crate) struct SavedTokens {
     expires_at: Option<Timestamp>,
 }
 
-/// The last refusal of a password.
-///
-/// Of the password it holds a [`check`].
-#[derive(Clone, Debug, Hash, Serialize, Deserialize)]
-pub(crate) struct Refusal {
-    check: u16,
-    pub(crate) at: Timestamp,
-    /// How often in a row it was a gateway that refused; 0: the last time it was the API.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    gateway: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
 impl SavedSession {
     pub(crate) fn new(provider: &Provider, username: &str) -> Self {
         Self {
@@ -108,7 +87,6 @@ impl SavedSession {
             username: username.to_owned(),
             tokens: None,
             logins: LoginGuard::default(),
-            refusal: None,
             login_answers: LoginAnswers::default(),
             targets: BTreeMap::new(),
         }
@@ -146,7 +124,6 @@ impl SavedSession {
             username: self.username.clone(),
             tokens: self.tokens.as_ref().map(SavedTokens::duplicate),
             logins: self.logins.clone(),
-            refusal: self.refusal.clone(),
             login_answers: self.login_answers.clone(),
             targets: self.targets.clone(),
         }
@@ -184,56 +161,6 @@ impl SavedTokens {
             token.answers = self.refresh_answers;
         }
         (access, refresh)
-    }
-}
-
-impl Refusal {
-    pub(crate) fn new(
-        provider: &Provider,
-        credentials: &Credentials,
-        at: Timestamp,
-        gateway: u32,
-    ) -> Self {
-        let check = check(provider, credentials);
-        Self { check, at, gateway }
-    }
-
-    pub(crate) fn gateway(&self) -> u32 {
-        self.gateway
-    }
-
-    /// Whether that password is still not to be sent (I2).
-    pub(crate) fn is_believed(&mut self, now: Timestamp, config: &Config) -> bool {
-        self.mend(now);
-        !Delay::new(self.at, self.length(config)).is_over(now)
-    }
-
-    /// Until when, by the clock that it was noted by.
-    pub(crate) fn until(&self, config: &Config) -> Timestamp {
-        self.at.saturating_add(self.length(config))
-    }
-
-    fn length(&self, config: &Config) -> Duration {
-        match self.gateway.checked_sub(1) {
-            None => config.refusal_memory,
-            Some(n) => {
-                let (first, longest) = (config.gateway_refusal, config.refusal_memory);
-                Doubling { first, longest }.nth(n)
-            }
-        }
-    }
-
-    /// One whose clock was ahead counts from now. Whether it was.
-    pub(crate) fn mend(&mut self, now: Timestamp) -> bool {
-        let is_ahead = now.set_back_since(self.at);
-        if is_ahead {
-            self.at = now;
-        }
-        is_ahead
-    }
-
-    pub(crate) fn is_of(&self, provider: &Provider, credentials: &Credentials) -> bool {
-        self.check == check(provider, credentials)
     }
 }
 

@@ -7,7 +7,7 @@ use simacan_auth::{
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-const WHOLE: &str = r#"{"version":1,"revision":7,"endpoint":"https://auth-service.services.simacan.com/api/v1/auth/password","client_id":null,"scope":null,"username":"fleet","tokens":{"access_token":"s3cr3t-a","refresh_token":"s3cr3t-r","received_at":1800000000000,"expires_at":1800003600000},"logins":{"count":2,"last":1800000000000},"refusal":{"check":513,"at":1800000000000}}"#;
+const WHOLE: &str = r#"{"version":1,"revision":7,"endpoint":"https://auth-service.services.simacan.com/api/v1/auth/password","client_id":null,"scope":null,"username":"fleet","tokens":{"access_token":"s3cr3t-a","refresh_token":"s3cr3t-r","received_at":1800000000000,"expires_at":1800003600000},"logins":{"count":2,"last":1800000000000},"login_answers":[{"check":513,"last":{"at":1800000000000},"refusal":{"at":{"at":1800000000000}}}]}"#;
 
 fn read(json: &str) -> Result<SavedSession, InvalidSavedSession> {
     SavedSession::from_json(json.as_bytes())

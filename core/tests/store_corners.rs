@@ -203,7 +203,7 @@ fn i3_a_refused_refresh_token_is_not_sent_again_since_another_process_has_saved_
 fn i10_no_revision_is_too_high() {
     let json = format!(
         r#"{{"version":1,"revision":{},"endpoint":"https://x.example/","client_id":null,
-        "username":"fleet","tokens":null,"logins":{{"count":0,"last":0}},"refusal":null}}"#,
+        "username":"fleet","tokens":null,"logins":{{"count":0,"last":0}}}}"#,
         u64::MAX
     );
     let json = json.replace("https://x.example/", &endpoint());
@@ -307,7 +307,7 @@ fn what_is_to_be_mended_is_in_the_fingerprint() {
         let json = format!(
             r#"{{"version":1,"revision":3,"endpoint":"{}","client_id":null,"username":"fleet",
             "tokens":{{"access_token":"a","refresh_token":"r","received_at":0,"expires_at":1}},
-            "logins":{{"count":1,"last":{last}}},"refusal":null}}"#,
+            "logins":{{"count":1,"last":{last}}}}}"#,
             endpoint()
         );
         SavedSession::from_json(json.as_bytes()).unwrap()

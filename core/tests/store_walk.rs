@@ -291,7 +291,7 @@ impl Walk {
         };
         let json = format!(
             r#"{{"version":1,"revision":{},"endpoint":"{ENDPOINT}","client_id":null,"username":"{user}",
-            "tokens":{tokens},"logins":{{"count":1,"last":{now}}},"refusal":null}}"#,
+            "tokens":{tokens},"logins":{{"count":1,"last":{now}}}}}"#,
             revision + 1
         );
         self.log.push(format!("another saves {tokens} of {user}"));

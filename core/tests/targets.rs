@@ -9,7 +9,8 @@ use std::cell::Cell;
 use common::{API, Driver, HOUR, MILLI, MINUTE, OTHER_API, Reply, SECOND, START, earlier, request};
 use http::{HeaderValue, Request, StatusCode};
 use simacan_auth::{
-    Authorization, CachedBearer, Config, Event, Pending, Review, Sent, TargetRequest, Timestamp,
+    Authorization, CachedBearer, Config, Event, Pending, Review, Sent, Status, TargetRequest,
+    Timestamp,
 };
 
 /// Of the same origin as [`API`].
@@ -301,4 +302,28 @@ fn i12_a_clock_that_is_set_back_holds_up_a_target_for_an_hour_at_most() {
     driver.advance(HOUR);
     driver.send(BAD, || 401);
     assert_eq!(started(&driver), 61);
+}
+
+#[test]
+fn a_401_of_a_session_that_is_over_starts_nothing_and_so_proves_nothing_about_the_next_token() {
+    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("3600"));
+    driver.on_refresh = Some(Reply::Refused);
+    driver.on_password = Some(Reply::Refused);
+    driver.advance(59 * MINUTE);
+    let sent = driver.go(); // with a token that is due, and whose refresh is refused
+    driver.settle();
+    assert_eq!(driver.machine.status(), Status::Rejected);
+    let _denied = driver.review(sent, 401);
+
+    driver.on_password = Some(Reply::Tokens("3600"));
+    driver.on_refresh = Some(Reply::Tokens("3600"));
+    driver.set_credentials("fleet", 2);
+    let pending = driver.wait();
+    let _sent = driver.go_with(pending);
+    assert_eq!(driver.send(API, || 401), Some(401));
+    assert_eq!(
+        driver.refreshes(),
+        2,
+        "a 401 that is the first one is cured"
+    );
 }

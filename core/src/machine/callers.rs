@@ -7,6 +7,7 @@ use super::state::State;
 use super::{Authorization, Machine, Pending, Review, Sent};
 use crate::error::Denied;
 use crate::event::Event;
+use crate::login_answers::Refused;
 use crate::origin::{ForeignOrigin, Origin, OriginId, ResourceId};
 use crate::targets::Unauthorized;
 use crate::token::{AccessToken, Generation};
@@ -200,8 +201,9 @@ impl Machine {
                 // Nothing can be started, so the token is left to those who can use it.
                 return Some(Round::FAILED);
             }
-            // One that joins a refresh under way starts none, so it proves nothing about the next token.
-            if !self.round.is_open()
+            // One that joins a refresh under way starts none, nor does one of a session that is over: they prove
+            // nothing about the next token.
+            if !(self.round.is_open() || is_over)
                 && let Err(until) = self.targets.admit(now, &self.config, &unauthorized)
             {
                 self.note_unsaved();
@@ -243,15 +245,15 @@ impl Machine {
         if self.holds_answer() {
             return Authorization::Wait(pending);
         }
-        self.revive_in_time(now);
-        let denied = match &self.state {
-            State::Rejected(rejected) => Some(Denied::Rejected {
+        let refused = self.revive_in_time(now);
+        let denied = match (&self.state, refused) {
+            (State::Rejected(rejected), Some(Refused { until, .. })) => Some(Denied::Rejected {
                 username: rejected.username().to_owned(),
                 auth_host: rejected.auth_host().to_owned(),
                 remembered: self.store.as_ref().and_then(|store| store.remembered),
-                until: (self.refusal.as_ref()).map_or(now, |refusal| refusal.until(&self.config)),
+                until,
             }),
-            State::Interrupted => Some(Denied::Interrupted),
+            (State::Interrupted, _) => Some(Denied::Interrupted),
             _ => None,
         };
         if let Some(denied) = denied {

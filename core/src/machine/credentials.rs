@@ -23,19 +23,12 @@ impl Machine {
         let Some(current) = self.state.credentials() else {
             return;
         };
-        let is_known = |known: &Credentials| known.same_as(&credentials);
-        let config = &self.config;
-        self.refused
-            .retain_mut(|(_, refusal)| refusal.is_believed(now, config));
-        if is_known(current) || self.refused.iter().any(|(refused, _)| is_known(refused)) {
-            return;
-        }
-        if let Some(refusal) = self.refusal.take() {
-            self.refused.push((current.duplicate(), refusal));
-        }
-        self.is_retry = false;
         let username = credentials.username().to_owned();
         let is_other_user = username != current.username();
+        if current.same_as(&credentials) || self.refusal(now, Some(&credentials)).is_some() {
+            return;
+        }
+        self.is_retry = false;
         if is_other_user {
             self.replace_user(credentials);
         } else {

@@ -12,7 +12,7 @@ use super::{JobId, Machine};
 use crate::answers::Answers;
 use crate::error::{Failure, TransportFailure};
 use crate::event::{Event, Purpose};
-use crate::saved::Refusal;
+use crate::login_answers::Refused;
 use crate::session::{LoginOutcome, RefreshOutcome, Rejected, Session, State as SessionState};
 use crate::token::Generation;
 use crate::wire::{self, Answer};
@@ -25,8 +25,8 @@ enum End {
     RefreshRefused,
     Rejected,
     Failed(Failure),
-    /// It was about credentials that have been replaced; here they are if they were refused.
-    Discarded(Option<Credentials>),
+    /// It was about credentials that have been replaced.
+    Discarded,
 }
 
 impl Machine {
@@ -65,13 +65,12 @@ impl Machine {
         let answers = self.state.refresh_token().map(|token| token.answers);
         // That a target has started it is saved with the first attempt, whatever comes of it.
         let is_start = self.round.attempt() == 1 && self.targets.have_ended(self.generation);
-        let by_gateway = matches!(answer, Answer::Refused { by_gateway: true });
         let attempt = self.weigh(&answer);
+        let is_lock_lost = matches!(answer, Answer::Undecided(Failure::Store(_)));
         let replaced = self.replaced.take();
         let is_odd = matches!(&answer, Answer::Tokens(tokens) if tokens.is_lifetime_odd);
         // What else is said of a password that was replaced meanwhile says nothing of the new one.
         let is_moot = replaced.is_some() && !matches!(answer, Answer::Tokens(_));
-        let is_refusal = matches!(answer, Answer::Refused { .. });
         let config = &self.config;
         let end = (self.state).replace(|state| settle(state, now, answer, config, is_moot));
         let changed = matches!(
@@ -83,7 +82,11 @@ impl Machine {
         let noted = self.state.refresh_token().map(|token| token.answers);
         let noted = noted.filter(|_| !changed && noted != answers);
         if is_counted || noted.is_some() || (is_start && !changed) {
-            self.end_store_exchange_noted();
+            if is_lock_lost {
+                self.note_unsaved();
+            } else {
+                self.end_store_exchange_noted();
+            }
         }
         let unclear = |answers: Option<Answers>| answers.map_or(0, |answers| answers.unclear());
         if unclear(noted) > unclear(answers) {
@@ -95,12 +98,7 @@ impl Machine {
         }
         match end {
             End::LoggedIn => {
-                (self.refusal, self.is_retry) = (None, false);
-                self.forget_refusal(replaced.as_ref());
-                if let Some(accepted) = &replaced {
-                    self.refused
-                        .retain(|(refused, _)| !refused.same_as(accepted));
-                }
+                self.is_retry = false;
                 self.enter_authenticated(is_awaited, |generation, expires_at| Event::LoggedIn {
                     generation,
                     expires_at,
@@ -117,7 +115,6 @@ impl Machine {
                 self.round.restart();
             }
             End::Rejected => {
-                self.refusal = self.note_refusal(now, None, by_gateway);
                 self.is_retry = false;
                 if let Some(event) = self.enter_rejected() {
                     self.tell_when_saved(event, is_awaited);
@@ -129,15 +126,7 @@ impl Machine {
                     self.end_retry(now);
                 }
             }
-            End::Discarded(refused) => {
-                let refused = refused.or(replaced.filter(|_| is_refusal));
-                if let Some(refused) = refused {
-                    let refusal = self.note_refusal(now, Some(&refused), by_gateway);
-                    self.refused
-                        .extend(refusal.map(|refusal| (refused, refusal)));
-                }
-                self.round.restart();
-            }
+            End::Discarded => self.round.restart(),
         }
     }
 
@@ -186,15 +175,16 @@ impl Machine {
         }
     }
 
-    /// A refusal is not believed for ever (I10).
-    pub(super) fn revive_in_time(&mut self, now: Timestamp) {
-        let config = &self.config;
-        let is_believed = |refusal: &mut Refusal| refusal.is_believed(now, config);
-        if matches!(self.state, State::Rejected(_))
-            && !self.refusal.as_mut().is_some_and(is_believed)
-        {
+    /// A refusal is not believed for ever (I10). Gives that of a session that is still over.
+    pub(super) fn revive_in_time(&mut self, now: Timestamp) -> Option<Refused> {
+        if !matches!(self.state, State::Rejected(_)) {
+            return None;
+        }
+        let refused = self.refusal(now, None);
+        if refused.is_none() {
             self.revive(now);
         }
+        refused
     }
 
     fn revive(&mut self, now: Timestamp) {
@@ -208,8 +198,7 @@ impl Machine {
     /// One attempt was allowed, and it has decided nothing.
     fn end_retry(&mut self, now: Timestamp) {
         if mem::take(&mut self.is_retry)
-            && let Some(refusal) = &mut self.refusal
-            && refusal.is_believed(now, &self.config)
+            && self.refusal(now, None).is_some()
             && self.state.reject_unsent()
             && let Some(event) = self.enter_rejected()
         {
@@ -222,7 +211,8 @@ impl Machine {
 pub(super) fn revived(now: Timestamp, rejected: Rejected, new: Option<Credentials>) -> State {
     let (provider, refused, token) = rejected.into_parts();
     let session = Session::new(provider, new.unwrap_or(refused));
-    match token.filter(|token| token.is_usable(now)) {
+    // One that a 401 has condemned may be usable again.
+    match token.filter(|token| !token.has_expired(now)) {
         Some(token) => State::ReLogin(session.with_token(token).into()),
         None => State::new(session),
     }
@@ -239,11 +229,11 @@ fn settle(
     match state {
         State::Unauthenticated(Phase::InFlight(_, exchange)) if is_moot => {
             let session = exchange.fail();
-            (State::Unauthenticated(session.into()), End::Discarded(None))
+            (State::Unauthenticated(session.into()), End::Discarded)
         }
         State::ReLogin(Phase::InFlight(_, exchange)) if is_moot => {
             let session = exchange.fail();
-            (State::ReLogin(session.into()), End::Discarded(None))
+            (State::ReLogin(session.into()), End::Discarded)
         }
         State::Unauthenticated(Phase::InFlight(_, exchange)) => {
             end_login(exchange.settle(now, answer), State::Unauthenticated)
@@ -265,7 +255,7 @@ fn settle(
             }
         }
         State::Superseded(_, superseded) => superseded.end(answer),
-        other => (other, End::Discarded(None)),
+        other => (other, End::Discarded),
     }
 }
 
@@ -290,8 +280,7 @@ impl Superseded {
             {
                 (State::Rejected(self.next.reject()), End::Rejected)
             }
-            (Answer::Refused { .. }, sent) => (self.next.into(), End::Discarded(sent)),
-            _ => (self.next.into(), End::Discarded(None)),
+            _ => (self.next.into(), End::Discarded),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::Machine;
 use super::state::State;
 use crate::error::Failure;
 use crate::event::{Event, Purpose};
+use crate::login_answers::Refused;
 use crate::time::{Delay, Rest};
 use crate::wire::{Answer, GrantType};
 use crate::{Credentials, Timestamp, saved};
@@ -22,6 +23,9 @@ enum Word {
     Tokens,
     /// Neither tokens nor a refusal nor an outage.
     Unclear,
+    Refused {
+        by_gateway: bool,
+    },
     Other,
 }
 
@@ -44,8 +48,26 @@ impl Machine {
         if self.is_retry || self.login_answers.is_empty() || !self.state.sends_password() {
             return None;
         }
-        let check = saved::check(self.state.provider()?, self.state.credentials()?);
+        let check = self.check(None)?;
         self.login_answers.rest(check, now, &self.config)
+    }
+
+    /// The refusal of the session's password, or of this one, if that is believed (I2).
+    pub(super) fn refusal(
+        &mut self,
+        now: Timestamp,
+        credentials: Option<&Credentials>,
+    ) -> Option<Refused> {
+        if self.login_answers.is_empty() {
+            return None;
+        }
+        let check = self.check(credentials)?;
+        self.login_answers.refusal(check, now, &self.config)
+    }
+
+    fn check(&self, credentials: Option<&Credentials>) -> Option<u16> {
+        let credentials = credentials.or(self.state.credentials())?;
+        Some(saved::check(self.state.provider()?, credentials))
     }
 
     /// The life of tokens that came without a refresh token is over: a login is what their server expects
@@ -76,10 +98,15 @@ impl Machine {
         let (is_sent, word) = match answer {
             Answer::Tokens(_) => (true, Word::Tokens),
             Answer::Undecided(Failure::Transport(failure)) => (!failure.is_not_sent(), Word::Other),
+            Answer::Undecided(Failure::Store(_)) => (false, Word::Other),
             Answer::Undecided(failure) if failure.is_doubtful() => (true, Word::Unclear),
-            Answer::Undecided(_) | Answer::Refused { .. } => (true, Word::Other),
+            Answer::Refused { by_gateway } => {
+                let by_gateway = *by_gateway;
+                (true, Word::Refused { by_gateway })
+            }
+            Answer::Undecided(_) => (true, Word::Other),
         };
-        let check = saved::check(self.state.provider()?, self.sent_credentials()?);
+        let check = self.check(self.sent_credentials())?;
         Some(Attempt {
             check,
             is_sent,
@@ -109,9 +136,10 @@ impl Machine {
                 };
                 self.tell(Event::AnswerUnclear { purpose, count });
             }
+            Word::Refused { by_gateway } => self.login_answers.refuse(check, now, by_gateway),
             Word::Other => {}
         }
-        is_taken_back || word == Word::Unclear
+        is_taken_back || matches!(word, Word::Unclear | Word::Refused { .. })
     }
 }
 

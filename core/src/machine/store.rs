@@ -17,7 +17,6 @@ use super::job::{JobId, JobKind};
 use super::{Machine, Output};
 use crate::error::Failure;
 use crate::event::Event;
-use crate::saved::Refusal;
 use crate::time::Delay;
 use crate::{SavedSession, StoreFailure, Timestamp};
 
@@ -61,7 +60,6 @@ pub(super) struct Store {
     /// Since a save failed: until then none is tried for its own sake.
     retry: Option<Delay>,
     failed_in_a_row: u32,
-    refusal: Option<Refusal>,
     /// When the password was refused, if that is why the session is over.
     pub(super) remembered: Option<Timestamp>,
     held: Option<Held>,
@@ -169,7 +167,8 @@ impl Machine {
                     matches!(failure, StoreFailure::Abandoned | StoreFailure::Superseded);
                 self.save_failed(now, failure.clone());
                 if step == Step::Announce && is_lock_lost {
-                    // Whoever was to save it may be gone, or another process may be at it.
+                    // Whoever was to save it may be gone, or another process may be at it. No password leaves.
+                    self.logins.settle(false);
                     self.step(Step::Unlock);
                     self.miss(now, failure);
                 } else {

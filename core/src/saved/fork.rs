@@ -9,7 +9,7 @@ impl Fork for SavedSession {
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
         (&self.client_id, &self.scope, self.members, &self.logins).hash(&mut hasher);
-        (&self.refusal, &self.login_answers, &self.targets).hash(&mut hasher);
+        (&self.login_answers, &self.targets).hash(&mut hasher);
         self.tokens.fingerprint(hasher);
     }
 }
@@ -36,8 +36,8 @@ mod tests {
     fn what_a_session_is_told_from_others_by() {
         const WHOLE: &str = r#"{"version":1,"revision":1,"endpoint":"https://l.example/t","client_id":"c",
             "scope":"s","members":11,"username":"u","tokens":{"access_token":"a","refresh_token":"r",
-            "received_at":2,"expires_at":3},"logins":{"count":4,"last":5},"refusal":{"check":6,"at":7},
-            "login_answers":[{"check":8,"count":9,"last":10}],
+            "received_at":2,"expires_at":3},"logins":{"count":4,"last":5},
+            "login_answers":[{"check":6,"unclear":9,"last":{"at":10},"refusal":{"at":{"at":12}}}],
             "targets":{"10":{"started":[8],"strikes":1,"struck":8}}}"#;
         let fingerprint = |json: &str| {
             let saved = SavedSession::from_json(json.as_bytes()).unwrap();
@@ -60,7 +60,8 @@ mod tests {
             (r#""expires_at":3"#, r#""expires_at":null"#),
             (r#""count":4"#, r#""count":5"#),
             (r#""check":6"#, r#""check":7"#),
-            (r#""count":9"#, r#""count":10"#),
+            (r#""unclear":9"#, r#""unclear":10"#),
+            (r#""at":12"#, r#""at":13"#),
             ("[8]", "[9]"),
             (r#""strikes":1"#, r#""strikes":2"#),
         ] {

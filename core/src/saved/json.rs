@@ -23,7 +23,7 @@ impl SavedSession {
     #[expect(clippy::missing_panics_doc, reason = "it never does")]
     pub fn to_json(&self) -> SavedJson {
         const NUMBERS_AND_NAMES: usize = 768;
-        const LOGIN_ANSWER: usize = 80;
+        const LOGIN_ANSWER: usize = 256;
         // A character of a token takes three at most (`%22`), one of another text six (`\u001f`).
         let texts = [
             Some(&self.endpoint),

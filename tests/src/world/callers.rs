@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, StatusCode};
 use simacan_auth::{Authorization, Denied, Generation, Pending, Review, Sent, Status, Timestamp};
+use simacan_auth_emulator::{Place, Times};
 
 use super::ghost::Standing;
 use super::step::AtTarget;
@@ -220,8 +221,9 @@ impl<S: Subject> World<S> {
         let generation = sent.generation();
         let current = self.subject.machine().generation();
         if status == StatusCode::UNAUTHORIZED {
-            // Otherwise it may join what is under way.
-            let is_quiet = self.wire.is_none() && self.wait.is_none();
+            // Otherwise it may join what is under way, or come to a session that is over.
+            let is_over = self.subject.machine().status() == Status::Rejected;
+            let is_quiet = self.wire.is_none() && self.wait.is_none() && !is_over;
             self.reviewed = Some((host, is_quiet));
             self.is_stale = generation < current;
             if generation == current
@@ -250,6 +252,12 @@ impl<S: Subject> World<S> {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn make_stubborn(&mut self) {
+        let place = Place::Host(TARGETS[1].host().unwrap_or_default().to_owned());
+        self.emulator.answer_targets_as_usual();
+        (self.emulator).answer_targets(place, StatusCode::UNAUTHORIZED, Times::Always);
     }
 
     pub(super) fn leave(&mut self, index: u16) {

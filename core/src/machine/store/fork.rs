@@ -5,7 +5,6 @@ impl Fork for Store {
     fn fork(&self) -> Self {
         Self {
             kept: self.kept.fork(),
-            refusal: self.refusal.clone(),
             held: self.held.clone(),
             ..*self
         }
@@ -18,7 +17,7 @@ impl Fork for Store {
         .hash(&mut hasher);
         (self.revision, self.tried, self.seen).hash(&mut hasher);
         (self.tokens_unsaved, self.pacing_unsaved, &self.retry).hash(&mut hasher);
-        (self.failed_in_a_row, &self.refusal, self.remembered).hash(&mut hasher);
+        (self.failed_in_a_row, self.remembered).hash(&mut hasher);
         let held = self.held.as_ref().map(|held| held.is_awaited);
         held.hash(&mut hasher);
         self.kept.fingerprint(hasher);

@@ -3,7 +3,7 @@
 use super::Step;
 use crate::event::Event;
 use crate::machine::Machine;
-use crate::saved::{Refusal, SavedTokens};
+use crate::saved::SavedTokens;
 use crate::{SavedSession, Timestamp, pacing};
 
 impl Machine {
@@ -25,15 +25,9 @@ impl Machine {
         // Whoever's they are, passwords are counted together. A clock that was ahead is put right once: it
         // must not hold a password back again and again (I12).
         let mut mended = !is_known && self.logins.merge(now, &self.config, &saved.logins);
-        mended |= !is_known && self.login_answers.merge(now, &saved.login_answers);
+        // Revisions begin anew where the session was removed, so what looks known may say something new.
+        mended |= self.login_answers.merge(now, &saved.login_answers);
         mended |= !is_known && (self.targets).merge(now, &self.config, &mut saved.targets);
-        for refusal in [&mut store.refusal, &mut saved.refusal] {
-            mended |= refusal.as_mut().is_some_and(|refusal| refusal.mend(now));
-        }
-        let at = |refusal: &Option<Refusal>| refusal.as_ref().map(|refusal| refusal.at);
-        if at(&saved.refusal) > at(&store.refusal) {
-            store.refusal.clone_from(&saved.refusal);
-        }
         store.pacing_unsaved |= mended;
         store.revision = store.revision.max(saved.revision);
         if !is_ours {
@@ -113,8 +107,8 @@ impl Machine {
             leave
         } else if !self.state.sends_password() {
             Step::Exchange
-        } else if let Some(refusal) = self.remembered_refusal(now) {
-            self.reject_unsent(refusal);
+        } else if let Some(refusal) = self.refusal(now, None).filter(|_| !self.is_retry) {
+            self.reject_unsent(refusal.at);
             leave
         } else {
             self.logins.count();
@@ -124,22 +118,9 @@ impl Machine {
         self.step(step);
     }
 
-    /// The refusal of the password that would be sent, if another process has saved one.
-    fn remembered_refusal(&mut self, now: Timestamp) -> Option<Refusal> {
-        if self.is_retry {
-            return None;
-        }
-        let (provider, ours) = (self.state.provider()?, self.state.credentials()?);
-        let refusal = self.store.as_mut()?.refusal.as_mut()?;
-        let is_believed = refusal.is_of(provider, ours) && refusal.is_believed(now, &self.config);
-        is_believed.then(|| refusal.clone())
-    }
-
     /// Another process has had this password refused (I2).
-    fn reject_unsent(&mut self, refusal: Refusal) {
+    fn reject_unsent(&mut self, at: Timestamp) {
         self.state.reject_unsent();
-        let at = refusal.at;
-        self.refusal = Some(refusal);
         if let Some(store) = &mut self.store {
             store.remembered = Some(at);
         }

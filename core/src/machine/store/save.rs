@@ -4,9 +4,9 @@ use super::{Held, Step, Store};
 use crate::event::Event;
 use crate::machine::Machine;
 use crate::machine::state::State;
-use crate::saved::{Refusal, SavedTokens};
+use crate::saved::SavedTokens;
 use crate::time::Delay;
-use crate::{Credentials, SavedSession, StoreFailure, Timestamp};
+use crate::{SavedSession, StoreFailure, Timestamp};
 
 impl Machine {
     /// When something is to be saved for its own sake, if nothing else happens.
@@ -25,7 +25,7 @@ impl Machine {
         }
     }
 
-    /// What other processes are to know of the targets has changed. Whoever has a cached bearer would not poll.
+    /// What other processes are to know has changed, and is to be saved in another visit. Whoever has a cached bearer would not poll.
     pub(in crate::machine) fn note_unsaved(&mut self) {
         if let Some(store) = &mut self.store {
             store.pacing_unsaved = true;
@@ -69,45 +69,6 @@ impl Machine {
     pub(in crate::machine) fn holds_token(&self) -> bool {
         let held = self.store.as_ref().and_then(|store| store.held.as_ref());
         held.is_some_and(|held| held.is_awaited)
-    }
-
-    /// The auth endpoint, or a gateway, has refused these, or else those of the session, and other processes
-    /// must know.
-    pub(in crate::machine) fn note_refusal(
-        &mut self,
-        now: Timestamp,
-        refused: Option<&Credentials>,
-        by_gateway: bool,
-    ) -> Option<Refusal> {
-        let refused = refused.or(self.state.credentials())?;
-        let provider = self.state.provider()?;
-        let saved = self.store.as_ref().and_then(|store| store.refusal.as_ref());
-        let before = [self.refusal.as_ref(), saved].into_iter().flatten();
-        let before = before.filter(|refusal| refusal.is_of(provider, refused));
-        let in_a_row = before.map(Refusal::gateway).max().unwrap_or(0);
-        let gateway = if by_gateway {
-            in_a_row.saturating_add(1)
-        } else {
-            0
-        };
-        let refusal = Refusal::new(provider, refused, now, gateway);
-        if let Some(store) = &mut self.store {
-            store.refusal = Some(refusal.clone());
-            store.pacing_unsaved = true;
-        }
-        Some(refusal)
-    }
-
-    /// These, or else those of the session, are right by now.
-    pub(in crate::machine) fn forget_refusal(&mut self, accepted: Option<&Credentials>) {
-        let accepted = accepted.or(self.state.credentials());
-        if let (Some(accepted), Some(provider)) = (accepted, self.state.provider())
-            && let Some(store) = &mut self.store
-        {
-            store
-                .refusal
-                .take_if(|refusal| refusal.is_of(provider, accepted));
-        }
     }
 
     /// It is no refusal of before that holds things up.
@@ -192,7 +153,6 @@ impl Machine {
         saved.logins = self.logins.clone();
         saved.login_answers = self.login_answers.clone();
         saved.targets = self.targets.to_save();
-        saved.refusal.clone_from(&store.refusal);
         Some(saved)
     }
 }
