@@ -74,6 +74,8 @@ impl From<Error> for StoreFailure {
                 Remedy::Person => Self::denied(error),
                 Remedy::Either => Self::new(error),
             },
+            // In a failover it is one for a while, and whoever goes on without the lock costs all others.
+            Error::Standby { .. } => Self::unreachable(error),
             _ => Self::denied(error),
         }
     }

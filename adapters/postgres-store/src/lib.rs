@@ -52,7 +52,7 @@
 //! own, which may not be the first time. A pooler in session mode is good if it resets its connections
 //! (`DISCARD ALL`, as PgBouncer does), and so is the server's own port.
 //!
-//! A standby is refused: nobody on the primary sees its locks.
+//! A standby is no place for it: nobody on the primary sees its locks. Until it is the primary, nothing is sent.
 //!
 //! # What can be lost
 //!

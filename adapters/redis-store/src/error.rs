@@ -96,9 +96,10 @@ impl Remedy {
             (Server(NoPerm), _) => Self::Person(
                 "Give the user its rights: ACL SETUSER … ~simacan:* +eval +get +set +del +pexpire",
             ),
-            (Server(ReadOnly), _) => {
-                Self::Person("This is a replica: give the address of the primary server")
-            }
+            // In a failover it is one for a while, and whoever goes on without the lock costs all others.
+            (Server(ReadOnly), _) => Self::Time(
+                "This is a replica: unless a failover is under way, give the primary's address",
+            ),
             (Server(Moved | Ask | CrossSlot), _) => {
                 Self::Person("This is a cluster: give the address of a proxy or of one server")
             }
@@ -143,7 +144,7 @@ mod tests {
             ("NOPERM this user has no permissions", "Denied"),
             (
                 "READONLY You can't write against a read only replica.",
-                "Denied",
+                "Unreachable",
             ),
             ("MOVED 3999 127.0.0.1:6381", "Denied"),
             (

@@ -21,15 +21,6 @@ pub enum Error {
         /// The keys of this program.
         known: Vec<KeyId>,
     },
-    /// By a later version of this crate.
-    #[error(
-        "the session is sealed in the format {version}, and this program knows format 1: update the \
-         program"
-    )]
-    NewerFormat {
-        /// Which.
-        version: u8,
-    },
     /// It is as a store without a seal has saved it.
     #[error(
         "the session is not sealed: let the program take it over (`also_opens_plaintext`), or delete \

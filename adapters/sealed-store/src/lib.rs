@@ -28,7 +28,7 @@
 //! A session that is sealed with a key that this program does not have is not damaged, and is not
 //! overwritten: a program that was given the wrong key must not take away the session of all others. Load
 //! and save are [`Denied`](StoreFailure::Denied), with an error that names the keys by their
-//! [`KeyId`]s. The same holds for a newer format.
+//! [`KeyId`]s. A newer format is not overwritten either.
 //!
 //! To give all programs a new key while they run:
 //!

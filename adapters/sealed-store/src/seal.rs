@@ -44,7 +44,7 @@ impl Keys {
         };
         let (&version, rest) = rest.split_first().ok_or(InvalidSavedSession::Truncated)?;
         if version != VERSION {
-            return Err(Error::NewerFormat { version }.into());
+            return Err(InvalidSavedSession::UnknownVersion(version.into()).into());
         }
         let (id, rest) = rest
             .split_first_chunk()

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use simacan_auth::{LockRequest, LockedStore, SessionStore, StoreFailure, Timestamp, Zeroizing};
+use simacan_auth::{
+    InvalidSavedSession, LockRequest, LockedStore, SessionStore, StoreFailure, Timestamp, Zeroizing,
+};
 
 use crate::Key;
 use crate::seal::Keys;
@@ -50,6 +52,11 @@ impl<S: SessionStore> SessionStore for SealedStore<S> {
     }
 }
 
+/// A newer program's, which is not replaced.
+const fn is_newer(defect: &InvalidSavedSession) -> bool {
+    matches!(defect, InvalidSavedSession::UnknownVersion(_))
+}
+
 struct Locked {
     store: Box<dyn LockedStore>,
     keys: Arc<Keys>,
@@ -65,8 +72,11 @@ impl LockedStore for Locked {
             opened.transpose()
         });
         self.may_replace = match &opened {
-            Ok(_) | Err(StoreFailure::Damaged(_)) => Some(Ok(())),
-            Err(denied @ StoreFailure::Denied(_)) => Some(Err(denied.clone())),
+            Err(StoreFailure::Damaged(defect)) if !is_newer(defect) => Some(Ok(())),
+            Ok(_) => Some(Ok(())),
+            Err(kept @ (StoreFailure::Denied(_) | StoreFailure::Damaged(_))) => {
+                Some(Err(kept.clone()))
+            }
             Err(_) => None,
         };
         opened
@@ -78,8 +88,8 @@ impl LockedStore for Locked {
             None => self.load().map(drop),
         };
         match may_replace {
-            Ok(()) | Err(StoreFailure::Damaged(_)) => {}
-            refused => return refused,
+            Err(StoreFailure::Damaged(defect)) if !is_newer(&defect) => {}
+            may_replace => may_replace?,
         }
         self.store.save(&self.keys.seal(session)?)
     }

@@ -150,7 +150,7 @@ fn a_connection_that_bears_anothers_mark_is_denied_and_its_lock_is_free() {
 
 /// Its locks are its own, so it would exclude nobody.
 #[test]
-fn a_standby_is_denied() {
+fn a_standby_is_waited_for() {
     let Some(mut server) = start(&[]) else {
         return;
     };
@@ -160,7 +160,7 @@ fn a_standby_is_denied() {
     fs::write(server.data.join("standby.signal"), "").expect("a file");
     server.program.restart();
     let words = ["127.0.0.1:", "is a standby: connect to the primary"];
-    assert_eq!(kind(store.lock(AT_ONCE), &words), Kind::Denied);
+    assert_eq!(kind(store.lock(AT_ONCE), &words), Kind::Unreachable);
 }
 
 /// The server's details quote the row.

@@ -92,12 +92,12 @@ fn a_wrong_password_and_a_missing_one_are_denied() {
 }
 
 #[test]
-fn a_replica_is_denied() {
+fn a_replica_is_waited_for() {
     let Some(server) = Redis::start(&["--replicaof", "127.0.0.1 1"]) else {
         return;
     };
     let told = store(&server.url()).lock(AT_ONCE);
-    assert_eq!(kind(told, &["address of the primary"]), Kind::Denied);
+    assert_eq!(kind(told, &["the primary's address"]), Kind::Unreachable);
 }
 
 #[test]
