@@ -113,6 +113,9 @@ pub enum InvalidSavedSession {
     /// Written by another version of this library, in a format of its own.
     #[error("its format has the number {0}, and this library knows number 1")]
     UnknownVersion(u32),
+    /// Not as it was saved: its check or its seal does not fit.
+    #[error("it was altered since it was saved")]
+    Altered,
     /// More than 1 MiB; not parsed.
     #[error("it is larger than 1 MiB")]
     TooLarge,
