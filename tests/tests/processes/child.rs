@@ -110,6 +110,17 @@ impl Process {
         }
     }
 
+    /// STOP or CONT.
+    pub(crate) fn signal(&self, signal: &str) {
+        let mut kill = Command::new("kill");
+        let status = kill.args(["-s", signal, &self.id().to_string()]).status();
+        assert!(status.expect("a program of each system").success());
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        lock(&self.child).id()
+    }
+
     pub(crate) fn was_killed(&self) -> bool {
         self.was_killed.load(Ordering::SeqCst)
     }
