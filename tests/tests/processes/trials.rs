@@ -1,0 +1,158 @@
+//! A fleet under a fault, until all have got over it.
+
+use std::mem;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use simacan_auth_emulator::Emulator;
+
+use crate::audit::Trial;
+use crate::child::{Process, lock};
+use crate::fleet::{Fleet, Habits};
+use crate::front::{Good, Moment};
+use crate::world::PATIENCE;
+
+/// Until what is waited for has come about.
+#[track_caller]
+pub(crate) fn wait(what: &str, mut is_there: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_there() {
+        assert!(start.elapsed() < PATIENCE, "{what} does not come");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+impl Fleet {
+    fn place(&self) -> usize {
+        self.front
+            .with(|emulator| emulator.ledger().entries().len())
+    }
+
+    /// Until each has sent something with a good token.
+    pub(crate) fn wait_for_all(&mut self) {
+        let from = self.place();
+        self.wait_until_all("work again", |_, good| good.place >= from);
+    }
+
+    /// Until what each has sent last was with the newest token.
+    fn wait_for_one_token(&mut self) {
+        self.wait_until_all("share a token", |fleet, good| {
+            fleet.front.with(|emulator| fleet.lives.read(emulator));
+            good.serial == fleet.lives.newest
+        });
+    }
+
+    fn wait_until_all(&mut self, what: &str, mut is_so: impl FnMut(&mut Self, Good) -> bool) {
+        let start = Instant::now();
+        loop {
+            self.restart();
+            let good = self.front.good();
+            let of = |fleet: &Self, n: usize| good.get(&fleet.workers[n].incarnation).copied();
+            let others = (0..self.workers.len())
+                .filter(|&n| !of(self, n).is_some_and(|good| is_so(self, good)))
+                .collect::<Vec<_>>();
+            if others.is_empty() {
+                return;
+            }
+            if start.elapsed() > PATIENCE {
+                for n in &others {
+                    let heard = lock(&self.workers[*n].heard);
+                    println!("worker {n}: {:#?}", heard.store.last_chunk::<5>());
+                }
+                panic!("{others:?} don't {what}");
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// A new token, and all use it.
+    pub(crate) fn rotate(&mut self) {
+        self.revoke();
+        self.wait_for_all();
+    }
+
+    /// Does something once the refresh token is spent and the answer is on its way.
+    pub(crate) fn in_a_refresh(&mut self, strike: impl FnOnce(&Arc<Process>) + Send + 'static) {
+        let before = self.front.struck().len();
+        self.front.strike(Moment::Decided, Box::new(strike));
+        self.revoke();
+        wait("a refresh", || self.front.struck().len() > before);
+    }
+
+    /// Until the store has failed somebody.
+    pub(crate) fn wait_for_failures(&self, failures: usize) {
+        let failed = || self.heard(|heard| heard.store.len());
+        let before = failed();
+        wait("a failure of the store", || failed() >= before + failures);
+    }
+
+    /// Whoever sits there is another now. Gives what it was.
+    pub(crate) fn replace(&mut self, n: usize, habits: Habits) -> Habits {
+        self.workers[n].process.kill();
+        let before = mem::replace(&mut self.workers[n].habits, habits);
+        self.restart();
+        before
+    }
+
+    /// Ends the token. The others hear of it when this one has done what it can.
+    pub(crate) fn lead(&mut self, n: usize) {
+        let others = |signal| {
+            for (other, worker) in self.workers.iter().enumerate() {
+                if other != n {
+                    worker.process.signal(signal);
+                }
+            }
+        };
+        others("STOP");
+        let from = self.place();
+        let leader = &self.workers[n];
+        let failed = || {
+            let heard = lock(&leader.heard);
+            heard.store.len() as u64 + heard.again
+        };
+        let before = failed();
+        self.front.with(Emulator::revoke_access_tokens);
+        wait("what the first one does", || {
+            let good = self.front.good();
+            let is_good = good
+                .get(&leader.incarnation)
+                .is_some_and(|good| good.place >= from);
+            is_good || failed() > before
+        });
+        others("CONT");
+        self.revocations.push(from);
+    }
+
+    /// The fault is over when `fault` returns. What it still costs shows in the next rotation; none after
+    /// that costs anything.
+    pub(crate) fn try_out(
+        &mut self,
+        name: &'static str,
+        price: usize,
+        fault: impl FnOnce(&mut Self),
+    ) {
+        let (start, from) = (Instant::now(), self.place());
+        fault(self);
+        self.wait_for_all();
+        self.rotate();
+        let places = from..self.place();
+        let is_hasty = name.contains("clock");
+        let trial = Trial {
+            name,
+            places,
+            price,
+            is_hasty,
+        };
+        let (passwords, reuses) = self.audit().costs(&trial);
+        println!(
+            "{name}: {} of {price} passwords, {} spent tokens, {:.1?}",
+            passwords.len(),
+            reuses.len(),
+            start.elapsed(),
+        );
+        self.trials.push(trial);
+        self.rotate();
+        self.wait_for_one_token();
+    }
+}
