@@ -197,8 +197,8 @@ impl<S: StoreServer + 'static> Ordeal<S> {
                 .heard(|heard| heard.unauthorized.iter().sum::<usize>()),
             self.fleet.heard(|heard| heard.superseded),
         );
-        audit.check(TOKEN_LIFE);
-        self.fleet.check_pushes();
         self.fleet.check_unauthorized();
+        self.fleet.check_pushes();
+        audit.check(TOKEN_LIFE);
     }
 }

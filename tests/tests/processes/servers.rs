@@ -44,7 +44,7 @@ impl RedisServer {
     pub(crate) fn new() -> Option<Self> {
         let users = [
             "--user auth on >s3cret allkeys allcommands",
-            "--user reader on >s3cret %RW~simacan:*:lock %R~simacan:*:session allcommands",
+            "--user reader on >s3cret %RW~simacan:*:lock %R~simacan:* allcommands",
         ];
         let words = users.iter().flat_map(|user| user.split(' '));
         let server = Redis::start(&words.collect::<Vec<_>>())?;
@@ -125,9 +125,7 @@ impl StoreServer for RedisServer {
     fn set_rights(&self, rights: Rights) {
         self.say(match rights {
             Rights::None => "ACL SETUSER auth off",
-            Rights::Read => {
-                "ACL SETUSER auth resetkeys %RW~simacan:*:lock %R~simacan:*:session %R~simacan:*:mark"
-            }
+            Rights::Read => "ACL SETUSER auth resetkeys %RW~simacan:*:lock %R~simacan:*",
             Rights::All => "ACL SETUSER auth on allkeys",
         });
     }

@@ -133,6 +133,9 @@ impl Fleet {
         fault: impl FnOnce(&mut Self),
     ) {
         let (start, from) = (Instant::now(), self.place());
+        let delivered =
+            |fleet: &Self| fleet.heard(|heard| heard.unauthorized.iter().sum::<usize>());
+        let (denied, before) = (self.heard(|heard| heard.again), delivered(self));
         fault(self);
         self.wait_for_all();
         self.rotate();
@@ -146,9 +149,11 @@ impl Fleet {
         };
         let (passwords, reuses) = self.audit().costs(&trial);
         println!(
-            "{name}: {} of {price} passwords, {} spent tokens, {:.1?}",
+            "{name}: {} of {price} passwords, {} spent tokens; {} 401s, {} denied; {:.1?}",
             passwords.len(),
             reuses.len(),
+            delivered(self) - before,
+            self.heard(|heard| heard.again) - denied,
             start.elapsed(),
         );
         self.trials.push(trial);
