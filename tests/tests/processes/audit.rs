@@ -254,6 +254,10 @@ impl Audit {
         self.killed.contains(&by) && !later.any(|exchange| exchange.by == by)
     }
 
+    pub(crate) fn last_words(&self) -> String {
+        self.story(self.exchanges.len().saturating_sub(1))
+    }
+
     /// What led to it.
     fn story(&self, i: usize) -> String {
         let mut story = String::new();

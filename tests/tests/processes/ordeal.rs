@@ -10,7 +10,6 @@ use simacan_auth_sealed_store::Key;
 
 use crate::fleet::{Fleet, Habits};
 use crate::servers::{Rights, StoreServer};
-use crate::trials::wait;
 use crate::world::settings;
 
 pub(crate) const WORKERS: usize = 8;
@@ -105,7 +104,7 @@ impl<S: StoreServer + 'static> Ordeal<S> {
                 let _ = tell.send(sender.clone());
             });
             if price > 0 {
-                wait("another's login", || logins(fleet) > before);
+                fleet.wait("login of another", || logins(fleet) > before);
             } else {
                 fleet.wait_for_failures(1);
             }
@@ -175,7 +174,7 @@ impl<S: StoreServer + 'static> Ordeal<S> {
             let home = fleet.replace(N, habits);
             fleet.wait_for_all();
             for _ in 0..3 {
-                wait("the end of all visits", || !server.is_locked());
+                fleet.wait("end of all visits", || !server.is_locked());
                 fleet.lead(N);
                 fleet.wait_for_all();
             }

@@ -1,5 +1,6 @@
 //! A fleet under a fault, until all have got over it.
 
+use std::fmt::Write;
 use std::mem;
 use std::sync::Arc;
 use std::thread;
@@ -12,16 +13,6 @@ use crate::child::{Process, lock};
 use crate::fleet::{Fleet, Habits};
 use crate::front::{Good, Moment};
 use crate::world::PATIENCE;
-
-/// Until what is waited for has come about.
-#[track_caller]
-pub(crate) fn wait(what: &str, mut is_there: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_there() {
-        assert!(start.elapsed() < PATIENCE, "{what} does not come");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
 
 impl Fleet {
     fn place(&self) -> usize {
@@ -55,15 +46,40 @@ impl Fleet {
             if others.is_empty() {
                 return;
             }
-            if start.elapsed() > PATIENCE {
-                for n in &others {
-                    let heard = lock(&self.workers[*n].heard);
-                    println!("worker {n}: {:#?}", heard.store.last_chunk::<5>());
-                }
-                panic!("{others:?} don't {what}");
-            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{others:?} don't {what}: {}",
+                self.story()
+            );
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Until what is waited for has come about.
+    #[track_caller]
+    pub(crate) fn wait(&self, what: &str, mut is_there: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !is_there() {
+            assert!(start.elapsed() < PATIENCE, "no {what}: {}", self.story());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The last that each has said of the store, and all have sent to the Auth API.
+    fn story(&self) -> String {
+        let mut story = String::new();
+        for (n, worker) in self.workers.iter().enumerate() {
+            let heard = lock(&worker.heard);
+            let last = heard.store.last();
+            let _ = writeln!(
+                story,
+                "process {} (worker {n}): {} denied, {} failures, {last:?}",
+                worker.incarnation,
+                heard.again,
+                heard.store.len(),
+            );
+        }
+        story + &self.audit().last_words()
     }
 
     /// A new token, and all use it.
@@ -77,14 +93,14 @@ impl Fleet {
         let before = self.front.struck().len();
         self.front.strike(Moment::Decided, Box::new(strike));
         self.revoke();
-        wait("a refresh", || self.front.struck().len() > before);
+        self.wait("refresh", || self.front.struck().len() > before);
     }
 
     /// Until the store has failed somebody.
     pub(crate) fn wait_for_failures(&self, failures: usize) {
         let failed = || self.heard(|heard| heard.store.len());
         let before = failed();
-        wait("a failure of the store", || failed() >= before + failures);
+        self.wait("failure of the store", || failed() >= before + failures);
     }
 
     /// Whoever sits there is another now. Gives what it was.
@@ -113,7 +129,7 @@ impl Fleet {
         };
         let before = failed();
         self.front.with(Emulator::revoke_access_tokens);
-        wait("what the first one does", || {
+        self.wait("word of the first one", || {
             let good = self.front.good();
             let is_good = good
                 .get(&leader.incarnation)
