@@ -100,7 +100,7 @@ impl<S: StoreServer + 'static> Ordeal<S> {
             let before = logins(fleet);
             let (tell, told) = mpsc::channel();
             fleet.in_a_refresh(move |sender| {
-                sender.signal("STOP");
+                sender.stop();
                 let _ = tell.send(sender.clone());
             });
             if price > 0 {
@@ -108,7 +108,7 @@ impl<S: StoreServer + 'static> Ordeal<S> {
             } else {
                 fleet.wait_for_failures(1);
             }
-            told.recv().expect("who it is").signal("CONT");
+            told.recv().expect("who it is").go_on();
         });
     }
 

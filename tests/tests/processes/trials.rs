@@ -113,14 +113,12 @@ impl Fleet {
 
     /// Ends the token. The others hear of it when this one has done what it can.
     pub(crate) fn lead(&mut self, n: usize) {
-        let others = |signal| {
-            for (other, worker) in self.workers.iter().enumerate() {
-                if other != n {
-                    worker.process.signal(signal);
-                }
-            }
+        let others = |tell: fn(&Process)| {
+            let workers = self.workers.iter().enumerate();
+            let others = workers.filter(|&(other, _)| other != n);
+            others.for_each(|(_, worker)| tell(&worker.process));
         };
-        others("STOP");
+        others(Process::stop);
         let from = self.place();
         let leader = &self.workers[n];
         let failed = || {
@@ -136,7 +134,7 @@ impl Fleet {
                 .is_some_and(|good| good.place >= from);
             is_good || failed() > before
         });
-        others("CONT");
+        others(Process::go_on);
         self.revocations.push(from);
     }
 

@@ -31,7 +31,10 @@ impl Tries {
         }
         assert!(
             delivered <= uncured,
-            "{path}: {delivered} 401s, of which {uncured} had no cure"
+            "{path}: {delivered} 401s, of which {uncured} had no cure; refused were {:?}",
+            self.0
+                .get(path)
+                .map(|tries| tries.iter().flatten().collect::<Vec<_>>()),
         );
     }
 }

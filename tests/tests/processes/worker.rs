@@ -165,14 +165,12 @@ pub(crate) fn work() {
                 for position in from.. {
                     let body = body(worker, caller, position);
                     push(pusher, &target, &body, || {
-                        let until = Timestamp::from_millis(blocked_until.load(Ordering::SeqCst));
-                        let is_blocked = until > clock();
-                        let what = if is_blocked {
-                            "blocked"
-                        } else {
-                            "unauthorized"
-                        };
-                        say(&format!("{what} {caller}"));
+                        let began = clock().as_millis();
+                        move || {
+                            let is_blocked = blocked_until.load(Ordering::SeqCst) > began;
+                            let what = ["unauthorized", "blocked"][usize::from(is_blocked)];
+                            say(&format!("{what} {caller}"));
+                        }
                     });
                     say(&format!("accepted {caller} {position}"));
                     if is_over.load(Ordering::SeqCst) {
@@ -186,14 +184,16 @@ pub(crate) fn work() {
 }
 
 /// Until it is accepted.
-fn push(pusher: &Pusher, target: &str, body: &str, on_401: impl Fn()) {
+fn push<F: FnOnce()>(pusher: &Pusher, target: &str, body: &str, begin: impl Fn() -> F) {
     loop {
+        let tell_401 = begin();
         let wait = match pusher.push(target, body) {
             Outcome::Answered(StatusCode::NO_CONTENT) => return,
             // The next token was ended, too, before it was used.
             Outcome::Answered(StatusCode::UNAUTHORIZED) => {
-                on_401();
-                PACE
+                thread::sleep(PACE); // what has led to it may be told a little later
+                tell_401();
+                Duration::ZERO
             }
             Outcome::Denied(Denied::Unavailable { until: at, .. }) => {
                 say("again");
