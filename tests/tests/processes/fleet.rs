@@ -50,6 +50,8 @@ pub(crate) struct Habits {
     pub(crate) ahead: i64,
     /// It never reaches the Auth API.
     pub(crate) is_cut_off: bool,
+    /// It may be denied a token for as long as it is so.
+    pub(crate) may_fail: bool,
 }
 
 impl Drop for Worker {

@@ -39,10 +39,14 @@ impl Fleet {
         loop {
             self.restart();
             let good = self.front.good();
-            let of = |fleet: &Self, n: usize| good.get(&fleet.workers[n].incarnation).copied();
-            let others = (0..self.workers.len())
-                .filter(|&n| !of(self, n).is_some_and(|good| is_so(self, good)))
-                .collect::<Vec<_>>();
+            let mut others = Vec::new();
+            for n in 0..self.workers.len() {
+                let worker = &self.workers[n];
+                let (may_fail, good) = (worker.habits.may_fail, good.get(&worker.incarnation));
+                if !may_fail && !good.is_some_and(|&good| is_so(self, good)) {
+                    others.push(n);
+                }
+            }
             if others.is_empty() {
                 return;
             }
