@@ -297,7 +297,9 @@ fn there_is_no_cached_bearer_while_something_is_unsaved() {
             match machine.poll(now) {
                 Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
                 Output::Transmit(login) => machine.handle_response(now, login.exchange, tokens()),
-                Output::Store(StoreOp::Lock(op)) => machine.handle_end(now, op, JobEnd::Locked),
+                Output::Store(StoreOp::Lock(op)) => {
+                    machine.handle_end(now, op, JobEnd::Locked(None))
+                }
                 Output::Store(StoreOp::Load(op)) => {
                     machine.handle_end(now, op, JobEnd::Loaded(None));
                 }
@@ -305,6 +307,7 @@ fn there_is_no_cached_bearer_while_something_is_unsaved() {
                     Some(true) => machine.handle_end(now, op, JobEnd::Saved),
                     _ => machine.handle_end(now, op, JobEnd::StoreFailed(StoreFailure::Abandoned)),
                 },
+                Output::Store(StoreOp::Mark(op, _)) => machine.handle_end(now, op, JobEnd::Marked),
                 Output::Wait(_) => break,
             }
         }

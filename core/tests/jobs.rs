@@ -45,7 +45,7 @@ fn at(kind: Op) -> (Process, JobId) {
 /// All went well.
 fn done(op: Op) -> JobEnd {
     match op {
-        Op::Lock => JobEnd::Locked,
+        Op::Lock => JobEnd::Locked(None),
         Op::Load => JobEnd::Loaded(None),
         Op::Save => JobEnd::Saved,
         _ => JobEnd::Answered(Response::new(ResponseBody::new())),
@@ -376,7 +376,7 @@ fn a_visit_ends_at_the_close_without_an_exchange() {
     for op in [Op::Lock, Op::Load, Op::Save] {
         for how in [done(op), failed(), abandoned()] {
             let text = format!("{op:?} ends as {how:?}");
-            let is_locked = op != Op::Lock || matches!(how, JobEnd::Locked);
+            let is_locked = op != Op::Lock || matches!(how, JobEnd::Locked(_));
             let (mut process, job) = at(op);
             process.machine.close();
             end(&mut process, job, how);
@@ -401,7 +401,7 @@ fn a_close_before_a_refresh_is_sent_ends_the_visit() {
     let lock = process.poll_op();
     process
         .machine
-        .handle_end(process.now, lock, JobEnd::Locked);
+        .handle_end(process.now, lock, JobEnd::Locked(None));
     let load = process.poll_op();
     let saved = SavedSession::from_json(store.text().as_bytes()).expect("a session");
     let loaded = JobEnd::Loaded(Some(saved));

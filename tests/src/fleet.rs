@@ -45,6 +45,8 @@ pub struct Fleet {
     processes: Vec<Option<Process>>,
     /// What is saved, as it would stand in a file.
     saved: Option<Arc<[u8]>>,
+    /// Until when no password leaves, says the store.
+    mark: Option<Timestamp>,
     /// Who has the lock.
     holder: Option<usize>,
     /// Requests whose sender is dead or has given up, on their way.
@@ -76,6 +78,7 @@ impl Fleet {
             now: START,
             processes: (0..processes).map(|_| None).collect(),
             saved: None,
+            mark: None,
             holder: None,
             strays: Vec::new(),
             ghost: Ghost::default(),
@@ -111,7 +114,10 @@ impl Fleet {
                 }
             }
             FleetStep::Load(p) => self.load(p),
-            FleetStep::Save(p) => self.save(p, true)?,
+            FleetStep::Save(p) => {
+                self.save(p, true)?;
+                self.set_mark(p);
+            }
             FleetStep::SaveUnreported(p) => self.save(p, false)?,
             FleetStep::StoreFails(p) => self.fail_op(p, StoreFailure::Abandoned),
             FleetStep::Serve(p) => self.serve(p),
@@ -207,6 +213,7 @@ impl Fleet {
                 Output::Store(StoreOp::Save(id, session)) => {
                     process.op = Some(Op::Save(id, Arc::from(&session.to_json()[..])));
                 }
+                Output::Store(StoreOp::Mark(id, until)) => process.op = Some(Op::Mark(id, until)),
                 Output::Store(StoreOp::Unlock) => {
                     if self.holder == Some(p) {
                         self.holder = None;
@@ -283,7 +290,7 @@ impl Fleet {
     /// With what is left for each process to do.
     fn fingerprint(&self, mut state: &mut impl Hasher, left: &[u8]) {
         self.emulator.hash(&mut state);
-        (self.now, &self.saved, self.holder.is_some()).hash(&mut state);
+        (self.now, &self.saved, self.mark, self.holder.is_some()).hash(&mut state);
         let mut processes: Vec<u64> = (0..self.processes.len())
             .map(|p| {
                 let left = left.get(p).copied().unwrap_or_default();

@@ -245,6 +245,9 @@ impl Machine {
             return Authorization::Wait(pending);
         }
         self.revive_in_time(now);
+        if matches!(self.state, State::Rejected(_)) && self.looks(now) {
+            return Authorization::Wait(pending);
+        }
         let until = self.refusal(now, None).map_or(now, |refusal| refusal.until);
         let denied = match &self.state {
             State::Rejected(rejected) => Some(Denied::Rejected {

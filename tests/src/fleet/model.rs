@@ -88,7 +88,7 @@ impl FleetNode {
                 }
                 Some(Op::Lock(_)) if left.store > 0 => steps.push(FleetStep::LockTimesOut(p)),
                 Some(Op::Load(_)) => steps.push(FleetStep::Load(p)),
-                Some(Op::Save(..)) => {
+                Some(Op::Save(..) | Op::Mark(..)) => {
                     steps.push(FleetStep::Save(p));
                     if left.store > 0 {
                         steps.push(FleetStep::SaveUnreported(p));

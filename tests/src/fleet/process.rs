@@ -87,6 +87,7 @@ pub(super) enum Op {
     Lock(JobId),
     Load(JobId),
     Save(JobId, Arc<[u8]>),
+    Mark(JobId, Timestamp),
 }
 
 impl Process {
@@ -165,6 +166,7 @@ impl Process {
                 Some(Op::Lock(_)) => 1.hash(&mut hasher),
                 Some(Op::Load(_)) => 2.hash(&mut hasher),
                 Some(Op::Save(_, json)) => (3, json).hash(&mut hasher),
+                Some(Op::Mark(_, until)) => (4, until).hash(&mut hasher),
             }
             if let Some(wire) = &process.wire {
                 let answer = wire.answer.as_ref();

@@ -14,7 +14,7 @@ impl Fleet {
             match (&process.op, &process.wire) {
                 (Some(Op::Lock(_)), _) => self.holder.is_none().then_some(FleetStep::Lock(p)),
                 (Some(Op::Load(_)), _) => Some(FleetStep::Load(p)),
-                (Some(Op::Save(..)), _) => Some(FleetStep::Save(p)),
+                (Some(Op::Save(..) | Op::Mark(..)), _) => Some(FleetStep::Save(p)),
                 (None, Some(wire)) if wire.answer.is_none() => Some(FleetStep::Serve(p)),
                 (None, Some(_)) => Some(FleetStep::Deliver(p)),
                 (None, None) => match process.caller {

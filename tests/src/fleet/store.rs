@@ -16,7 +16,9 @@ impl Fleet {
             && let Some(Op::Lock(id)) = process.op.take_if(|op| matches!(op, Op::Lock(_)))
         {
             self.holder = Some(p);
-            process.machine.handle_end(now, id, JobEnd::Locked);
+            process
+                .machine
+                .handle_end(now, id, JobEnd::Locked(self.mark));
         }
     }
 
@@ -70,13 +72,23 @@ impl Fleet {
         Ok(())
     }
 
+    pub(super) fn set_mark(&mut self, p: usize) {
+        let now = self.timestamp();
+        if let Some(process) = &mut self.processes[p]
+            && let Some(Op::Mark(id, until)) = process.op.take_if(|op| matches!(op, Op::Mark(..)))
+        {
+            self.mark = Some(until);
+            process.machine.handle_end(now, id, JobEnd::Marked);
+        }
+    }
+
     pub(super) fn fail_op(&mut self, p: usize, failure: StoreFailure) {
         let now = self.timestamp();
         if let Some(process) = &mut self.processes[p]
             && let Some(op) = process.op.take()
         {
             let id: JobId = match op {
-                Op::Lock(id) | Op::Load(id) => id,
+                Op::Lock(id) | Op::Load(id) | Op::Mark(id, _) => id,
                 Op::Save(id, _) => {
                     self.ghost.note_unsaved(process);
                     id

@@ -34,7 +34,9 @@ pub fn saved_session(json: &[u8]) {
                     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                     machine.handle_response(now, transmit.exchange, response);
                 }
-                Output::Store(StoreOp::Lock(op)) => machine.handle_end(now, op, JobEnd::Locked),
+                Output::Store(StoreOp::Lock(op)) => {
+                    machine.handle_end(now, op, JobEnd::Locked(None))
+                }
                 Output::Store(StoreOp::Load(op)) => match SavedSession::from_json(&stored) {
                     Ok(saved) => machine.handle_end(now, op, JobEnd::Loaded(Some(saved))),
                     Err(defect) => machine.handle_end(now, op, JobEnd::StoreFailed(defect.into())),
@@ -43,6 +45,7 @@ pub fn saved_session(json: &[u8]) {
                     stored = session.to_json().to_vec();
                     machine.handle_end(now, op, JobEnd::Saved);
                 }
+                Output::Store(StoreOp::Mark(op, _)) => machine.handle_end(now, op, JobEnd::Marked),
                 Output::Store(StoreOp::Unlock) => {}
                 Output::Wait(until) => {
                     assert!(until.is_none_or(|until| until > now), "I11");
