@@ -257,6 +257,12 @@ fn an_exchange_that_was_not_made_is_a_failed_attempt() {
         panic!("its round has failed");
     };
     assert_eq!(told, failure);
+    process.run();
+    let saved = process.store_text();
+    assert!(
+        saved.contains(r#""logins":{"count":0"#),
+        "none has left: {saved}"
+    );
 }
 
 // The last client has ended.

@@ -103,6 +103,21 @@ fn a_refused_password_can_be_set_again_after_a_day() {
     assert_eq!(driver.sent.last().unwrap().1, Driver::password("fleet", 1));
 }
 
+/// The round that the next demand opens may lead nowhere, and then the token can be used.
+#[test]
+fn i14_a_token_that_a_401_condemned_outlives_a_rejection() {
+    let mut driver = Driver::for_an_hour();
+    driver.advance(HOUR.saturating_sub(50 * SECOND));
+    (driver.on_refresh, driver.on_password) = (Some(Reply::Refused), Some(Reply::Refused));
+    let sent = driver.go(); // with an early refresh
+    assert_eq!(driver.machine.status(), Status::Rejected);
+    let _pending = driver.retry_after_401(sent);
+    driver.on_password = Some(Reply::Status(404));
+    driver.set_credentials("fleet", 2);
+    let pending = driver.wait();
+    let _sent = driver.go_with(pending);
+}
+
 fn refuse_as_a_gateway(process: &mut Process) {
     let exchange = process
         .flight

@@ -4,9 +4,12 @@
 //! are checked that can be checked there. The same world serves the exhaustive model checker and the long
 //! random histories; it is deterministic, cheap to copy and cheap to tell from others.
 
+mod answer;
 mod cached_bearer;
 mod callers;
 mod clock;
+mod credentials;
+mod dialect;
 mod fingerprint;
 mod ghost;
 mod harmless;
@@ -17,17 +20,17 @@ mod subject;
 mod targets;
 mod violation;
 mod wire;
+mod words;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use http::{Request, StatusCode, Uri};
-use simacan_auth::{
-    Config, Credentials, Event, JobId, Machine, Output, Provider, Status, Timestamp,
-};
-use simacan_auth_emulator::{Emulator, Place, Times};
+use http::{Request, Uri};
+use simacan_auth::{Config, Event, JobId, Machine, Provider, Status, Timestamp};
+use simacan_auth_emulator::Emulator;
 
 pub(crate) use cached_bearer::{check_cached_bearer, check_silence, check_wants};
+pub use dialect::Dialect;
 pub use liveness::Settled;
 pub use rules::Rules;
 pub(crate) use step::CALLERS;
@@ -36,8 +39,8 @@ pub use subject::{Out, Subject};
 pub use violation::Violation;
 
 use callers::Caller;
+use credentials::credentials;
 use ghost::{Ghost, Standing};
-use targets::Target;
 use wire::Wire;
 
 /// Where all histories begin.
@@ -52,6 +55,7 @@ static TARGETS: LazyLock<[Uri; 2]> = LazyLock::new(|| HOSTS.map(Uri::from_static
 #[derive(Debug)]
 pub struct World<S = Machine> {
     subject: S,
+    dialect: Dialect,
     emulator: Emulator,
     now: u64,
     callers: Vec<Caller>,
@@ -76,11 +80,9 @@ pub struct World<S = Machine> {
 impl World {
     /// A world around the real machine.
     pub fn new(rules: Rules) -> Self {
-        let config = rules.config.clone();
-        Self::around(
-            rules,
-            Machine::new(Provider::simacan(), credentials(Login::Alice), config),
-        )
+        let (provider, config) = (rules.dialect.provider(), rules.config.clone());
+        let machine = Machine::new(provider, credentials(Login::Alice), config);
+        Self::around(rules, machine)
     }
 }
 
@@ -89,6 +91,7 @@ impl<S: Subject> World<S> {
     pub fn around(rules: Rules, subject: S) -> Self {
         Self {
             subject,
+            dialect: rules.dialect,
             emulator: Emulator::new(rules.settings),
             now: START,
             callers: (0..rules.callers).map(|_| Caller::default()).collect(),
@@ -136,17 +139,9 @@ impl<S: Subject> World<S> {
             Step::Clock(clock) => self.set_clock(clock),
             Step::RevokeAccess => self.emulator.revoke_access_tokens(),
             Step::RevokeRefresh => self.emulator.revoke_refresh_tokens(),
-            Step::ChangePassword => {
-                let new = Login::AliceNew;
-                self.emulator.set_password(new.user(), new.password());
-            }
+            Step::ChangePassword => self.change_password(),
             Step::Replace(login) => self.replace(login),
-            Step::Stubborn => {
-                let place = Place::Host(TARGETS[1].host().unwrap_or_default().to_owned());
-                self.emulator.answer_targets_as_usual();
-                self.emulator
-                    .answer_targets(place, StatusCode::UNAUTHORIZED, Times::Always);
-            }
+            Step::Stubborn => self.make_stubborn(),
         }
         let now = Timestamp::from_millis(self.now);
         check_silence(cached.as_ref(), self.subject.machine(), now, &TARGETS[0])?;
@@ -178,7 +173,9 @@ impl<S: Subject> World<S> {
                     if self.secrets.is_some() {
                         self.look_for_secrets(&format!("{:?}", request.headers()))?;
                     }
-                    let carried = self.ghost.check_exchange(self.now, &request)?;
+                    let carried = self
+                        .ghost
+                        .check_exchange(self.now, self.dialect, &request)?;
                     self.begun += 1;
                     self.wire = Some(Wire::new(exchange, carried, request, self.now));
                 }
@@ -237,13 +234,13 @@ impl<S: Subject> World<S> {
             let why = format!("a 401 on an older generation led from {before:?} to {status:?}");
             return Violation::found(5, why);
         }
-        if status == Status::Rejected && !self.ghost.has_refused(self.ghost.login) {
+        if status == Status::Rejected && !self.ghost.words.has_refused(self.ghost.login) {
             return Violation::found(10, "the session has ended without the documented refusal");
         }
         if status == Status::Interrupted {
             return Violation::found(10, "the session was interrupted");
         }
-        if matches!(step, Step::Deliver(_)) && self.ghost.is_good(self.now) {
+        if matches!(step, Step::Deliver(_) | Step::Refuse(_)) && self.ghost.is_good(self.now) {
             self.probe()?;
         }
         if self.secrets.is_some() {
@@ -267,37 +264,12 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    fn replace(&mut self, login: Login) {
-        let now = Timestamp::from_millis(self.now);
-        let machine = self.subject.machine_mut();
-        machine.handle_credentials(now, credentials(login));
-        // A refused one is taken or not, as the clock has jumped: which it was, the machine says.
-        let mut asked = machine.fork();
-        let mut is_taken = false;
-        while let Output::Event(event) = asked.poll(now) {
-            is_taken |= matches!(event, Event::CredentialsReplaced { .. });
-        }
-        let ghost = &mut self.ghost;
-        if login == ghost.login || (ghost.has_refused(login) && !is_taken) {
-            return;
-        }
-        let is_other_user = login.user() != ghost.login.user();
-        ghost.login = login;
-        if is_other_user {
-            ghost.held = None;
-            ghost.door_open = false;
-            ghost.targets.iter_mut().for_each(Target::reset);
-        }
-        if let Some(wire) = &mut self.wire {
-            wire.is_void |= is_other_user;
-        }
-    }
-
     /// A copy, to see what could happen.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self {
             subject: self.subject.fork(),
+            dialect: self.dialect,
             emulator: self.emulator.clone(),
             now: self.now,
             callers: self.callers.iter().map(Caller::fork).collect(),
@@ -322,8 +294,4 @@ impl<S: Subject> World<S> {
     pub fn subject(&self) -> &S {
         &self.subject
     }
-}
-
-fn credentials(login: Login) -> Credentials {
-    Credentials::new(login.user(), login.password())
 }

@@ -7,6 +7,7 @@ use super::state::State;
 use super::{Authorization, Machine, Pending, Review, Sent};
 use crate::error::Denied;
 use crate::event::Event;
+use crate::login_answers::Refused;
 use crate::origin::{ForeignOrigin, Origin, OriginId, ResourceId};
 use crate::targets::Unauthorized;
 use crate::token::{AccessToken, Generation};
@@ -244,19 +245,18 @@ impl Machine {
         if self.holds_answer() {
             return Authorization::Wait(pending);
         }
-        self.revive_in_time(now);
+        let refused = self.revive_in_time(now);
         if matches!(self.state, State::Rejected(_)) && self.looks(now) {
             return Authorization::Wait(pending);
         }
-        let until = self.refusal(now, None).map_or(now, |refusal| refusal.until);
-        let denied = match &self.state {
-            State::Rejected(rejected) => Some(Denied::Rejected {
+        let denied = match (&self.state, refused) {
+            (State::Rejected(rejected), Some(Refused { until, .. })) => Some(Denied::Rejected {
                 username: rejected.username().to_owned(),
                 auth_host: rejected.auth_host().to_owned(),
                 remembered: self.store.as_ref().and_then(|store| store.remembered),
                 until,
             }),
-            State::Interrupted => Some(Denied::Interrupted),
+            (State::Interrupted, _) => Some(Denied::Interrupted),
             _ => None,
         };
         if let Some(denied) = denied {

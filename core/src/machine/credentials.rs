@@ -23,13 +23,12 @@ impl Machine {
         let Some(current) = self.state.credentials() else {
             return;
         };
+        let username = credentials.username().to_owned();
+        let is_other_user = username != current.username();
         if current.same_as(&credentials) || self.refusal(now, Some(&credentials)).is_some() {
             return;
         }
         self.is_retry = false;
-        let username = credentials.username().to_owned();
-        let is_other_user =
-            (self.state.credentials()).is_some_and(|current| current.username() != username);
         if is_other_user {
             self.replace_user(credentials);
         } else {

@@ -12,6 +12,7 @@ use super::{JobId, Machine};
 use crate::answers::Answers;
 use crate::error::{Failure, TransportFailure};
 use crate::event::{Event, Purpose};
+use crate::login_answers::Refused;
 use crate::session::{LoginOutcome, RefreshOutcome, Rejected, Session, State as SessionState};
 use crate::token::Generation;
 use crate::wire::{self, Answer};
@@ -65,6 +66,7 @@ impl Machine {
         // That a target has started it is saved with the first attempt, whatever comes of it.
         let is_start = self.round.attempt() == 1 && self.targets.have_ended(self.generation);
         let attempt = self.weigh(&answer);
+        let is_lock_lost = matches!(answer, Answer::Undecided(Failure::Store(_)));
         let replaced = self.replaced.take();
         let is_odd = matches!(&answer, Answer::Tokens(tokens) if tokens.is_lifetime_odd);
         // What else is said of a password that was replaced meanwhile says nothing of the new one.
@@ -80,7 +82,11 @@ impl Machine {
         let noted = self.state.refresh_token().map(|token| token.answers);
         let noted = noted.filter(|_| !changed && noted != answers);
         if is_counted || noted.is_some() || (is_start && !changed) {
-            self.end_store_exchange_noted();
+            if is_lock_lost {
+                self.note_unsaved();
+            } else {
+                self.end_store_exchange_noted();
+            }
         }
         if matches!(end, End::LoggedIn | End::Refreshed) {
             self.note_tokens(now, matches!(end, End::LoggedIn));
@@ -176,11 +182,16 @@ impl Machine {
         }
     }
 
-    /// A refusal is not believed for ever (I10).
-    pub(super) fn revive_in_time(&mut self, now: Timestamp) {
-        if matches!(self.state, State::Rejected(_)) && self.refusal(now, None).is_none() {
+    /// A refusal is not believed for ever (I10). Gives that of a session that is still over.
+    pub(super) fn revive_in_time(&mut self, now: Timestamp) -> Option<Refused> {
+        if !matches!(self.state, State::Rejected(_)) {
+            return None;
+        }
+        let refused = self.refusal(now, None);
+        if refused.is_none() {
             self.revive(now);
         }
+        refused
     }
 
     fn revive(&mut self, now: Timestamp) {
@@ -207,7 +218,8 @@ impl Machine {
 pub(super) fn revived(now: Timestamp, rejected: Rejected, new: Option<Credentials>) -> State {
     let (provider, refused, token) = rejected.into_parts();
     let session = Session::new(provider, new.unwrap_or(refused));
-    match token.filter(|token| token.is_usable(now)) {
+    // One that a 401 has condemned may be usable again.
+    match token.filter(|token| !token.has_expired(now)) {
         Some(token) => State::ReLogin(session.with_token(token).into()),
         None => State::new(session),
     }

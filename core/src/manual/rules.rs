@@ -32,11 +32,11 @@
 //! - **Source:** rule 3 of the API; RFC 6749, section 4.3.2 (a server has to defend itself
 //!   against guesses); reports of aws-azure-login (63) and of owncloud's client (5909).
 //! - **Exceptions:** [`retry_refused`](crate::Machine::retry_refused) allows one attempt. A crash
-//!   between the answer and the save may cost one. A store remembers 16 bits of a hash of all
+//!   between the answer and the save may cost one. What is remembered is 16 bits of a hash of all
 //!   that was sent: one in 65,536 other passwords is taken for the refused one until the day is
 //!   over.
-//! - **Kept in:** `session::outcome` (a rejected session can't go on), `machine::inputs`,
-//!   `machine::store::load`, `saved`.
+//! - **Kept in:** `session::outcome` (a rejected session can't go on), `login_answers`,
+//!   `machine::logins`, `machine::store::load`.
 //!
 //! # I3: a spent refresh token is gone
 //!

@@ -58,7 +58,8 @@
 //! - a *revision*, which counts the saves
 //! - whose it is: auth endpoint, client, scope, user
 //! - the count of passwords, and when the last one left
-//! - the last refusal of a password: 16 bits of a hash, when, and how often a gateway said so
+//! - the last word on each password, *refused*, *unclear* or *accepted*: 16 bits of a hash, when,
+//!   how many were unclear, and how often a gateway refused it
 //! - how the server has answered the refresh token so far, if never with tokens
 //! - for each target origin, by a number: when its 401s started refreshes in the last hour, and
 //!   its strikes
@@ -84,7 +85,9 @@
 //! | any other | another process has been here; its tokens are taken over |
 //!
 //! - Passwords are counted together, whoever's session it is, and so are the refreshes of each
-//!   target. Refusals are merged: the later one holds.
+//!   target. Of what was said of each password the later word holds, refused or accepted.
+//!   A time that is ahead stays beside the one that is put in its place, and either keeps a
+//!   refusal believed: the clock that is right may be the other one.
 //! - Tokens that are taken over and not yet due end the round. If they are due, the visit goes on
 //!   with their refresh token.
 //! - A set without a refresh token says that the server gave none, or has refused it. So a

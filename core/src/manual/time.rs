@@ -97,7 +97,7 @@
 //! A refused password is not sent again for a day, in this process as in the next. If it was
 //! plainly a gateway that refused, the first time for an hour, which doubles. New credentials end
 //! it, and [`retry_refused`](crate::Machine::retry_refused) allows one attempt. (I2, I10; module
-//! `saved`.)
+//! `login_answers`.)
 //!
 //! Three answers to a password that are of no use make the next attempt wait for an hour, which
 //! doubles to a day; [`retry_refused`](crate::Machine::retry_refused) allows one before. (I10;

@@ -292,6 +292,10 @@ impl Process {
         String::from_utf8(transmit.request.body().to_vec()).unwrap()
     }
 
+    pub(crate) fn store_text(&self) -> String {
+        self.store.text()
+    }
+
     /// Whose password is on its way, and which.
     pub(crate) fn password_of(&self) -> Option<(String, u32)> {
         let transmit = self.flight.as_ref()?;

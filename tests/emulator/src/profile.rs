@@ -106,6 +106,12 @@ impl Profile {
         }
     }
 
+    /// Whether it speaks RFC 6749 at one token endpoint. Else it is the documented API, with a gateway before it or
+    /// not.
+    pub fn speaks_rfc_6749(self) -> bool {
+        !matches!(self, Self::Documented | Self::Gateway)
+    }
+
     /// What it does to a client's id and secret that come by HTTP Basic.
     pub fn basic_decoding(self) -> BasicDecoding {
         match self {

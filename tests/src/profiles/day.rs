@@ -49,22 +49,21 @@ impl Day {
             .with_client(id, Some(secret))
             .with_lock_out_after(None)
             .with_profile(profile);
-        let (provider, target) = match profile {
-            Profile::Documented | Profile::Gateway => (
+        let (provider, target) = if profile.speaks_rfc_6749() {
+            let client = match profile.basic_decoding() {
+                BasicDecoding::Form => ClientAuth::basic(id, secret),
+                BasicDecoding::Percent => ClientAuth::form(id, secret),
+                BasicDecoding::Nothing => ClientAuth::basic_unencoded(id, secret),
+            };
+            let provider = Provider::oauth2("https://login.example.com/oauth2/token", client)
+                .allow_origin("https://api.example.com");
+            let provider = provider.build().expect("https, and an origin");
+            (provider, "https://api.example.com/positions")
+        } else {
+            (
                 Provider::simacan(),
                 "https://sct-tracking-data-api.services.simacan.com/api/v1/realisation",
-            ),
-            _ => {
-                let client = match profile.basic_decoding() {
-                    BasicDecoding::Form => ClientAuth::basic(id, secret),
-                    BasicDecoding::Percent => ClientAuth::form(id, secret),
-                    BasicDecoding::Nothing => ClientAuth::basic_unencoded(id, secret),
-                };
-                let provider = Provider::oauth2("https://login.example.com/oauth2/token", client)
-                    .allow_origin("https://api.example.com");
-                let provider = provider.build().expect("https, and an origin");
-                (provider, "https://api.example.com/positions")
-            }
+            )
         };
         let mut config = Config::default();
         config.seed = seed;

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, StatusCode};
 use simacan_auth::{Authorization, Denied, Generation, Pending, Review, Sent, Status, Timestamp};
+use simacan_auth_emulator::{Place, Times};
 
 use super::ghost::Standing;
 use super::step::AtTarget;
@@ -251,6 +252,12 @@ impl<S: Subject> World<S> {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn make_stubborn(&mut self) {
+        let place = Place::Host(TARGETS[1].host().unwrap_or_default().to_owned());
+        self.emulator.answer_targets_as_usual();
+        (self.emulator).answer_targets(place, StatusCode::UNAUTHORIZED, Times::Always);
     }
 
     pub(super) fn leave(&mut self, index: u16) {

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use http::Request;
 
+use super::dialect::{Dialect, Secret};
 use super::step::Login;
 use super::targets::Target;
 use super::violation::Violation;
+use super::words::Words;
 
 pub(super) const HOUR: u64 = 3_600_000;
 
-const DAY: u64 = 24 * HOUR;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 /// The expiry of a token whose server did not say.
 pub(super) const NEVER: u64 = u64::MAX;
@@ -26,17 +28,11 @@ pub(super) struct Ghost {
     pub(super) door_open: bool,
     /// The credentials that the program has set last and that changed something.
     pub(super) login: Login,
-    /// A bit for each of those whose refusal was ever received.
-    pub(super) refused: u8,
-    /// When, by the clock, for a day in which it is believed (I2).
-    believed: Vec<(Login, u64)>,
+    pub(super) words: Words,
     /// Milliseconds that went by, however often the clock was set back.
     pub(super) elapsed: u64,
     /// When passwords left in the last hour (I13).
     passwords: VecDeque<u64>,
-    /// How many answers to each password were neither tokens nor a refusal nor an outage's, and when the
-    /// last came.
-    doubts: [(u32, u64); 4],
     /// Whether the last one is what a server without refresh tokens expects at the end of a token's life. If it
     /// brings tokens, it does not count.
     is_expected: bool,
@@ -96,11 +92,9 @@ impl Ghost {
             held: None,
             door_open: false,
             login: Login::Alice,
-            refused: 0,
-            believed: Vec::new(),
+            words: Words::default(),
             elapsed: 0,
             passwords: VecDeque::new(),
-            doubts: [(0, 0); 4],
             is_expected: false,
             targets: Default::default(),
         }
@@ -121,32 +115,23 @@ impl Ghost {
         if let Some(held) = &mut self.held {
             held.has_ended |= held.has_expired(now);
         }
-        for (_, at) in &mut self.believed {
-            if *at > now + 60_000 {
-                *at = now; // the clock was ahead
-            }
-        }
-        // A minute: the machine may have looked at a clock that was set back by less after that.
-        self.believed.retain(|(_, at)| now + 60_000 < at + DAY);
+        self.words.look_at(now);
     }
 
-    /// The refresh token was answered, and there are no tokens. After a day of that it is as good as refused.
-    pub(super) fn answer_refresh(&mut self, now: u64) {
-        if let Some(held) = &mut self.held {
-            let known = held.answered.filter(|first| *first <= now + 60_000);
-            let first = *held.answered.insert(known.unwrap_or(now));
-            self.door_open |= now >= first + DAY;
-        }
-    }
-
-    /// It said nothing. Three of these, not of one bad quarter of an hour, are as good as a refusal.
-    pub(super) fn answer_unclearly(&mut self, now: u64) {
-        if let Some(held) = &mut self.held {
-            let (count, first) = &mut held.unclear;
-            *count += 1;
+    /// The refresh token was answered, and there are no tokens. A day of that is as good as a refusal, and so
+    /// are three answers that say nothing, if they are not of one bad quarter of an hour.
+    pub(super) fn answer_refresh(&mut self, now: u64, is_unclear: bool) {
+        let since = |first: &mut Option<u64>| {
             let known = first.filter(|first| *first <= now + 60_000);
-            let first = *first.insert(known.unwrap_or(now));
-            self.door_open |= *count >= 3 && now >= first + 900_000;
+            now.saturating_sub(*first.insert(known.unwrap_or(now)))
+        };
+        if let Some(held) = &mut self.held {
+            self.door_open |= since(&mut held.answered) >= DAY;
+            if is_unclear {
+                let (count, first) = &mut held.unclear;
+                *count += 1;
+                self.door_open |= since(first) >= 900_000 && *count >= 3;
+            }
         }
     }
 
@@ -159,72 +144,41 @@ impl Ghost {
 
     /// This password was refused. A token that a 401 had condemned is not usable again: the attempts have
     /// ended with an answer (`manual::time`).
-    pub(super) fn refuse(&mut self, now: u64, login: Login) {
-        self.refused |= login.bit();
-        self.believed.retain(|(known, _)| *known != login);
-        self.believed.push((login, now));
+    pub(super) fn refuse(&mut self, now: u64, login: Login, by_gateway: bool) {
+        self.words.refuse(now, login, by_gateway);
         if let Some(held) = &mut self.held {
             held.has_ended |= held.standing != Standing::Good;
         }
     }
 
-    pub(super) fn doubt(&mut self, login: Login) {
-        let (count, last) = &mut self.doubts[login as usize];
-        *count += 1;
-        *last = self.elapsed;
-    }
-
     /// It has brought tokens.
     pub(super) fn trust(&mut self, login: Login) {
-        self.doubts[login as usize] = (0, 0);
+        self.words.trust(login);
         if std::mem::take(&mut self.is_expected) {
             self.passwords.pop_back();
         }
-    }
-
-    /// How long a password may have to wait for a server that has answered so to it.
-    pub(super) fn longest_doubt(&self) -> u64 {
-        let waits = Login::ALL
-            .into_iter()
-            .filter_map(|login| self.wait_in_doubt(login));
-        waits.max().unwrap_or(0)
-    }
-
-    /// After three answers an hour, which doubles to a day.
-    fn wait_in_doubt(&self, login: Login) -> Option<u64> {
-        let n = self.doubts[login as usize].0.checked_sub(3)?;
-        Some(DAY.min(HOUR << n.min(10)))
-    }
-
-    pub(super) fn has_refused(&self, login: Login) -> bool {
-        self.refused & login.bit() != 0
-    }
-
-    pub(super) fn is_believed(&self, login: Login) -> bool {
-        self.believed.iter().any(|(known, _)| *known == login)
     }
 
     /// Something goes to the auth server: may it?
     pub(super) fn check_exchange(
         &mut self,
         now: u64,
+        dialect: Dialect,
         request: &Request<Vec<u8>>,
     ) -> Result<Carried, Violation> {
-        let body = std::str::from_utf8(request.body()).unwrap_or_default();
-        match request.uri().to_string().as_str() {
-            "https://auth-service.services.simacan.com/api/v1/auth/refresh" => {
-                self.check_refresh(body)
+        match dialect.read(request) {
+            Some(Secret::Refresh(token)) => self.check_refresh(token),
+            Some(Secret::Password { user, password }) => self.check_password(now, user, password),
+            None => {
+                let uri = request.uri();
+                Violation::found(8, format!("a secret goes to {uri}, or in another form"))
             }
-            "https://auth-service.services.simacan.com/api/v1/auth/password" => {
-                self.check_password(now, body)
-            }
-            uri => Violation::found(8, format!("a secret goes to {uri}")),
         }
     }
 
-    fn check_refresh(&self, body: &str) -> Result<Carried, Violation> {
+    fn check_refresh(&self, token: &str) -> Result<Carried, Violation> {
         let current = self.held.as_ref().and_then(|held| held.refresh.as_deref());
-        if current.is_none() || body.strip_prefix("refresh_token=") != current {
+        if current != Some(token) {
             return Violation::found(3, "a refresh token was sent that is not the last received");
         }
         if self.door_open {
@@ -233,17 +187,17 @@ impl Ghost {
         Ok(Carried::Refresh)
     }
 
-    fn check_password(&mut self, now: u64, body: &str) -> Result<Carried, Violation> {
-        let sent = |login: &Login| {
-            body.strip_prefix("username=")
-                .and_then(|rest| rest.strip_prefix(login.user()))
-                .and_then(|rest| rest.strip_prefix("&password="))
-                == Some(login.password())
-        };
+    fn check_password(
+        &mut self,
+        now: u64,
+        user: &str,
+        password: &str,
+    ) -> Result<Carried, Violation> {
+        let sent = |login: &Login| (login.user(), login.password()) == (user, password);
         let Some(login) = Login::ALL.into_iter().find(sent) else {
             return Violation::found(1, "a password was sent that nobody has given");
         };
-        if self.is_believed(login) {
+        if self.words.is_believed(login) {
             return Violation::found(
                 2,
                 format!("{login:?}'s password was sent after its refusal"),
@@ -258,9 +212,9 @@ impl Ghost {
         {
             return Violation::found(1, "the password was sent while a refresh token is alive");
         }
-        let (count, last) = self.doubts[login as usize];
+        let (count, last) = self.words.doubts(login);
         let since = self.elapsed - last;
-        if self.wait_in_doubt(login).is_some_and(|wait| since < wait) {
+        if (self.words.wait_in_doubt(login)).is_some_and(|wait| since < wait) {
             let why = format!("a password left {since} ms after answer {count} of no use");
             return Violation::found(13, why);
         }
@@ -314,17 +268,12 @@ impl Ghost {
 
     /// All that a later check depends on.
     pub(super) fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        (self.door_open, self.login, self.refused).hash(&mut hasher);
-        for (login, at) in &self.believed {
-            (login, at).hash(&mut hasher);
-        }
+        (self.door_open, self.login).hash(&mut hasher);
+        self.words.fingerprint(self.elapsed, hasher);
         for at in &self.passwords {
             (self.elapsed - at).min(HOUR).hash(&mut hasher);
         }
         self.is_expected.hash(&mut hasher);
-        for (count, last) in self.doubts {
-            (count, (self.elapsed - last).min(DAY)).hash(&mut hasher);
-        }
         self.held.is_some().hash(&mut hasher);
         if let Some(held) = &self.held {
             (held.made, held.received, held.expires, held.standing).hash(&mut hasher);

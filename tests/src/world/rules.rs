@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use simacan_auth::Config;
-use simacan_auth_emulator::{Detail, Settings};
+use simacan_auth_emulator::{Detail, Profile, Settings};
 
-use super::Login;
+use super::{Dialect, Login};
 
 /// What a world is like from its start on.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Rules {
     pub callers: u16,
     /// How the platform behaves.
     pub settings: Settings,
+    /// How it is spoken to.
+    pub dialect: Dialect,
     /// How the machine is paced. The checks expect the default, but for the seed and `keep_alive`.
     pub config: Config,
     /// Look for secrets in all that is printed (I9). It costs more than all other checks together.
@@ -30,6 +32,7 @@ impl Default for Rules {
         Self {
             callers: 3,
             settings,
+            dialect: Dialect::Simacan,
             config: Config::default(),
             secrets: false,
         }
@@ -37,6 +40,18 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// A server like this one, spoken to as it wants it.
+    #[must_use]
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.settings = self.settings.with_profile(profile);
+        self.dialect = if profile.speaks_rfc_6749() {
+            Dialect::OAuth2
+        } else {
+            Dialect::Simacan
+        };
+        self
+    }
+
     /// The platform's with this life of access tokens, in seconds.
     #[must_use]
     pub fn with_access_token_life(mut self, seconds: u64) -> Self {

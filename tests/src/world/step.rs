@@ -148,10 +148,6 @@ impl Login {
             Self::Bob => "bobs-pa55word",
         }
     }
-
-    pub(super) fn bit(self) -> u8 {
-        1 << self as u8
-    }
 }
 
 impl fmt::Display for Step {

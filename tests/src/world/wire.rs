@@ -7,6 +7,7 @@ use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use simacan_auth::{JobId, Timestamp, TransportFailure};
 
+use super::answer::{Meaning, life, member};
 use super::ghost::{Carried, Held, NEVER, Standing};
 use super::step::{AtServer, Body};
 use super::{Subject, World};
@@ -104,10 +105,9 @@ impl<S: Subject> World<S> {
         let Some(wire) = self.wire.take_if(|wire| wire.answer.is_some()) else {
             return;
         };
-        let Some(answer) = wire.answer else {
+        let Some(answer) = &wire.answer else {
             return;
         };
-        self.ended = Some(wire.exchange);
         let mut response = answer.response.clone();
         match how {
             Body::Intact => {}
@@ -125,46 +125,54 @@ impl<S: Subject> World<S> {
                 *response.body_mut() = b"<html>{\"access_token\":\"x\"}".to_vec();
             }
         }
-        if let (true, Carried::Password(login)) = (response.status().is_success(), wire.carried) {
-            match how {
-                Body::Intact | Body::Created => self.ghost.trust(login),
-                Body::Truncated | Body::Garbage => self.ghost.doubt(login),
+        self.receive(&wire, response);
+    }
+
+    /// What it means is noted, and the machine gets it.
+    fn receive(&mut self, wire: &Wire, response: Response<Vec<u8>>) {
+        self.ended = Some(wire.exchange);
+        let (now, ghost) = (self.now, &mut self.ghost);
+        let meaning = Meaning::of(self.dialect, wire.carried, &response);
+        match (wire.carried, meaning) {
+            (Carried::Password(login), Meaning::Tokens) => ghost.trust(login),
+            (Carried::Password(login), Meaning::Refused { by_gateway }) => {
+                ghost.refuse(now, login, by_gateway);
             }
+            (Carried::Password(login), Meaning::Unclear | Meaning::Other) => {
+                ghost.words.doubt(ghost.elapsed, login);
+            }
+            (Carried::Password(_), Meaning::Outage) | (Carried::Refresh, Meaning::Tokens) => {}
+            (Carried::Refresh, _) if wire.is_void => {}
+            (Carried::Refresh, Meaning::Refused { .. }) => ghost.door_open = true,
+            (Carried::Refresh, _) => ghost.answer_refresh(now, meaning == Meaning::Unclear),
         }
-        if response.status() == StatusCode::UNAUTHORIZED {
-            match wire.carried {
-                Carried::Password(login) => self.ghost.refuse(self.now, login),
-                Carried::Refresh if !wire.is_void => self.ghost.door_open = true,
-                Carried::Refresh => {}
-            }
-        } else if matches!(how, Body::Intact | Body::Created)
-            && !wire.is_void
-            && let (Some(made), Some(access)) = (answer.made, member(&response, "access_token"))
-        {
-            let life: u64 = number(&response, "expires_in").unwrap_or(0) * 1000;
-            let expires = (wire.emitted.min(self.now) + life).max(self.now + 1000);
-            let kept = self.ghost.held.take().and_then(|held| held.refresh);
-            let kept = kept.filter(|_| wire.carried == Carried::Refresh);
-            self.ghost.held = Some(Held {
-                access,
-                refresh: member(&response, "refresh_token").or(kept),
-                made,
-                received: self.now,
-                received_after: self.ghost.elapsed,
-                has_sent_password: false,
-                expires: if life == 0 { NEVER } else { expires },
-                standing: Standing::Good,
-                answered: None,
-                unclear: (0, None),
-                has_ended: false,
-                was_condemned: false,
-            });
-            self.ghost.door_open = false;
-        } else if wire.carried == Carried::Refresh && !wire.is_void {
-            self.ghost.answer_refresh(self.now);
+        if meaning == Meaning::Tokens && !wire.is_void {
+            self.hold(wire, &response);
         }
         let now = Timestamp::from_millis(self.now);
         self.subject.handle_response(now, wire.exchange, response);
+    }
+
+    fn hold(&mut self, wire: &Wire, response: &Response<Vec<u8>>) {
+        let kept = self.ghost.held.take().and_then(|held| held.refresh);
+        let kept = kept.filter(|_| wire.carried == Carried::Refresh);
+        let made = wire.answer.as_ref().and_then(|answer| answer.made);
+        let until = |life: u64| (wire.emitted.min(self.now) + life * 1000).max(self.now + 1000);
+        self.ghost.held = Some(Held {
+            access: member(response, "access_token").unwrap_or_default(),
+            refresh: member(response, "refresh_token").or(kept),
+            made: made.unwrap_or_default(),
+            received: self.now,
+            received_after: self.ghost.elapsed,
+            has_sent_password: false,
+            expires: life(response).map_or(NEVER, until),
+            standing: Standing::Good,
+            answered: None,
+            unclear: (0, None),
+            has_ended: false,
+            was_condemned: false,
+        });
+        self.ghost.door_open = false;
     }
 
     /// No answer comes, and the driver says so.
@@ -200,17 +208,6 @@ impl<S: Subject> World<S> {
         let Some(wire) = self.wire.take_if(|wire| wire.answer.is_none()) else {
             return;
         };
-        self.ended = Some(wire.exchange);
-        if wire.carried == Carried::Refresh && !wire.is_void {
-            self.ghost.answer_refresh(self.now);
-            if how == AtServer::Unclear {
-                self.ghost.answer_unclearly(self.now);
-            }
-        }
-        let passes = matches!(how, AtServer::Unavailable | AtServer::TooMany(_));
-        if let (false, Carried::Password(login)) = (passes, wire.carried) {
-            self.ghost.doubt(login);
-        }
         let mut response = Response::new(match how {
             AtServer::NotTheClient => br#"{"error":"invalid_client"}"#.to_vec(),
             _ => Vec::new(),
@@ -234,24 +231,6 @@ impl<S: Subject> World<S> {
             }
             _ => {}
         }
-        let now = Timestamp::from_millis(self.now);
-        self.subject.handle_response(now, wire.exchange, response);
+        self.receive(&wire, response);
     }
-}
-
-/// A member of an answer, as the emulator writes it: without spaces and escapes.
-fn member(response: &Response<Vec<u8>>, name: &str) -> Option<Arc<str>> {
-    let value = after(response, name)?.strip_prefix('"')?;
-    Some(value[..value.find('"')?].into())
-}
-
-fn number(response: &Response<Vec<u8>>, name: &str) -> Option<u64> {
-    let value = after(response, name)?;
-    value[..value.find([',', '}'])?].parse().ok()
-}
-
-fn after<'a>(response: &'a Response<Vec<u8>>, name: &str) -> Option<&'a str> {
-    let text = std::str::from_utf8(response.body()).ok()?;
-    let name = format!("\"{name}\":");
-    Some(&text[text.find(&name)? + name.len()..])
 }

@@ -17,7 +17,7 @@ fn world(profile: Profile) -> World {
 }
 
 fn plan(world: &World, profile: Profile) -> Plan {
-    if matches!(profile, Profile::Documented | Profile::Gateway) {
+    if !profile.speaks_rfc_6749() {
         return world.plan();
     }
     let client = match profile.basic_decoding() {

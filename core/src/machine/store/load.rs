@@ -4,7 +4,6 @@ use std::mem;
 
 use super::{Reach, Seen, Step, Store};
 use crate::event::Event;
-use crate::login_answers::Refused;
 use crate::machine::Machine;
 use crate::outage::Outage;
 use crate::saved::SavedTokens;
@@ -118,7 +117,7 @@ impl Machine {
                 return self.step(Step::Exchange);
             }
             match self.refusal(now, None).filter(|_| !self.is_retry) {
-                Some(refusal) => self.reject_unsent(refusal),
+                Some(refusal) => self.reject_unsent(refusal.at),
                 None => {
                     self.logins.count();
                     self.logins.note(now);
@@ -142,9 +141,8 @@ impl Machine {
     }
 
     /// Another process has had this password refused (I2).
-    fn reject_unsent(&mut self, refusal: Refused) {
+    fn reject_unsent(&mut self, at: Timestamp) {
         self.state.reject_unsent();
-        let at = refusal.at;
         if let Some(store) = &mut self.store {
             store.remembered = Some(at);
         }
