@@ -151,3 +151,4 @@
 //! - Errors hold no secret (I9). Say in them what is to be done, and where.
 //! - Whoever can read the bytes can act as the user. Keep them as safe as the password.
 //! - A client that needs a runtime brings its own: there is none on the driver's thread.
+//! - Have the crate `simacan-auth-testkit` check it: its `StoreContract` tries each of these.

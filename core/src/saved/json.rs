@@ -84,7 +84,7 @@ impl SavedSession {
                 end == expected.as_bytes()
             });
             if !is_right {
-                return Err(InvalidSavedSession::Checksum);
+                return Err(InvalidSavedSession::Altered);
             }
         }
         Ok(saved)
@@ -200,9 +200,9 @@ pub enum InvalidSavedSession {
          this one, or give each its own place"
     )]
     UnknownVersion(u32),
-    /// It is not as it was written: damaged, or changed by hand.
-    #[error("its checksum is wrong: it was damaged, or changed by hand")]
-    Checksum,
+    /// Not as it was saved: its check or its seal does not fit.
+    #[error("it is not as it was saved: damaged, or changed by hand")]
+    Altered,
     /// More than 1 MiB; not parsed.
     #[error("it is larger than 1 MiB")]
     TooLarge,

@@ -3,6 +3,7 @@
 
 mod child;
 mod common;
+mod contract;
 mod faults;
 mod killed;
 mod links;

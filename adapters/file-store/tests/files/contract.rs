@@ -1,0 +1,36 @@
+//! What any store must do.
+
+use std::env;
+use std::fs;
+
+use simacan_auth_file_store::FileStore;
+use simacan_auth_testkit::{StoreContract, hold, this_test};
+
+use crate::common::Folder;
+
+const PATH: &str = "FILE_STORE_CONTRACT_PATH";
+
+#[test]
+fn the_store_keeps_the_contract() {
+    let folder = Folder::new("contract");
+    let [of_store, of_holder, of_thief] = [(); 3].map(|()| folder.path().to_owned());
+    StoreContract::new(move |place| FileStore::new(of_store.join(place)))
+        .killed(move |place| {
+            let mut holder = this_test("contract::holder");
+            holder.env(PATH, of_holder.join(place));
+            holder
+        })
+        .stolen(move |place| {
+            let lock = of_thief.join(format!("{place}.lock"));
+            fs::remove_file(lock).expect("the lock file");
+        })
+        .check();
+}
+
+#[test]
+#[ignore = "a process that the contract starts and kills"]
+fn holder() {
+    if let Some(path) = env::var_os(PATH) {
+        hold(&FileStore::new(path));
+    }
+}

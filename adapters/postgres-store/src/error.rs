@@ -1,0 +1,175 @@
+use std::error::Error as _;
+use std::io;
+
+use postgres::error::{Severity, SqlState};
+use simacan_auth::StoreFailure;
+
+use crate::store::Server;
+
+/// Why could the database not be used? Names the server and what to do; holds nothing of the session.
+///
+/// A [`StoreFailure`] of the store has it as the source of its source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It is put between quotes as it is.
+    #[error("{name:?} can't be the name of a table: give one like `sessions` or `schema.sessions`")]
+    InvalidTable {
+        /// What was given.
+        name: String,
+    },
+    /// The server, or the way to it, could not do it.
+    #[error("can't {action} at {server}: {said}. {advice}")]
+    Postgres {
+        /// What was to be done: `connect`, `take the lock` and the like.
+        action: &'static str,
+        /// Host and port.
+        server: String,
+        /// The server's own line, with its SQLSTATE. Its details are left out: they may quote the row.
+        said: String,
+        /// What to do.
+        advice: String,
+        /// Who can mend it.
+        remedy: Remedy,
+        /// If it is not the server's.
+        source: Option<postgres::Error>,
+    },
+    /// Its locks hold up nobody who writes.
+    #[error(
+        "{server} is a standby: connect to the primary server, as with several hosts and \
+         `target_session_attrs=read-write`"
+    )]
+    Standby {
+        /// Host and port.
+        server: String,
+    },
+    /// Another has been on the connection, or it is another connection now.
+    #[error(
+        "a pooler in transaction mode is at {server}, which keeps no lock: connect to the server \
+         itself, or to a pooler in session mode that resets its connections"
+    )]
+    Pooler {
+        /// Host and port.
+        server: String,
+    },
+}
+
+/// What mends an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// It may be over in a minute.
+    Time,
+    /// Somebody has to do what the error says.
+    Person,
+    /// That can't be told.
+    Either,
+}
+
+impl From<Error> for StoreFailure {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Postgres { remedy, .. } => match remedy {
+                Remedy::Time => Self::unreachable(error),
+                Remedy::Person => Self::denied(error),
+                Remedy::Either => Self::new(error),
+            },
+            // In a failover it is one for a while, and whoever goes on without the lock costs all others.
+            Error::Standby { .. } => Self::unreachable(error),
+            _ => Self::denied(error),
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn postgres(action: &'static str, server: &Server, error: postgres::Error) -> Self {
+        let (remedy, advice) = remedy(server, &error);
+        let said = match error.as_db_error() {
+            Some(said) => format!("{} ({})", said.message(), said.code().code()),
+            None => error.to_string(),
+        };
+        Self::Postgres {
+            action,
+            server: server.to_string(),
+            said,
+            advice,
+            remedy,
+            source: error.as_db_error().is_none().then_some(error),
+        }
+    }
+}
+
+fn remedy(server: &Server, error: &postgres::Error) -> (Remedy, String) {
+    use Remedy::{Either, Person, Time};
+
+    let table = server.table.name();
+    let role = server.config.get_user().unwrap_or("…");
+    let Some(code) = error.code() else {
+        let advice = "Look whether the server runs and can be reached from here";
+        return match io_error(error).map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidData) => (
+                Person,
+                "Give the roots that the server's certificate is from".to_owned(),
+            ),
+            None if !error.is_closed() => (
+                Person,
+                "Mend the settings of the connection: password, TLS".to_owned(),
+            ),
+            _ => (Time, advice.to_owned()),
+        };
+    };
+    let (remedy, advice) = match code {
+        code if *code == SqlState::UNDEFINED_TABLE
+            || *code == SqlState::UNDEFINED_COLUMN
+            || *code == SqlState::INVALID_SCHEMA_NAME =>
+        {
+            let create = server.table.create();
+            return (Person, format!("Let an owner make the table: {create}"));
+        }
+        code if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+            let grant = format!("GRANT SELECT, INSERT, UPDATE ON {table} TO {role}");
+            return (Person, format!("Let an owner say: {grant}"));
+        }
+        code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => (
+            Person,
+            "Connect to a server that takes writes, as a role whose transactions may write",
+        ),
+        code if code.code().starts_with("28") => (
+            Person,
+            "Give the role and its password, and let pg_hba.conf allow them from here",
+        ),
+        code if *code == SqlState::INVALID_CATALOG_NAME => {
+            (Person, "Give the name of a database that is there")
+        }
+        code if *code == SqlState::TOO_MANY_CONNECTIONS => (
+            Time,
+            "Raise its max_connections, or look for programs that leave connections open",
+        ),
+        code if ["08", "57"].contains(&&code.code()[..2]) => {
+            (Time, "The server will be ready in a while")
+        }
+        code if code.code().starts_with("53") => (
+            Either,
+            "The server's disk or memory is full: make room there",
+        ),
+        _ => (Either, "See the log of the server"),
+    };
+    (remedy, advice.to_owned())
+}
+
+fn io_error(error: &postgres::Error) -> Option<&io::Error> {
+    error.source().and_then(|source| source.downcast_ref())
+}
+
+/// Whether the connection is gone, and the lock with it.
+pub(crate) fn is_lost(error: &postgres::Error) -> bool {
+    error.as_db_error().map_or_else(
+        || error.is_closed() || io_error(error).is_some(),
+        |said| {
+            matches!(
+                said.parsed_severity(),
+                Some(Severity::Fatal | Severity::Panic)
+            )
+        },
+    )
+}

@@ -1,0 +1,108 @@
+//! What the tests share.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use simacan_auth_postgres_store::{
+    LockRequest, LockedStore, PostgresStore, SessionStore, StoreFailure,
+    postgres::{Client, Config, NoTls},
+};
+use simacan_auth_servers::Postgres;
+
+/// Nothing that works takes so long.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+pub(crate) const AT_ONCE: LockRequest = request(Duration::ZERO);
+/// In an error it would be a leak.
+pub(crate) const SECRET: &str = "s3cret";
+
+pub(crate) const fn request(patience: Duration) -> LockRequest {
+    let hold = Duration::ZERO;
+    LockRequest { patience, hold }
+}
+
+/// One for all tests that don't end it. It ends with the process.
+pub(crate) fn shared() -> Option<&'static Postgres> {
+    static SERVER: OnceLock<Option<Postgres>> = OnceLock::new();
+    let server = SERVER.get_or_init(|| {
+        let server = start(&[])?;
+        store(&server, "any").create_table().expect("a table");
+        Some(server)
+    });
+    server.as_ref()
+}
+
+pub(crate) fn start(settings: &[&str]) -> Option<Postgres> {
+    Postgres::start(settings, |_| {})
+}
+
+pub(crate) fn config(server: &Postgres, user: &str, password: &str) -> Config {
+    server.url(user, password).parse().expect("a URL")
+}
+
+/// The superuser's.
+pub(crate) fn store(server: &Postgres, name: &str) -> PostgresStore {
+    store_of(server, "postgres", "postgres", name)
+}
+
+pub(crate) fn store_of(server: &Postgres, user: &str, password: &str, name: &str) -> PostgresStore {
+    PostgresStore::new(config(server, user, password), NoTls, name)
+}
+
+pub(crate) fn admin(server: &Postgres) -> Client {
+    let config = config(server, "postgres", "postgres");
+    config.connect(NoTls).expect("a connection")
+}
+
+pub(crate) fn run(server: &Postgres, sql: &str) {
+    admin(server).batch_execute(sql).expect(sql);
+}
+
+/// Ends the connection of whoever holds this session's lock, and waits until it has.
+pub(crate) fn end_holder(server: &Postgres, name: &str) {
+    let ended = admin(server).query(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks
+         WHERE locktype = 'advisory' AND granted AND objid = hashtext($1)::bigint & 4294967295",
+        &[&name],
+    );
+    let ended = ended.expect("the locks");
+    let ended: Vec<bool> = ended.iter().map(|row| row.get(0)).collect();
+    assert_eq!(ended, [true]);
+}
+
+pub(crate) fn lock(store: &PostgresStore) -> Box<dyn LockedStore> {
+    store.lock(AT_ONCE).expect("the lock")
+}
+
+pub(crate) fn save(store: &PostgresStore, session: &str) {
+    let saved = lock(store).save(session.as_bytes());
+    saved.expect("a save");
+}
+
+/// What is saved.
+pub(crate) fn saved(store: &PostgresStore) -> Option<String> {
+    let session = lock(store).load().expect("what is saved")?;
+    Some(String::from_utf8(session.to_vec()).expect("a text"))
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Kind {
+    Unreachable,
+    Denied,
+    Other,
+}
+
+/// Which kind of failure it is; its text has these words, and no secret.
+pub(crate) fn kind<T>(result: Result<T, StoreFailure>, words: &[&str]) -> Kind {
+    let failure = result.err().expect("it went through");
+    let text = format!("{failure}");
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in: {text}");
+    }
+    assert!(!format!("{text} {failure:?}").contains(SECRET), "{text}");
+    match failure {
+        StoreFailure::Unreachable(_) => Kind::Unreachable,
+        StoreFailure::Denied(_) => Kind::Denied,
+        StoreFailure::Other(_) => Kind::Other,
+        other => panic!("{other}"),
+    }
+}

@@ -1,0 +1,45 @@
+use std::fmt::Write;
+
+use simacan_auth::StoreFailure;
+
+use crate::KeyId;
+
+/// Why is the session not opened, and not overwritten? Each of these is
+/// [`Denied`](StoreFailure::Denied), with this as the source of its source.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// With a key that this program does not have.
+    #[error(
+        "the session is sealed with the key {sealed_with}, and this program has {}: give it that key, \
+         too (`also_opens`), or delete the session, which costs a password",
+        list(.known)
+    )]
+    OtherKey {
+        /// With which.
+        sealed_with: KeyId,
+        /// The keys of this program.
+        known: Vec<KeyId>,
+    },
+    /// It is as a store without a seal has saved it.
+    #[error(
+        "the session is not sealed: let the program take it over (`also_opens_plaintext`), or delete \
+         it, which costs a password"
+    )]
+    NotSealed,
+}
+
+impl From<Error> for StoreFailure {
+    fn from(error: Error) -> Self {
+        Self::denied(error)
+    }
+}
+
+fn list(keys: &[KeyId]) -> String {
+    let mut list = String::new();
+    for key in keys {
+        let separator = if list.is_empty() { "" } else { ", " };
+        let _ = write!(list, "{separator}{key}"); // a string takes all
+    }
+    list
+}

@@ -1,0 +1,6 @@
+//! The seal over a store of files.
+
+mod common;
+mod contract;
+mod keys;
+mod records;
