@@ -56,7 +56,7 @@ pub struct SavedSession {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     members: Option<u16>,
     username: String,
-    /// Of the login that the tokens come from; `None` before the first.
+    /// Of the login that the tokens come from; `None` before the first, and where no machine has saved it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lineage: Option<u64>,
     pub(crate) tokens: Option<SavedTokens>,
@@ -122,11 +122,6 @@ impl SavedSession {
             && provider.scope() == self.scope.as_deref()
             && members(provider) == self.members
             && username == self.username
-    }
-
-    /// Of the login that its tokens come from. Before there were lineages all were of one.
-    pub(crate) fn lineage(&self) -> Option<u64> {
-        self.lineage.or(self.tokens.as_ref().map(|_| 0))
     }
 
     /// Not `Clone`: tokens are not to be copied in passing.

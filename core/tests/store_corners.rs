@@ -96,7 +96,11 @@ fn i1_a_rejected_process_that_gets_the_right_password_takes_over_what_it_has_loa
     rejected.pass(MINUTE);
     rejected.set_credentials("fleet", 2);
     rejected.log.clear();
-    let _pending = rejected.demand();
+    let authorization = rejected.ask();
+    assert!(
+        matches!(authorization, Authorization::Ready(_)),
+        "{authorization:?}"
+    );
     assert!(!rejected.log.contains(&Op::Password), "{:?}", rejected.log);
 }
 

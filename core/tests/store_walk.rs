@@ -301,9 +301,14 @@ impl Walk {
                 now + 600_000
             ),
         };
+        // It has logged in, or refreshed.
+        let lineage = match self.random.below(2) {
+            0 => format!(r#""lineage":{number},"#),
+            _ => String::new(),
+        };
         let json = format!(
             r#"{{"version":1,"revision":{},"endpoint":"{ENDPOINT}","client_id":null,"username":"{user}",
-            "tokens":{tokens},"logins":{{"count":1,"last":{now}}}}}"#,
+            {lineage}"tokens":{tokens},"logins":{{"count":1,"last":{now}}}}}"#,
             revision + 1
         );
         self.log.push(format!("another saves {tokens} of {user}"));

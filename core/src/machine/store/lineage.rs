@@ -4,7 +4,7 @@
 /// that has come back, such as a backup; one that was never known is somebody else's later login.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Lineages {
-    /// Of the current tokens; `None` before the first.
+    /// Of the current tokens; `None` before the first, and where no machine has saved them: then revisions tell.
     current: Option<u64>,
     left: Vec<u64>,
 }

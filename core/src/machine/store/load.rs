@@ -22,17 +22,22 @@ impl Machine {
         };
         // Whoever's they are, passwords are counted together. A clock that was ahead is put right once: it
         // must not hold a password back again and again (I12).
-        let mut mended = self.logins.merge(now, &self.config, &saved.logins);
+        let before = store.seen;
+        let found = Seen {
+            lineage: saved.lineage,
+            revision: saved.revision,
+            access_token: saved.tokens.as_ref().map(SavedTokens::digest),
+        };
+        let is_known = found == before;
+        let mut mended = !is_known && self.logins.merge(now, &self.config, &saved.logins);
+        // Revisions begin anew where the session was removed, so what looks known may say something new.
         mended |= self.login_answers.merge(now, &saved.login_answers);
-        mended |= (self.targets).merge(now, &self.config, &mut saved.targets);
+        mended |= !is_known && (self.targets).merge(now, &self.config, &mut saved.targets);
         mended |= Outage::merge(&mut store.outage, now, saved.outage);
         store.pacing_unsaved |= mended;
-
-        let before = store.seen;
         store.seen = Seen {
-            lineage: saved.lineage(),
             revision: before.revision.max(saved.revision),
-            access_token: saved.tokens.as_ref().map(SavedTokens::digest),
+            ..found
         };
         if !is_ours {
             if let Some(visit) = &mut store.visit {
@@ -51,7 +56,7 @@ impl Machine {
             return;
         }
         store.tokens_unsaved = false;
-        store.lineages.enter(saved.lineage());
+        store.lineages.enter(saved.lineage);
         // Without tokens the refresh token is spent: a good access token stays.
         let ours = || Some(SavedTokens::of(self.state.token()?, None));
         if let Some(tokens) = saved.tokens.or_else(ours) {
@@ -156,10 +161,12 @@ impl Machine {
 impl Store {
     /// Whether what was saved comes after ours, which comes after what was seen in the store before.
     fn is_newer(&self, saved: &SavedSession, before: Seen) -> bool {
-        let Some(lineage) = saved.lineage() else {
+        if saved.lineage.is_none() && saved.tokens.is_none() {
             return false; // nobody had logged in
-        };
-        if Some(lineage) != self.lineages.current() {
+        }
+        if let Some(lineage) = saved.lineage
+            && saved.lineage != self.lineages.current()
+        {
             return !self.lineages.has_left(lineage);
         }
         let access_token = saved.tokens.as_ref().map(SavedTokens::digest);
