@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::error::Failure;
 use crate::time::{Delay, Rest};
+use crate::wire;
 
 /// The cool-down after a round that the auth endpoint has failed with an answer of its own. What a process's own
 /// network, proxy or gateway does to it holds up nobody else.
@@ -55,8 +56,11 @@ impl Outage {
         is_ahead
     }
 
-    pub(crate) fn rest(&self, now: Timestamp) -> Option<Rest> {
-        Delay::new(self.since, Duration::from_millis(self.millis)).rest(now)
+    /// However long it was to be: no longer than `longest`, or than a server can ask for.
+    pub(crate) fn rest(&self, now: Timestamp, longest: Duration) -> Option<Rest> {
+        let longest = longest.max(wire::MAX_RETRY_AFTER);
+        let cool_down = Duration::from_millis(self.millis).min(longest);
+        Delay::new(self.since, cool_down).rest(now)
     }
 
     pub(crate) fn failure(&self) -> Failure {

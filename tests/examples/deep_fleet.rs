@@ -69,6 +69,37 @@ fn main() {
             },
         ),
         (
+            "two, locks that are lost",
+            2,
+            Dangers {
+                locks: 2,
+                crashes: 1,
+                clock: 1,
+                ..two
+            },
+        ),
+        (
+            "two, a full disk",
+            2,
+            Dangers {
+                disk: 1,
+                crashes: 1,
+                platform: 1,
+                clock: 1,
+                ..two
+            },
+        ),
+        (
+            "three, locks and credentials",
+            3,
+            Dangers {
+                locks: 1,
+                credentials: 1,
+                platform: 1,
+                ..three
+            },
+        ),
+        (
             "two, all but the clock",
             2,
             Dangers {

@@ -244,7 +244,7 @@ impl Machine {
 
     /// Another process has found out that the server is failing: no attempt is made.
     pub(super) fn learn(&mut self, now: Timestamp, outage: Outage) {
-        let Some(rest) = outage.rest(now) else {
+        let Some(rest) = outage.rest(now, self.config.cool_down.longest) else {
             return;
         };
         self.round.restart();

@@ -100,7 +100,8 @@ struct Visit {
     awaited: Option<JobId>,
     /// The revision of its last save, whatever became of it.
     tried: u64,
-    reach: Reach,
+    /// Not even the lock can be had: what is in memory serves.
+    is_alone: bool,
     /// Why nothing can be saved.
     failure: Option<StoreFailure>,
     /// What is in the store, if the session can't go on with it: no save may lose it.
@@ -129,16 +130,6 @@ enum AfterMark {
     Load,
     Exchange,
     Leave,
-}
-
-/// What can be done in a visit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Reach {
-    All,
-    /// What is there can't be read, so it is not replaced.
-    Mark,
-    /// Not even the lock can be had.
-    Nothing,
 }
 
 impl Machine {
@@ -218,7 +209,7 @@ impl Machine {
         match op.kind {
             JobKind::Exchange => {}
             JobKind::Lock => match failure {
-                StoreFailure::Denied(_) => self.go_on_alone(now, Reach::Nothing, failure),
+                StoreFailure::Denied(_) => self.go_on_alone(now, failure),
                 failure => {
                     self.end_visit();
                     self.miss(now, failure);
@@ -234,7 +225,6 @@ impl Machine {
                     self.tell(Event::SavedSessionDamaged { defect });
                     self.go_on(now);
                 }
-                StoreFailure::Denied(_) => self.go_on_alone(now, Reach::Mark, failure),
                 // What is there is not known, so nothing may be sent that it could forbid.
                 failure => {
                     self.step(Step::Unlock);
@@ -260,7 +250,7 @@ impl Machine {
             self.visit_store();
         }
         let visit = self.visit()?;
-        let (step, reach) = (visit.step, visit.reach);
+        let (step, is_alone) = (visit.step, visit.is_alone);
         if visit.awaited.is_some() {
             return Some(Output::Wait(None));
         }
@@ -268,7 +258,7 @@ impl Machine {
             Step::Exchange => return Some(self.begin(now)),
             Step::Lock => StoreOp::Lock(self.begin_op(JobKind::Lock)?),
             Step::Load | Step::Reload => StoreOp::Load(self.begin_op(JobKind::Load)?),
-            Step::Announce | Step::Save if reach != Reach::All => {
+            Step::Announce | Step::Save if is_alone => {
                 let failure = visit.failure.clone().unwrap_or(StoreFailure::Abandoned);
                 self.not_saved(now, step, failure);
                 return Some(self.poll(now));
@@ -280,7 +270,7 @@ impl Machine {
                 };
                 StoreOp::Save(self.begin_op(JobKind::Save)?, saved)
             }
-            Step::Mark(_, after) if reach == Reach::Nothing => {
+            Step::Mark(_, after) if is_alone => {
                 self.not_marked(now, after);
                 return Some(self.poll(now));
             }
@@ -326,7 +316,7 @@ impl Machine {
                 step: Step::Lock,
                 awaited: None,
                 tried: 0,
-                reach: Reach::All,
+                is_alone: false,
                 failure: None,
                 kept: None,
                 is_look: false,

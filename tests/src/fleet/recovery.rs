@@ -3,6 +3,7 @@
 use super::process::{Caller, Op};
 use super::{Fleet, FleetStep};
 use crate::world::Violation;
+use simacan_auth::Timestamp;
 
 impl Fleet {
     /// What can go on without a danger, the first of it.
@@ -87,6 +88,10 @@ impl Fleet {
                     .as_ref()
                     .is_some_and(|process| matches!(process.caller, Caller::Idle));
             if is_denied {
+                let end = Timestamp::from_millis(self.now + LONGEST);
+                if self.mark.is_some_and(|until| until > end) {
+                    return Ok(()); // a refusal that could not be saved is believed for a day
+                }
                 self.apply(FleetStep::Pass(30))?;
             }
         }

@@ -35,7 +35,7 @@ impl Fork for Visit {
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.step, self.awaited.is_some(), self.tried).hash(&mut hasher);
-        (self.reach, self.failure.is_some(), self.is_look).hash(&mut hasher);
+        (self.is_alone, self.failure.is_some(), self.is_look).hash(&mut hasher);
         self.kept.fingerprint(hasher);
     }
 }

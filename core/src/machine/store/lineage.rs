@@ -1,6 +1,6 @@
 //! Which of two saved sessions is newer: see `manual::stores`.
 
-/// Each login begins a lineage, with an id drawn from the seed and the time. One that was left before is an old copy
+/// Each login begins a lineage, with an id drawn from the seed, the time and the token. One that was left before is an old copy
 /// that has come back, such as a backup; one that was never known is somebody else's later login.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Lineages {

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Reach, Seen, Step, Store};
+use super::{Seen, Step, Store};
 use crate::event::Event;
 use crate::machine::Machine;
 use crate::outage::Outage;
@@ -138,9 +138,9 @@ impl Machine {
     }
 
     /// Nothing can be saved, which only a person can mend.
-    pub(super) fn go_on_alone(&mut self, now: Timestamp, reach: Reach, failure: StoreFailure) {
+    pub(super) fn go_on_alone(&mut self, now: Timestamp, failure: StoreFailure) {
         if let Some(visit) = self.visit_mut() {
-            (visit.reach, visit.failure) = (reach, Some(failure));
+            (visit.is_alone, visit.failure) = (true, Some(failure));
         }
         self.go_on(now);
     }

@@ -12,6 +12,8 @@ use crate::{Config, StoreFailure, Timestamp};
 pub(in crate::machine) struct Marks {
     /// Of another start of the program.
     theirs: Option<Delay>,
+    /// Since that was read. It may be over before its time, so now and then a visit looks again.
+    looked: Option<Delay>,
     /// The last one of this process, which knows better what is behind it.
     ours: Option<Timestamp>,
 }
@@ -36,6 +38,7 @@ impl Marks {
         let rest = marked.map(|marked| marked.saturating_since(now));
         let longest = config.refusal_memory;
         self.theirs = rest.map(|rest| Delay::new(now, rest.min(longest)));
+        self.looked = rest.map(|_| Delay::new(now, config.cool_down.first));
         let is_too_far =
             rest.is_some_and(|rest| rest.as_millis() > longest.as_millis() + u128::from(EXACTNESS));
         is_too_far.then(|| now.saturating_add(longest))
@@ -54,6 +57,7 @@ impl Marks {
     }
 
     pub(in crate::machine) fn rest(&mut self, now: Timestamp) -> Option<Rest> {
+        self.looked.as_mut()?.rest(now)?;
         self.theirs.as_mut()?.rest(now)
     }
 }

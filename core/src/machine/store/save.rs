@@ -45,10 +45,12 @@ impl Machine {
 
     /// Tokens have come, of a new login or of the last one's lineage.
     pub(in crate::machine) fn note_tokens(&mut self, now: Timestamp, is_login: bool) {
+        let token = self.state.token().map(|token| token.bearer().digest());
         if let Some(store) = &mut self.store {
             store.outage = None;
             if is_login {
-                let parts = [self.config.seed, now.as_millis(), self.exchanges];
+                // Seeds may be alike, and so may clocks: tokens are not.
+                let parts = [self.config.seed, now.as_millis(), token.unwrap_or_default()];
                 let bytes = parts.into_iter().flat_map(u64::to_le_bytes);
                 store.lineages.enter(Some(fnv::add(fnv::START, bytes)));
             }
@@ -249,6 +251,11 @@ impl Machine {
 }
 
 impl Store {
+    /// Whether there is anything to do for whoever polls next, or once something has ended.
+    pub(in crate::machine) fn is_busy(&self) -> bool {
+        self.visit.is_some() || self.is_unsaved()
+    }
+
     pub(in crate::machine) fn is_unsaved(&self) -> bool {
         self.tokens_unsaved || self.pacing_unsaved
     }
