@@ -54,6 +54,16 @@ pub enum Error {
         /// The permissions of the first.
         mode: u32,
     },
+    /// The file system does not keep a file's time as exactly as the store's mark needs.
+    #[error(
+        "the file system of {path} does not keep fractions of a second, so no mark can be set there: \
+         mend what keeps the session from being saved, or choose a path on another file system",
+        path = .path.display()
+    )]
+    MarkNotKept {
+        /// The file whose time was set.
+        path: PathBuf,
+    },
     /// Another user has put it there, or this process runs as another user than before.
     #[error(
         "{path} belongs to the user with the number {owner}, and this process runs as {user}: run it \

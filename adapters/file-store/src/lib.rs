@@ -55,8 +55,9 @@
 //!   loads, makes an exchange and saves. Threads and processes exclude each other alike. The system
 //!   frees the lock when its process dies, however it dies (and the ones that it has forked without
 //!   starting a program in them), so there is no stale lock: **don't delete the file.** Whoever does
-//!   lets in a second process; the first notices, and saves nothing. A modification time that is ahead is
-//!   the store's [mark](LockedStore::mark), which can be set on a full disk.
+//!   lets in a second process; the first notices, and saves nothing. Its modification time is the store's
+//!   [mark](LockedStore::mark) if it is ahead and has a certain fraction of a second: it can be set on a
+//!   full disk.
 //! - `session.json.tmp` is there during a save only. It is written, synced and renamed, and the folder
 //!   is synced, so a crash or a full disk leaves the old session or the new one, never half of one.
 //!   What a killed process has left of it is removed by the next save.
@@ -66,6 +67,7 @@
 
 mod error;
 mod file;
+mod mark;
 #[cfg(not(unix))]
 mod other;
 mod store;

@@ -1,12 +1,12 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{self, Component, Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use simacan_auth::{LockRequest, LockedStore, SessionStore, StoreFailure, Timestamp, Zeroizing};
 
-use crate::{Error, file, system};
+use crate::{Error, file, mark, system};
 
 /// Between two looks at a lock that another holds. An exchange takes longer.
 const POLL: Duration = Duration::from_millis(10);
@@ -144,18 +144,18 @@ impl LockedStore for Locked {
     /// The lock file's time: to set it needs no room on the disk.
     fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {
         self.check()?;
-        let marked = self.lock.set_modified(until.into());
-        let marked = marked.and_then(|()| self.lock.sync_all());
-        Ok(marked.map_err(Error::io("set the time of", &self.lock_path))?)
+        let path = &self.lock_path;
+        let is_kept = mark::set(&self.lock, until.into());
+        if is_kept.map_err(Error::io("set the time of", path))? {
+            return Ok(());
+        }
+        let path = path.clone();
+        Err(Error::MarkNotKept { path }.into())
     }
 
     fn marked(&mut self) -> Result<Option<Timestamp>, StoreFailure> {
-        let until = self
-            .lock
-            .metadata()
-            .and_then(|metadata| metadata.modified());
-        let until = until.map_err(Error::io("look at", &self.lock_path))?;
-        Ok((until > SystemTime::now()).then(|| until.into()))
+        let until = mark::get(&self.lock).map_err(Error::io("look at", &self.lock_path))?;
+        Ok(until.map(Timestamp::from))
     }
 
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {

@@ -8,8 +8,8 @@ use simacan_auth_file_store::{Error, FileStore, SessionStore};
 
 use crate::child::Child;
 use crate::common::{
-    AT_ONCE, DENIED, FAILED, Folder, SAVED, in_minutes, large_session, lock, revision, revision_in,
-    save, session, set_mode, told,
+    AT_ONCE, DENIED, FAILED, Folder, SAVED, in_minutes, is_marked, large_session, lock, revision,
+    revision_in, save, session, set_mode, told,
 };
 
 /// The program after it may make no file longer than 1,024 bytes at most: the disk seems full to it
@@ -112,7 +112,7 @@ pub(crate) fn mark(store: &FileStore) {
     let until = in_minutes(15);
     assert_eq!(locked.mark(until), Ok(()));
     assert_eq!(locked.unlock(), Ok(()));
-    assert_eq!(lock(store).marked(), Ok(Some(until)));
+    is_marked(store, until);
     assert_eq!(revision(store), Some(1));
     eprintln!("as expected");
 }
