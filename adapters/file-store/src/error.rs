@@ -90,6 +90,20 @@ impl Error {
         }
     }
 
+    /// Of what the system said.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+
+    /// Whether the system does not allow it.
+    pub(crate) fn is_denial(&self) -> bool {
+        use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        matches!(self.kind(), Some(PermissionDenied | ReadOnlyFilesystem))
+    }
+
     /// One error names all that is to be done.
     pub(crate) fn and<T>(mut self, other: Result<T, Self>) -> Self {
         if let (Self::Exposed { paths, .. }, Err(Self::Exposed { paths: others, .. })) =
@@ -104,13 +118,8 @@ impl Error {
 /// What only a person can mend is denied; the rest may be better in a minute.
 impl From<Error> for StoreFailure {
     fn from(error: Error) -> Self {
-        use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
         match &error {
-            Error::Io { source, .. }
-                if !matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) =>
-            {
-                Self::new(error)
-            }
+            Error::Io { .. } if !error.is_denial() => Self::new(error),
             _ => Self::denied(error),
         }
     }
@@ -122,6 +131,8 @@ fn advice(kind: ErrorKind) -> &'static str {
             "Make room there, or choose another path"
         }
         ErrorKind::PermissionDenied => "Give this user the right to do so, or choose another path",
+        ErrorKind::ReadOnlyFilesystem => "Mount it for writing, or choose another path",
+        ErrorKind::Unsupported => "Choose a path on a local disk",
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
             "Move away what is there, or choose another path"
         }

@@ -22,6 +22,11 @@ pub(crate) fn check(_: &Metadata, _: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// No file is one.
+pub(crate) fn is_mount(_: &Path) -> bool {
+    false
+}
+
 pub(crate) fn is_at(_: &File, path: &Path) -> bool {
     path.exists()
 }

@@ -65,22 +65,43 @@ impl FileStore {
 
     /// `None` while another holds it.
     fn try_lock(&self) -> Result<Option<Locked>, Error> {
-        // The session's file can't be its own lock: each save puts another one in its place.
-        let lock_path = file::beside(&self.path, ".lock");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true);
-        let lock = file::open_private(&mut options, &lock_path).map_err(|error| {
-            error.and(file::open_private(
-                OpenOptions::new().read(true),
-                &self.path,
-            ))
-        })?;
-        let path = self.path.clone();
+        let (lock, lock_path) = self.open_lock()?;
         Ok(take(&lock, &lock_path)?.then(|| Locked {
-            path,
+            store: self.clone(),
             lock,
             lock_path,
         }))
+    }
+
+    /// The file to be locked, and where it is.
+    ///
+    /// As a rule each save puts another file in the place of the session's, so that is not the lock. But it
+    /// is where it stays: beside a file that is mounted by itself each container has a folder of its own,
+    /// and beside one in a read-only folder there can be no other.
+    fn open_lock(&self) -> Result<(File, PathBuf), Error> {
+        let open = |path: PathBuf, create| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(create);
+            file::open_private(&mut options, &path).map(|lock| (lock, path))
+        };
+        if system::is_mount(&self.path) {
+            return open(self.path.clone(), false);
+        }
+        let lock_path = file::beside(&self.path, ".lock");
+        match open(lock_path.clone(), true) {
+            Err(error)
+                if error.is_denial()
+                    && cfg!(unix) // elsewhere a lock keeps even its holder from reading
+                    && !lock_path.exists()
+                    && self.path.exists() =>
+            {
+                open(self.path.clone(), false)
+            }
+            opened => opened.map_err(|error| {
+                let mut options = OpenOptions::new();
+                error.and(file::open_private(options.read(true), &self.path))
+            }),
+        }
     }
 }
 
@@ -118,7 +139,7 @@ impl SessionStore for FileStore {
 
 /// Holds the lock as long as it lives.
 struct Locked {
-    path: PathBuf,
+    store: FileStore,
     lock: File,
     lock_path: PathBuf,
 }
@@ -133,12 +154,18 @@ impl Locked {
 
 impl LockedStore for Locked {
     fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
-        file::read(&self.path)
+        file::read(&self.store.path)
     }
 
     fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure> {
         self.check()?;
-        Ok(file::replace(&self.path, session)?)
+        if self.lock_path != self.store.path {
+            return Ok(file::save(&self.store.path, session)?);
+        }
+        let marked = self.marked()?; // to write into the file is to set its time
+        let saved = file::overwrite(&self.store.path, session);
+        marked.map_or(Ok(()), |until| self.mark(until))?;
+        Ok(saved?)
     }
 
     /// The lock file's time: to set it needs no room on the disk.

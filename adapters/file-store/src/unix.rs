@@ -38,6 +38,23 @@ pub(crate) fn check(metadata: &Metadata, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether the file is mounted by itself, and not with its folder.
+pub(crate) fn is_mount(path: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+        use std::os::unix::ffi::OsStrExt;
+        let path = path.as_os_str().as_bytes();
+        let status = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+        status.is_ok_and(|status| status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path; // others have no such mounts
+        false
+    }
+}
+
 /// Whether the file that is open is still the one that is there.
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let number = |metadata: Metadata| (metadata.dev(), metadata.ino());
@@ -48,9 +65,10 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
 }
 
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    use ErrorKind::{InvalidInput, Unsupported};
     match File::open(path)?.sync_all() {
         // Some file systems have no such thing.
-        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        Err(error) if [InvalidInput, Unsupported].contains(&error.kind()) => Ok(()),
         synced => synced,
     }
 }

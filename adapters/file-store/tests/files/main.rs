@@ -9,5 +9,7 @@ mod links;
 mod locks;
 mod marks;
 mod modes;
+#[cfg(target_os = "linux")]
+mod mounts;
 mod places;
 mod saving;
