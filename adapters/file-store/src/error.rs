@@ -45,7 +45,10 @@ pub enum Error {
     /// Others may read them or write to them, so they are not used.
     #[error(
         "other users may read or write {paths} (mode {mode:03o}): if none of them can have read the \
-         session, `chmod 600 {paths}`, else delete it",
+         session, `chmod 600 {paths}`, else delete it{}",
+        .group.map(|group| format!(
+            ". If the platform lets the group {group} in by itself, FileStore::allow_group({group}) allows it"
+        )).unwrap_or_default(),
         paths = .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     )]
     Exposed {
@@ -53,6 +56,8 @@ pub enum Error {
         paths: Vec<PathBuf>,
         /// The permissions of the first.
         mode: u32,
+        /// Who it is, if they are the members of one group alone.
+        group: Option<u32>,
     },
     /// The file system does not keep a file's time as exactly as the store's mark needs.
     #[error(
@@ -106,10 +111,15 @@ impl Error {
 
     /// One error names all that is to be done.
     pub(crate) fn and<T>(mut self, other: Result<T, Self>) -> Self {
-        if let (Self::Exposed { paths, .. }, Err(Self::Exposed { paths: others, .. })) =
-            (&mut self, other)
+        if let Self::Exposed { paths, group, .. } = &mut self
+            && let Err(Self::Exposed {
+                paths: others,
+                group: of_others,
+                ..
+            }) = other
         {
             paths.extend(others);
+            *group = group.filter(|_| *group == of_others);
         }
         self
     }

@@ -18,8 +18,12 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-/// Opens it if it is a regular file, and no other user's to read or write.
-pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> Result<File, Error> {
+/// Opens it if it is a regular file, and nobody's to read or write but this user's and the `group`'s.
+pub(crate) fn open_private(
+    options: &mut OpenOptions,
+    path: &Path,
+    group: Option<u32>,
+) -> Result<File, Error> {
     let file = system::open(options, path).map_err(|error| {
         refuse_others(path)
             .err()
@@ -27,7 +31,7 @@ pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> Result<Fil
     })?;
     let metadata = file.metadata().map_err(Error::io("look at", path))?;
     refuse_other(metadata.file_type(), path)?;
-    system::check(&metadata, path)?;
+    system::check(&metadata, path, group)?;
     Ok(file)
 }
 
@@ -51,8 +55,11 @@ fn refuse_other(kind: FileType, path: &Path) -> Result<(), Error> {
 }
 
 /// The session in the file; `None` if there is none.
-pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
-    let mut file = match open_private(OpenOptions::new().read(true), path) {
+pub(crate) fn read(
+    path: &Path,
+    group: Option<u32>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+    let mut file = match open_private(OpenOptions::new().read(true), path, group) {
         Err(error) if error.kind() == Some(ErrorKind::NotFound) => return Ok(None),
         opened => opened?,
     };
@@ -69,10 +76,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailu
 
 /// Puts `session` in the place of what is at `path`, durably: all of it or nothing, unless no other file can
 /// be put there.
-pub(crate) fn save(path: &Path, session: &[u8]) -> Result<(), Error> {
+pub(crate) fn save(path: &Path, session: &[u8], group: Option<u32>) -> Result<(), Error> {
     refuse_others(path)?;
-    match replace(path, session) {
-        Err(error) if spares_the_file(&error) && path.exists() => overwrite(path, session),
+    match replace(path, session, group) {
+        Err(error) if spares_the_file(&error) && path.exists() => overwrite(path, session, group),
         replaced => replaced.and_then(|()| sync_parent(path)),
     }
 }
@@ -94,7 +101,7 @@ fn spares_the_file(error: &Error) -> bool {
             .is_some_and(|kind| no_rename.contains(&kind) || no_room.contains(&kind))
 }
 
-fn replace(path: &Path, session: &[u8]) -> Result<(), Error> {
+fn replace(path: &Path, session: &[u8], group: Option<u32>) -> Result<(), Error> {
     // Under the lock nobody else uses it: it is what a killed process has left.
     let temporary = beside(path, ".tmp");
     match fs::remove_file(&temporary) {
@@ -103,7 +110,7 @@ fn replace(path: &Path, session: &[u8]) -> Result<(), Error> {
         }
         _ => {}
     }
-    let replaced = create(&temporary, session)
+    let replaced = create(&temporary, session, group)
         .and_then(|()| fs::rename(&temporary, path).map_err(Error::io("replace", path)));
     if replaced.is_err() {
         let _ = fs::remove_file(&temporary); // the first error says more than a second one
@@ -111,9 +118,9 @@ fn replace(path: &Path, session: &[u8]) -> Result<(), Error> {
     replaced
 }
 
-fn create(path: &Path, session: &[u8]) -> Result<(), Error> {
+fn create(path: &Path, session: &[u8], group: Option<u32>) -> Result<(), Error> {
     let mut options = OpenOptions::new();
-    let mut file = open_private(options.write(true).create_new(true), path)?;
+    let mut file = open_private(options.write(true).create_new(true), path, group)?;
     file.write_all(&padding::pad(session, 0))
         .and_then(|()| file.sync_all())
         .map_err(Error::io("write", path))
@@ -121,8 +128,8 @@ fn create(path: &Path, session: &[u8]) -> Result<(), Error> {
 
 /// Writes `session` over what is in the file, durably. Without room for it, what is there stays. A crash in
 /// the middle leaves half of either.
-pub(crate) fn overwrite(path: &Path, session: &[u8]) -> Result<(), Error> {
-    let mut file = open_private(OpenOptions::new().write(true), path)?;
+pub(crate) fn overwrite(path: &Path, session: &[u8], group: Option<u32>) -> Result<(), Error> {
+    let mut file = open_private(OpenOptions::new().write(true), path, group)?;
     let length = file.metadata().map_err(Error::io("look at", path))?.len();
     // No shorter than it was, so that its blocks stay its own.
     let least = usize::try_from(length).map_or(MOST, |length| length.min(MOST));

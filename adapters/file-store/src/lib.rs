@@ -43,7 +43,8 @@
 //!   [`SessionStore`] is quickly implemented over a secret manager.
 //! - **It holds no password**: of one that was refused, 16 bits of a hash, too few to guess it by.
 //! - A file that others may read or write, that another user has made, or that is none (a symbolic
-//!   link, a folder, a pipe) is not used but refused, with an [`Error`] that says what to do.
+//!   link, a folder, a pipe) is not used but refused, with an [`Error`] that says what to do. A volume's
+//!   group can be allowed: [`FileStore::allow_group`].
 //! - A folder that others may write to is not refused: they can't read or forge the session there,
 //!   but they can take it or its lock away, which costs passwords.
 //! - On Windows there are no modes: the file is as private as its folder, and

@@ -18,7 +18,7 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
-pub(crate) fn check(_: &Metadata, _: &Path) -> Result<(), Error> {
+pub(crate) fn check(_: &Metadata, _: &Path, _: Option<u32>) -> Result<(), Error> {
     Ok(())
 }
 

@@ -17,6 +17,7 @@ const POLL: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug)]
 pub struct FileStore {
     path: PathBuf,
+    group: Option<u32>,
 }
 
 impl FileStore {
@@ -29,6 +30,7 @@ impl FileStore {
         let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Self {
             path: path.components().collect(), // without a slash at its end
+            group: None,
         }
     }
 
@@ -58,6 +60,16 @@ impl FileStore {
         Ok(Self::new(path))
     }
 
+    /// Takes files that the members of this group may read or write, instead of refusing them.
+    ///
+    /// Some platforms let a volume's group in each time they mount it: Kubernetes does for `fsGroup`.
+    /// Whoever is in the group can act as the user. Files are made for this user alone all the same.
+    #[must_use]
+    pub fn allow_group(mut self, number: u32) -> Self {
+        self.group = Some(number);
+        self
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -82,7 +94,7 @@ impl FileStore {
         let open = |path: PathBuf, create| {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(create);
-            file::open_private(&mut options, &path).map(|lock| (lock, path))
+            file::open_private(&mut options, &path, self.group).map(|lock| (lock, path))
         };
         if system::is_mount(&self.path) {
             return open(self.path.clone(), false);
@@ -99,7 +111,11 @@ impl FileStore {
             }
             opened => opened.map_err(|error| {
                 let mut options = OpenOptions::new();
-                error.and(file::open_private(options.read(true), &self.path))
+                error.and(file::open_private(
+                    options.read(true),
+                    &self.path,
+                    self.group,
+                ))
             }),
         }
     }
@@ -154,16 +170,16 @@ impl Locked {
 
 impl LockedStore for Locked {
     fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
-        file::read(&self.store.path)
+        file::read(&self.store.path, self.store.group)
     }
 
     fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure> {
         self.check()?;
         if self.lock_path != self.store.path {
-            return Ok(file::save(&self.store.path, session)?);
+            return Ok(file::save(&self.store.path, session, self.store.group)?);
         }
         let marked = self.marked()?; // to write into the file is to set its time
-        let saved = file::overwrite(&self.store.path, session);
+        let saved = file::overwrite(&self.store.path, session, self.store.group);
         marked.map_or(Ok(()), |until| self.mark(until))?;
         Ok(saved?)
     }

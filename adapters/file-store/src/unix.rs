@@ -23,17 +23,20 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
-/// Whether it is this user's own, and nobody else's to read or write.
-pub(crate) fn check(metadata: &Metadata, path: &Path) -> Result<(), Error> {
+/// Whether it is this user's own, and nobody else's to read or write but the `group`'s.
+pub(crate) fn check(metadata: &Metadata, path: &Path, group: Option<u32>) -> Result<(), Error> {
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     let mode = metadata.mode() & 0o777;
     let path = path.to_owned();
     if owner != user {
         return Err(Error::ForeignOwner { path, owner, user });
     }
-    if mode & 0o077 != 0 {
+    let to_others = mode & 0o007 != 0;
+    let to_group = mode & 0o070 != 0 && group != Some(metadata.gid());
+    if to_others || to_group {
         let paths = vec![path];
-        return Err(Error::Exposed { paths, mode });
+        let group = (!to_others).then_some(metadata.gid());
+        return Err(Error::Exposed { paths, mode, group });
     }
     Ok(())
 }

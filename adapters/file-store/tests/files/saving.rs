@@ -119,7 +119,7 @@ fn a_store_prints_its_path_only() {
     let store = FileStore::new("/nowhere/session.json");
     assert_eq!(
         format!("{store:?}"),
-        r#"FileStore { path: "/nowhere/session.json" }"#
+        r#"FileStore { path: "/nowhere/session.json", group: None }"#
     );
 }
 
