@@ -12,4 +12,5 @@ mod modes;
 #[cfg(target_os = "linux")]
 mod mounts;
 mod places;
+mod replaced;
 mod saving;
