@@ -1,11 +1,12 @@
 //! What is told of a file on Unix.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::Error;
 
@@ -68,16 +69,19 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
 }
 
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    use ErrorKind::{InvalidInput, Unsupported};
-    match File::open(path)?.sync_all() {
-        // Some file systems have no such thing.
-        Err(error) if [InvalidInput, Unsupported].contains(&error.kind()) => Ok(()),
-        synced => synced,
-    }
+    // Some file systems have no such thing, and each says so in its own way.
+    const NONE: [Errno; 4] = [Errno::INVAL, Errno::BADF, Errno::NOSYS, Errno::OPNOTSUPP];
+    let synced = File::open(path)?.sync_all();
+    synced.or_else(|error| match error.raw_os_error() {
+        Some(number) if NONE.contains(&Errno::from_raw_os_error(number)) => Ok(()),
+        _ => Err(error),
+    })
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
 
     #[test]
