@@ -45,10 +45,8 @@ pub enum Error {
     /// Others may read them or write to them, so they are not used.
     #[error(
         "other users may read or write {paths} (mode {mode:03o}): if none of them can have read the \
-         session, `chmod 600 {paths}`, else delete it{}",
-        .group.map(|group| format!(
-            ". If the platform lets the group {group} in by itself, FileStore::allow_group({group}) allows it"
-        )).unwrap_or_default(),
+         session, `chmod 600 {paths}`, else delete it. {}",
+        lasting_mode(*.group),
         paths = .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     )]
     Exposed {
@@ -132,6 +130,19 @@ impl From<Error> for StoreFailure {
             Error::Io { .. } if !error.is_denial() => Self::new(error),
             _ => Self::denied(error),
         }
+    }
+}
+
+/// What to do where a mode does not last.
+fn lasting_mode(group: Option<u32>) -> String {
+    match group {
+        Some(group) => format!(
+            "If the platform lets the group {group} in each time, allow it: \
+             FileStore::allow_group({group})"
+        ),
+        None => "If the mode stays as it is, the mount sets it: mount it for this user alone \
+                 (file_mode=0600), or choose another path"
+            .to_owned(),
     }
 }
 

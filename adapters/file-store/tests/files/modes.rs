@@ -37,6 +37,12 @@ fn a_file_that_others_may_read_or_write_is_refused() {
         let path = store.path().display();
         assert!(text.contains(&format!("mode {exposed:o}")), "{text}");
         assert!(text.contains(&format!("`chmod 600 {path}`")), "{text}");
+        let is_others = exposed & 0o007 != 0;
+        assert_eq!(
+            text.contains("mount it for this user alone"),
+            is_others,
+            "{text}"
+        );
     }
     set_mode(store.path(), 0o600); // what the error says
     assert_eq!(revision(&store), Some(1));
