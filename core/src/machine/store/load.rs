@@ -121,14 +121,13 @@ impl Machine {
             if !self.state.sends_password() {
                 return self.step(Step::Exchange);
             }
-            match self.refusal(now, None).filter(|_| !self.is_retry) {
-                Some(refusal) => self.reject_unsent(refusal.at),
-                None => {
-                    self.logins.count();
-                    self.logins.note(now);
-                    return self.step(Step::Announce);
-                }
-            }
+            let refusal = self.refusal(now, None).filter(|_| !self.is_retry);
+            let Some(refusal) = refusal else {
+                self.logins.count();
+                self.logins.note(now);
+                return self.step(Step::Announce);
+            };
+            self.reject_unsent(refusal.at);
         }
         self.step(if self.is_saved() {
             Step::Unlock
