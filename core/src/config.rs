@@ -67,6 +67,10 @@ pub struct Config {
     /// the next attempt with it is, doubling to `refusal_memory`. Default: 1 h, as for a gateway's refusal.
     pub unclear_login: Duration,
 
+    /// Whether a password may leave that is recorded nowhere: the store can neither save that it does nor
+    /// [mark](crate::LockedStore::mark) it. Then each start of the program may send one. Default: no.
+    pub unrecorded_logins: bool,
+
     /// For a target that answers even a fresh token with 401: how long its 401s are
     /// delivered and start no refresh. A token that is older than the longest is not fresh.
     /// Default: 10 s doubling to 10 min.
@@ -122,6 +126,7 @@ impl Default for Config {
             gateway_refusal: 60 * MINUTE,
             unclear_refusal: 15 * MINUTE,
             unclear_login: 60 * MINUTE,
+            unrecorded_logins: false,
             target_guard: doubling(10 * SECOND, 10 * MINUTE),
             target_refreshes: 60,
             target_window: 60 * MINUTE,
@@ -183,6 +188,7 @@ mod tests {
             gateway_refusal: seconds(360),
             unclear_refusal: seconds(90),
             unclear_login: seconds(360),
+            unrecorded_logins: false,
             target_guard: doubling(seconds(1), seconds(60)),
             target_refreshes: 60,
             target_window: seconds(360),

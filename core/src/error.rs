@@ -108,6 +108,24 @@ pub enum Failure {
          (`retry_refused` allows one attempt)"
     )]
     LoginsUnclear,
+    /// Nothing was sent: a program that could save nothing has sent a password a short while ago, or had it refused,
+    /// and the store's [mark](crate::LockedStore::mark) says so.
+    /// [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt.
+    #[error(
+        "a password was sent or refused a while ago that could not be saved, so the next one waits: mend the store \
+         of the saved session (`retry_refused` allows one attempt)"
+    )]
+    LoginsMarked,
+    /// Nothing was sent: another process has found the auth endpoint failing a short while ago.
+    #[error(
+        "the auth endpoint answered {status} to another process at {since}, so it is left alone for a while"
+    )]
+    CoolingDown {
+        /// What that process got.
+        status: StatusCode,
+        /// When it gave up.
+        since: Timestamp,
+    },
 }
 
 impl Failure {
@@ -118,11 +136,16 @@ impl Failure {
 
     pub(crate) fn kind(&self) -> FailureKind {
         let (status, error) = match self {
+            Self::Store(StoreFailure::Denied(_) | StoreFailure::Damaged(_)) => {
+                return FailureKind::Configuration;
+            }
             Self::Transport(_)
             | Self::Body(_)
             | Self::Store(_)
             | Self::LoginsPaced
-            | Self::LoginsUnclear => return FailureKind::Transient,
+            | Self::LoginsUnclear
+            | Self::LoginsMarked
+            | Self::CoolingDown { .. } => return FailureKind::Transient,
             Self::Redirect(_) => return FailureKind::Configuration,
             Self::Status { status, error, .. } => (status.as_u16(), error),
         };

@@ -189,6 +189,7 @@ mod login_answers;
 mod machine;
 pub mod manual;
 mod origin;
+mod outage;
 mod pacing;
 mod provider;
 mod saved;

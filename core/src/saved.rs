@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 use crate::answers::Answers;
 use crate::login_answers::LoginAnswers;
 use crate::origin::OriginId;
+use crate::outage::Outage;
 use crate::pacing::LoginGuard;
 use crate::targets::Record;
 use crate::token::{AccessToken, Bearer, RefreshToken};
 use crate::{Credentials, Provider, Timestamp, fnv};
 
+pub(crate) use json::Others;
 pub use json::{InvalidSavedSession, SavedJson};
 
 /// A session outside of its process: the tokens with their times, and what paces logins and refreshes.
@@ -54,6 +56,9 @@ pub struct SavedSession {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     members: Option<u16>,
     username: String,
+    /// Of the login that the tokens come from; `None` before the first, and where no machine has saved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lineage: Option<u64>,
     pub(crate) tokens: Option<SavedTokens>,
     pub(crate) logins: LoginGuard,
     #[serde(default, skip_serializing_if = "LoginAnswers::is_empty")]
@@ -61,6 +66,10 @@ pub struct SavedSession {
     /// What the 401s of each target have started lately.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) targets: BTreeMap<OriginId, Record>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outage: Option<Outage>,
+    #[serde(skip)]
+    pub(crate) others: Others,
 }
 
 /// A set of tokens as it was received. Without a refresh token the server gave none, or has refused
@@ -89,6 +98,9 @@ impl SavedSession {
             logins: LoginGuard::default(),
             login_answers: LoginAnswers::default(),
             targets: BTreeMap::new(),
+            lineage: None,
+            outage: None,
+            others: Others::default(),
         }
     }
 
@@ -126,6 +138,9 @@ impl SavedSession {
             logins: self.logins.clone(),
             login_answers: self.login_answers.clone(),
             targets: self.targets.clone(),
+            lineage: self.lineage,
+            outage: self.outage,
+            others: self.others.clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod text;
 
 pub(crate) use request::{Grant, request};
 pub(crate) use response::{Answer, GrantType, TokenResponse, read};
+pub(crate) use retry_after::MAX_RETRY_AFTER;
 
 pub use request::RequestBody;
 pub use response_body::ResponseBody;

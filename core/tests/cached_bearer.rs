@@ -290,14 +290,16 @@ fn there_is_no_cached_bearer_while_something_is_unsaved() {
     let _wait = machine.log_in(now, pending);
     let tokens = || TOKENS.response(1).expect("it is one");
     // That a password leaves is saved first.
-    let mut saves = [true, false, true].into_iter();
+    let mut saves = [true, false, false, true].into_iter(); // tokens are tried again at once
     let mut has_passes = Vec::new();
     for now in [now, now.saturating_add(MINUTE)] {
         loop {
             match machine.poll(now) {
                 Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
                 Output::Transmit(login) => machine.handle_response(now, login.exchange, tokens()),
-                Output::Store(StoreOp::Lock(op)) => machine.handle_end(now, op, JobEnd::Locked),
+                Output::Store(StoreOp::Lock(op)) => {
+                    machine.handle_end(now, op, JobEnd::Locked(None));
+                }
                 Output::Store(StoreOp::Load(op)) => {
                     machine.handle_end(now, op, JobEnd::Loaded(None));
                 }
@@ -305,6 +307,7 @@ fn there_is_no_cached_bearer_while_something_is_unsaved() {
                     Some(true) => machine.handle_end(now, op, JobEnd::Saved),
                     _ => machine.handle_end(now, op, JobEnd::StoreFailed(StoreFailure::Abandoned)),
                 },
+                Output::Store(StoreOp::Mark(op, _)) => machine.handle_end(now, op, JobEnd::Marked),
                 Output::Wait(_) => break,
             }
         }

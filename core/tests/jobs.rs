@@ -45,7 +45,7 @@ fn at(kind: Op) -> (Process, JobId) {
 /// All went well.
 fn done(op: Op) -> JobEnd {
     match op {
-        Op::Lock => JobEnd::Locked,
+        Op::Lock => JobEnd::Locked(None),
         Op::Load => JobEnd::Loaded(None),
         Op::Save => JobEnd::Saved,
         _ => JobEnd::Answered(Response::new(ResponseBody::new())),
@@ -159,7 +159,7 @@ fn a_machine_with_a_store_wants_the_next_job_once_one_has_ended() {
 fn with_unsaved_tokens(store: &Memory) -> Process {
     let mut process = Process::start(store, START);
     let _pending = process.demand();
-    store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
+    store.fail(Op::Save, &StoreFailure::new("disk full"), 2); // it is tried again at once
     process.answer(200, TOKENS);
     process.log.clear();
     process
@@ -224,11 +224,12 @@ fn i14_the_tokens_of_an_abandoned_save_serve_and_are_saved_later() {
     let store = Memory::default();
     let mut process = Process::start(&store, START);
     let pending = process.demand();
-    store.fail(Op::Save, &StoreFailure::Abandoned, 1);
+    store.fail(Op::Save, &StoreFailure::Abandoned, 2);
     process.log.clear();
     process.answer(200, TOKENS);
     let log = [Op::Save, NOT_SAVED, Op::Event("logged in"), Op::Unlock];
-    assert_eq!(process.log, log);
+    let at_once = [Op::Lock, Op::Load, Op::Save, NOT_SAVED, Op::Unlock];
+    assert_eq!(process.log, [&log[..], &at_once].concat());
     assert!(matches!(process.ask_with(pending), Authorization::Ready(_)));
     process.pass(MINUTE);
     assert!(store.text().contains("s3cr3t-refresh-1"));
@@ -236,11 +237,16 @@ fn i14_the_tokens_of_an_abandoned_save_serve_and_are_saved_later() {
 
 /// The lock was lost before it: so it is not known whether it is still wanted.
 #[test]
-fn an_exchange_that_was_not_made_is_a_failed_attempt() {
+fn an_exchange_that_was_not_made_for_the_second_time_in_a_round_is_a_failed_attempt() {
     let (mut process, job) = at(Op::Password);
     let failure = StoreFailure::Superseded;
     end(&mut process, job, JobEnd::StoreFailed(failure.clone()));
-    assert_eq!(process.log, [ATTEMPT_FAILED, Op::Unlock]);
+    let look = [Op::Load, Op::Unlock];
+    assert_eq!(process.log, [&look[..], &LOGIN].concat());
+    process.log.clear();
+    let job = process.machine.in_flight().expect("the exchange");
+    end(&mut process, job, JobEnd::StoreFailed(failure.clone()));
+    assert_eq!(process.log, [&[ATTEMPT_FAILED][..], &look].concat());
     for _ in 1..3 {
         process.log.clear();
         process.pass(SECOND);
@@ -382,7 +388,7 @@ fn a_visit_ends_at_the_close_without_an_exchange() {
     for op in [Op::Lock, Op::Load, Op::Save] {
         for how in [done(op), failed(), abandoned()] {
             let text = format!("{op:?} ends as {how:?}");
-            let is_locked = op != Op::Lock || matches!(how, JobEnd::Locked);
+            let is_locked = op != Op::Lock || matches!(how, JobEnd::Locked(_));
             let (mut process, job) = at(op);
             process.machine.close();
             end(&mut process, job, how);
@@ -407,7 +413,7 @@ fn a_close_before_a_refresh_is_sent_ends_the_visit() {
     let lock = process.poll_op();
     process
         .machine
-        .handle_end(process.now, lock, JobEnd::Locked);
+        .handle_end(process.now, lock, JobEnd::Locked(None));
     let load = process.poll_op();
     let saved = SavedSession::from_json(store.text().as_bytes()).expect("a session");
     let loaded = JobEnd::Loaded(Some(saved));

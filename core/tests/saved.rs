@@ -13,8 +13,11 @@ fn read(json: &str) -> Result<SavedSession, InvalidSavedSession> {
     SavedSession::from_json(json.as_bytes())
 }
 
+/// Without the checksum, which is its last member.
 fn written(saved: &SavedSession) -> String {
-    String::from_utf8(saved.to_json().to_vec()).unwrap()
+    let mut json = String::from_utf8(saved.to_json().to_vec()).unwrap();
+    json.truncate(json.rfind(",\"checksum\":\"").unwrap());
+    json + "}"
 }
 
 #[test]
@@ -22,8 +25,36 @@ fn what_is_written_is_read_and_written_the_same() {
     let saved = read(WHOLE).unwrap();
     assert_eq!((saved.revision(), saved.username()), (7, "fleet"));
     assert_eq!(written(&saved), WHOLE);
-    let with_more = WHOLE.replacen('{', r#"{"comment":["of a later version"],"#, 1);
-    assert_eq!(written(&read(&with_more).unwrap()), WHOLE);
+}
+
+#[test]
+fn members_of_a_later_version_are_kept() {
+    let more = r#","comment":["of a later version", 1e2],"\u00e9\"":null}"#;
+    let with_more = WHOLE[..WHOLE.len() - 1].to_owned() + more;
+    let kept = WHOLE[..WHOLE.len() - 1].to_owned()
+        + r#","comment":["of a later version", 1e2],"é\"":null}"#;
+    let saved = read(&with_more).unwrap();
+    assert_eq!(written(&saved), kept);
+    let again = SavedSession::from_json(&saved.to_json()).unwrap();
+    assert_eq!(written(&again), kept);
+}
+
+#[test]
+fn i10_whatever_was_altered_is_told() {
+    let whole = read(WHOLE).unwrap().to_json();
+    let name = whole.len() - 30..whole.len() - 20; // `"checksum"`: without it nothing is compared
+    for index in (0..whole.len()).filter(|index| !name.contains(index)) {
+        let mut altered = whole.to_vec();
+        altered[index] ^= 1;
+        let error = SavedSession::from_json(&altered).unwrap_err();
+        let text = String::from_utf8_lossy(&altered);
+        assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{text}");
+    }
+    let other_user = String::from_utf8(whole.to_vec()).unwrap();
+    let other_user = other_user.replace("fleet", "other");
+    assert_eq!(read(&other_user).unwrap_err(), InvalidSavedSession::Altered);
+    let padded = [&*whole, &[b'\n'; 4096]].concat();
+    assert!(SavedSession::from_json(&padded).is_ok());
 }
 
 #[test]
@@ -177,8 +208,8 @@ fn i9_texts_that_need_escapes_fit_into_the_buffer() {
         .replace("s3cr3t-r", &escaped);
     let saved = SavedSession::from_json(json.as_bytes()).unwrap();
     assert_eq!(saved.username(), hard);
-    let written = saved.to_json();
-    assert_eq!(std::str::from_utf8(written.as_ref()), Ok(&*json));
+    let written = written(&saved);
+    assert_eq!(written, json);
     let credentials = Credentials::new(hard, "p");
     let Resumed::Authenticated(session) =
         Session::new(Provider::simacan(), credentials).resume(saved)
@@ -199,5 +230,5 @@ fn i9_texts_that_need_escapes_fit_into_the_buffer() {
 fn a_session_is_read_from_any_deserializer() {
     let value: serde_json::Value = serde_json::from_str(WHOLE).unwrap();
     let saved: SavedSession = serde_json::from_value(value).unwrap();
-    assert_eq!(std::str::from_utf8(&saved.to_json()), Ok(WHOLE));
+    assert_eq!(written(&saved), WHOLE);
 }

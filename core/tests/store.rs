@@ -233,27 +233,29 @@ fn i10_reports_of_another_operation_change_nothing() {
     for op in [lock, foreign] {
         process.machine.handle_end(now, op, JobEnd::Saved);
         process.machine.handle_end(now, op, JobEnd::Loaded(None));
-        process.machine.handle_end(now, foreign, JobEnd::Locked);
+        process
+            .machine
+            .handle_end(now, foreign, JobEnd::Locked(None));
         process
             .machine
             .handle_end(now, foreign, JobEnd::StoreFailed(StoreFailure::Locked));
         assert_eq!(process.fingerprint(), before);
     }
-    process.machine.handle_end(now, lock, JobEnd::Locked);
+    process.machine.handle_end(now, lock, JobEnd::Locked(None));
     let locked = process.fingerprint();
     assert_ne!(locked, before);
-    process.machine.handle_end(now, lock, JobEnd::Locked);
+    process.machine.handle_end(now, lock, JobEnd::Locked(None));
     process
         .machine
         .handle_end(now, lock, JobEnd::StoreFailed(StoreFailure::Locked));
     assert_eq!(process.fingerprint(), locked);
     let load = process.poll_op();
     process.machine.handle_end(now, load, JobEnd::Saved);
-    process.machine.handle_end(now, load, JobEnd::Locked);
+    process.machine.handle_end(now, load, JobEnd::Locked(None));
     process.machine.handle_end(now, load, JobEnd::Loaded(None));
     let save = process.poll_op();
     process.machine.handle_end(now, save, JobEnd::Loaded(None));
-    process.machine.handle_end(now, save, JobEnd::Locked);
+    process.machine.handle_end(now, save, JobEnd::Locked(None));
     assert_eq!(process.machine.in_flight(), Some(save));
 }
 
@@ -264,7 +266,9 @@ fn credentials_that_change_before_the_exchange_end_the_visit() {
         let mut process = Process::start(&store, START);
         let _pending = process.wait();
         let lock = process.poll_op();
-        process.machine.handle_end(START, lock, JobEnd::Locked);
+        process
+            .machine
+            .handle_end(START, lock, JobEnd::Locked(None));
         let load = process.poll_op();
         process
             .machine

@@ -159,6 +159,7 @@ fn i2_a_late_save_keeps_the_newer_refusal() {
     let mut first = Process::start(&store, START);
     let _pending = first.demand();
     store.fail(Op::Save, &StoreFailure::new("disk full"), 1);
+    store.fail(Op::Mark, &StoreFailure::new("no mark"), 1);
     first.answer(401, "");
     let later = START.saturating_add(MINUTE);
     let mut second = Process::start(&store, later);

@@ -27,12 +27,13 @@ enum Operation {
     Lock(JobId),
     Load(JobId),
     Save(JobId, Vec<u8>),
+    Mark(JobId, Timestamp),
 }
 
 impl Operation {
     fn id(&self) -> JobId {
         match self {
-            Self::Lock(id) | Self::Load(id) | Self::Save(id, _) => *id,
+            Self::Lock(id) | Self::Load(id) | Self::Save(id, _) | Self::Mark(id, _) => *id,
         }
     }
 }
@@ -46,6 +47,7 @@ struct Walk {
     last_op: Option<JobId>,
     flight: Option<(JobId, String)>,
     saved: Option<Vec<u8>>,
+    mark: Option<Timestamp>,
     waiting: Vec<Pending>,
     sent: Vec<Sent>,
     issued: u32,
@@ -76,6 +78,7 @@ impl Walk {
             last_op: None,
             flight: None,
             saved: None,
+            mark: None,
             waiting: Vec::new(),
             sent: Vec::new(),
             issued: 0,
@@ -149,6 +152,10 @@ impl Walk {
                             }
                             self.op = Some(Operation::Save(id, json));
                         }
+                        StoreOp::Mark(id, until) => {
+                            assert!(self.is_locked);
+                            self.op = Some(Operation::Mark(id, until));
+                        }
                         StoreOp::Unlock => {
                             assert!(self.is_locked);
                             self.is_locked = false;
@@ -205,7 +212,8 @@ impl Walk {
         match op {
             Operation::Lock(_) => {
                 self.is_locked = true;
-                self.machine.handle_end(self.now, id, JobEnd::Locked);
+                self.machine
+                    .handle_end(self.now, id, JobEnd::Locked(self.mark));
             }
             Operation::Load(_) => {
                 let saved = self.saved.as_deref();
@@ -217,6 +225,10 @@ impl Walk {
             Operation::Save(_, json) => {
                 self.saved = Some(json);
                 self.machine.handle_end(self.now, id, JobEnd::Saved);
+            }
+            Operation::Mark(_, until) => {
+                self.mark = Some(until);
+                self.machine.handle_end(self.now, id, JobEnd::Marked);
             }
         }
     }
@@ -289,9 +301,14 @@ impl Walk {
                 now + 600_000
             ),
         };
+        // It has logged in, or refreshed.
+        let lineage = match self.random.below(2) {
+            0 => format!(r#""lineage":{number},"#),
+            _ => String::new(),
+        };
         let json = format!(
             r#"{{"version":1,"revision":{},"endpoint":"{ENDPOINT}","client_id":null,"username":"{user}",
-            "tokens":{tokens},"logins":{{"count":1,"last":{now}}}}}"#,
+            {lineage}"tokens":{tokens},"logins":{{"count":1,"last":{now}}}}}"#,
             revision + 1
         );
         self.log.push(format!("another saves {tokens} of {user}"));
@@ -352,7 +369,7 @@ impl Walk {
             14 => self.other_saves(),
             _ => {
                 if let Some(id) = self.last_op {
-                    self.machine.handle_end(self.now, id, JobEnd::Locked);
+                    self.machine.handle_end(self.now, id, JobEnd::Locked(None));
                     self.machine.handle_end(self.now, id, JobEnd::Saved);
                     self.machine.handle_end(self.now, id, JobEnd::Loaded(None));
                     let failure = StoreFailure::Abandoned;

@@ -35,7 +35,7 @@ fn answered(response: Response<&str>) -> (Machine, Pending, JobId, Vec<Event>) {
     let (mut response, mut events) = (Some(response), Vec::new());
     loop {
         match machine.poll(NOW) {
-            Output::Store(StoreOp::Lock(op)) => machine.handle_end(NOW, op, JobEnd::Locked),
+            Output::Store(StoreOp::Lock(op)) => machine.handle_end(NOW, op, JobEnd::Locked(None)),
             Output::Store(StoreOp::Load(op)) => machine.handle_end(NOW, op, JobEnd::Loaded(None)),
             Output::Store(StoreOp::Save(op, _)) if response.is_none() => {
                 return (machine, pending, op, events);
@@ -64,14 +64,14 @@ fn refreshed_early() -> (Machine, JobId, Timestamp) {
     ));
     loop {
         match machine.poll(due) {
-            Output::Store(StoreOp::Lock(op)) => machine.handle_end(due, op, JobEnd::Locked),
+            Output::Store(StoreOp::Lock(op)) => machine.handle_end(due, op, JobEnd::Locked(None)),
             Output::Store(StoreOp::Load(op)) => machine.handle_end(due, op, JobEnd::Loaded(None)),
             Output::Store(StoreOp::Save(op, _)) => return (machine, op, due),
             Output::Transmit(transmit) => {
                 machine.handle_response(due, transmit.exchange, Response::new(TOKENS));
             }
             Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
-            other @ Output::Wait(_) => panic!("{other:?}"),
+            other @ (Output::Wait(_) | Output::Store(StoreOp::Mark(..))) => panic!("{other:?}"),
         }
     }
 }
@@ -173,9 +173,10 @@ fn i2_a_refusal_is_told_before_the_credentials_that_end_it() {
         let mut output = machine.poll(NOW);
         while let Output::Store(op) = output {
             match op {
-                StoreOp::Lock(op) => machine.handle_end(NOW, op, JobEnd::Locked),
+                StoreOp::Lock(op) => machine.handle_end(NOW, op, JobEnd::Locked(None)),
                 StoreOp::Load(op) => machine.handle_end(NOW, op, JobEnd::Loaded(None)),
                 StoreOp::Save(op, _) => machine.handle_end(NOW, op, JobEnd::Saved),
+                StoreOp::Mark(op, _) => machine.handle_end(NOW, op, JobEnd::Marked),
                 StoreOp::Unlock => {}
             }
             output = machine.poll(NOW);
@@ -248,7 +249,9 @@ fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
         };
         loop {
             match machine.poll(now) {
-                Output::Store(StoreOp::Lock(op)) => machine.handle_end(now, op, JobEnd::Locked),
+                Output::Store(StoreOp::Lock(op)) => {
+                    machine.handle_end(now, op, JobEnd::Locked(None));
+                }
                 Output::Store(StoreOp::Load(op)) => {
                     machine.handle_end(now, op, JobEnd::Loaded(None));
                 }
@@ -260,7 +263,7 @@ fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
                     exchanges += 1;
                     machine.handle_response(now, transmit.exchange, Response::new(SHORT));
                 }
-                Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
+                Output::Event(_) | Output::Store(StoreOp::Unlock | StoreOp::Mark(..)) => {}
                 Output::Wait(_) => break,
             }
         }
@@ -278,7 +281,7 @@ fn i14_a_new_password_between_an_answer_and_its_save_keeps_nobody_waiting() {
         match machine.poll(NOW) {
             Output::Store(StoreOp::Lock(op)) => {
                 visits += 1;
-                machine.handle_end(NOW, op, JobEnd::Locked);
+                machine.handle_end(NOW, op, JobEnd::Locked(None));
             }
             Output::Store(StoreOp::Load(op)) => machine.handle_end(NOW, op, JobEnd::Loaded(None)),
             Output::Store(StoreOp::Save(op, _)) => {
@@ -290,7 +293,7 @@ fn i14_a_new_password_between_an_answer_and_its_save_keeps_nobody_waiting() {
                 machine.handle_credentials(NOW, Credentials::new("foo@bar.com", "better"));
             }
             Output::Event(event) => told.push(event),
-            Output::Store(StoreOp::Unlock) => {}
+            Output::Store(StoreOp::Unlock | StoreOp::Mark(..)) => {}
             Output::Wait(_) => break,
         }
     }

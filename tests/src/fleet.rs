@@ -18,7 +18,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Uri};
-use simacan_auth::{StoreFailure, Timestamp};
+use simacan_auth::{Credentials, JobEnd, StoreFailure, Timestamp};
 use simacan_auth_emulator::{Detail, Emulator, Reuse, Settings};
 
 pub use history::Random;
@@ -45,6 +45,8 @@ pub struct Fleet {
     processes: Vec<Option<Process>>,
     /// What is saved, as it would stand in a file.
     saved: Option<Arc<[u8]>>,
+    /// Until when no password leaves, says the store.
+    mark: Option<Timestamp>,
     /// Who has the lock.
     holder: Option<usize>,
     /// Requests whose sender is dead or has given up, on their way.
@@ -76,6 +78,7 @@ impl Fleet {
             now: START,
             processes: (0..processes).map(|_| None).collect(),
             saved: None,
+            mark: None,
             holder: None,
             strays: Vec::new(),
             ghost: Ghost::default(),
@@ -94,6 +97,7 @@ impl Fleet {
             .iter_mut()
             .map(|p| Some(&mut p.as_mut()?.machine));
         let cached: Vec<_> = machines.map(|machine| machine?.cached_bearer()).collect();
+        self.ghost.note_step(step);
         match step {
             FleetStep::Start(p) => {
                 self.processes[p].get_or_insert_with(|| Process::start(PASSWORDS[0]));
@@ -111,9 +115,22 @@ impl Fleet {
                 }
             }
             FleetStep::Load(p) => self.load(p),
-            FleetStep::Save(p) => self.save(p, true)?,
+            FleetStep::Save(p) => {
+                self.save(p, true)?;
+                self.set_mark(p);
+            }
             FleetStep::SaveUnreported(p) => self.save(p, false)?,
             FleetStep::StoreFails(p) => self.fail_op(p, StoreFailure::Abandoned),
+            FleetStep::LoseLock(p) => self.lose_lock(p),
+            FleetStep::NoRoom(p) => {
+                let op = self.processes[p]
+                    .as_ref()
+                    .and_then(|process| process.op.as_ref());
+                if matches!(op, Some(Op::Save(..))) {
+                    self.fail_op(p, StoreFailure::new("no room"));
+                }
+            }
+            FleetStep::SetCredentials(p) => self.set_credentials(p),
             FleetStep::Serve(p) => self.serve(p),
             FleetStep::Deliver(p) => self.deliver(p)?,
             FleetStep::LoseRequest(p) | FleetStep::LoseAnswer(p) => self.lose(p),
@@ -162,6 +179,7 @@ impl Fleet {
         const PATIENCE: u64 = 60_000;
         if millis > PATIENCE {
             for p in 0..self.processes.len() {
+                self.ghost.note_abandoned(self.processes[p].as_ref());
                 self.fail_op(p, StoreFailure::Abandoned);
             }
         }
@@ -192,6 +210,11 @@ impl Fleet {
                     process.wake();
                     Ghost::check_event(&event, process, self.saved.as_deref())?;
                 }
+                // The lock is renewed before it.
+                Output::Transmit(Transmit { exchange, .. }) if process.has_lost_lock => {
+                    let lost = JobEnd::StoreFailed(StoreFailure::Superseded);
+                    process.machine.handle_end(now, exchange, lost);
+                }
                 Output::Transmit(Transmit { exchange, request }) => {
                     if self.holder != Some(p) && self.defect.is_none() {
                         return Violation::found(4, format!("process {p} sends without the lock"));
@@ -207,6 +230,7 @@ impl Fleet {
                 Output::Store(StoreOp::Save(id, session)) => {
                     process.op = Some(Op::Save(id, Arc::from(&session.to_json()[..])));
                 }
+                Output::Store(StoreOp::Mark(id, until)) => process.op = Some(Op::Mark(id, until)),
                 Output::Store(StoreOp::Unlock) => {
                     if self.holder == Some(p) {
                         self.holder = None;
@@ -236,25 +260,46 @@ impl Fleet {
             return self.ghost.check_refresh(p, process, token);
         }
         // Would the token that is saved still bring others?
-        if let Some(token) = self.saved.as_deref().and_then(refresh_token_in) {
-            let form = format!("refresh_token={token}").into_bytes();
-            let uri = "https://auth-service.services.simacan.com/api/v1/auth/refresh";
-            let request = Request::post(uri)
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(form)
-                .map_err(|_| Violation {
-                    invariant: 1,
-                    why: "the token fits no request".to_owned(),
-                })?;
-            let answer = self.emulator.clone().respond(self.time(), &request);
-            if answer.is_some_and(|answer| answer.status() == 200) {
-                let why = format!(
-                    "process {p} sends a password, and a refresh token that is alive is saved"
-                );
-                return Violation::found(1, why);
-            }
+        if let Some(token) = self.saved.as_deref().and_then(refresh_token_in)
+            && self.is_alive(token)?
+        {
+            let why =
+                format!("process {p} sends a password, and a refresh token that is alive is saved");
+            return Violation::found(1, why);
+        }
+        if !process.is_recorded && self.defect.is_none() {
+            let why = format!("process {p} sends a password, and that is recorded nowhere");
+            return Violation::found(13, why);
         }
         self.ghost.check_password(p, body)
+    }
+
+    /// Whether this refresh token would still bring others.
+    fn is_alive(&self, token: &str) -> Result<bool, Violation> {
+        let form = format!("refresh_token={token}").into_bytes();
+        let uri = "https://auth-service.services.simacan.com/api/v1/auth/refresh";
+        let request = Request::post(uri)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form)
+            .map_err(|_| Violation {
+                invariant: 1,
+                why: "the token fits no request".to_owned(),
+            })?;
+        let answer = self.emulator.clone().respond(self.time(), &request);
+        Ok(answer.is_some_and(|answer| answer.status() == 200))
+    }
+
+    fn set_credentials(&mut self, p: usize) {
+        let now = self.timestamp();
+        if let Some(process) = &mut self.processes[p] {
+            let credentials = Credentials::new(USER, PASSWORDS[1]);
+            process.machine.handle_credentials(now, credentials);
+            // That the old one was refused is no news to its callers any more.
+            process.knowledge.has_unsaved_refusal = false;
+            if matches!(process.caller, process::Caller::Rejected) {
+                process.caller = process::Caller::Idle;
+            }
+        }
     }
 
     fn earliest_wait(&self) -> Option<u64> {
@@ -283,7 +328,7 @@ impl Fleet {
     /// With what is left for each process to do.
     fn fingerprint(&self, mut state: &mut impl Hasher, left: &[u8]) {
         self.emulator.hash(&mut state);
-        (self.now, &self.saved, self.holder.is_some()).hash(&mut state);
+        (self.now, &self.saved, self.mark, self.holder.is_some()).hash(&mut state);
         let mut processes: Vec<u64> = (0..self.processes.len())
             .map(|p| {
                 let left = left.get(p).copied().unwrap_or_default();

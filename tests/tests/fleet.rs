@@ -10,7 +10,10 @@ const ONE: Dangers = Dangers {
     crashes: 0,
     network: 0,
     store: 0,
+    locks: 0,
+    disk: 0,
     vandals: 0,
+    credentials: 0,
     clock: 0,
     platform: 0,
 };
@@ -77,6 +80,36 @@ fn all_interleavings_of_a_fleet_keep_its_rules() {
                 ..TWO
             },
             6_000,
+        ),
+        (
+            "two that lose the lock, and a platform",
+            2,
+            Dangers {
+                locks: 2,
+                platform: 1,
+                ..ONE
+            },
+            60_000,
+        ),
+        (
+            "two that are killed, and a full disk",
+            2,
+            Dangers {
+                crashes: 1,
+                disk: 2,
+                ..ONE
+            },
+            2_000,
+        ),
+        (
+            "two that are given another password, and a platform",
+            2,
+            Dangers {
+                credentials: 2,
+                platform: 1,
+                ..ONE
+            },
+            7_000,
         ),
         (
             "three that are killed, and a platform",

@@ -264,7 +264,7 @@ impl Life {
                 }
                 Output::Event(_) => is_news = true,
                 Output::Store(StoreOp::Lock(id)) => {
-                    self.machine.handle_end(now, id, JobEnd::Locked);
+                    self.machine.handle_end(now, id, JobEnd::Locked(None));
                 }
                 Output::Store(StoreOp::Load(id)) => {
                     let saved = self.saved.as_ref().map(SavedSession::to_json);
@@ -275,6 +275,9 @@ impl Life {
                 Output::Store(StoreOp::Save(id, session)) => {
                     self.saved = Some(session);
                     self.machine.handle_end(now, id, JobEnd::Saved);
+                }
+                Output::Store(StoreOp::Mark(id, _)) => {
+                    self.machine.handle_end(now, id, JobEnd::Marked);
                 }
                 Output::Store(StoreOp::Unlock) => {}
                 Output::Wait(until) => {

@@ -89,9 +89,9 @@ impl Job {
     fn id(&self) -> Option<JobId> {
         match self {
             Self::Exchange(transmit) => Some(transmit.exchange),
-            Self::AtStore(StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _)) => {
-                Some(*id)
-            }
+            Self::AtStore(
+                StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _) | StoreOp::Mark(id, _),
+            ) => Some(*id),
             Self::AtStore(StoreOp::Unlock) => None,
         }
     }
@@ -209,8 +209,8 @@ impl Carrier {
     fn exchange(&mut self, transmit: Transmit) {
         let id = transmit.exchange;
         if self.locked.is_some() {
-            self.at_store(id, |locked| locked.renew().map(|()| JobEnd::Locked));
-            let is_renewed = |done: &mut (JobId, _)| matches!(done.1, Some(JobEnd::Locked));
+            self.at_store(id, |locked| locked.renew().map(|()| JobEnd::Locked(None)));
+            let is_renewed = |done: &mut (JobId, _)| matches!(done.1, Some(JobEnd::Locked(_)));
             if self.done.take_if(is_renewed).is_none() {
                 return;
             }
@@ -251,6 +251,10 @@ impl Carrier {
                 locked.save(&session.to_json())?;
                 Ok(JobEnd::Saved)
             }),
+            StoreOp::Mark(id, until) => self.at_store(id, |locked| {
+                locked.mark(until)?;
+                Ok(JobEnd::Marked)
+            }),
             StoreOp::Unlock => {}
         }
     }
@@ -267,14 +271,17 @@ impl Carrier {
             .filter(|_| !shared.is_inside(Task::Store));
         drop(shared);
         let request = self.session.lock_request();
-        let locked = match store {
-            Some(store) => caught(|| store.lock(request)),
-            None => None,
-        };
+        let locked = store.and_then(|store| {
+            caught(|| {
+                let mut locked = store.lock(request)?;
+                let marked = locked.marked()?;
+                Ok((locked, marked))
+            })
+        });
         let end = locked.map(|locked| match locked {
-            Ok(locked) => {
+            Ok((locked, marked)) => {
                 self.locked = Some(locked);
-                JobEnd::Locked
+                JobEnd::Locked(marked)
             }
             Err(failure) => JobEnd::StoreFailed(failure),
         });

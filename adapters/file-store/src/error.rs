@@ -45,7 +45,8 @@ pub enum Error {
     /// Others may read them or write to them, so they are not used.
     #[error(
         "other users may read or write {paths} (mode {mode:03o}): if none of them can have read the \
-         session, `chmod 600 {paths}`, else delete it",
+         session, `chmod 600 {paths}`, else delete it. {}",
+        lasting_mode(*.group),
         paths = .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     )]
     Exposed {
@@ -53,6 +54,18 @@ pub enum Error {
         paths: Vec<PathBuf>,
         /// The permissions of the first.
         mode: u32,
+        /// Who it is, if they are the members of one group alone.
+        group: Option<u32>,
+    },
+    /// The file system does not keep a file's time as exactly as the store's mark needs.
+    #[error(
+        "the file system of {path} does not keep fractions of a second, so no mark can be set there: \
+         mend what keeps the session from being saved, or choose a path on another file system",
+        path = .path.display()
+    )]
+    MarkNotKept {
+        /// The file whose time was set.
+        path: PathBuf,
     },
     /// Another user has put it there, or this process runs as another user than before.
     #[error(
@@ -80,12 +93,31 @@ impl Error {
         }
     }
 
+    /// Of what the system said.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+
+    /// Whether the system does not allow it.
+    pub(crate) fn is_denial(&self) -> bool {
+        use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        matches!(self.kind(), Some(PermissionDenied | ReadOnlyFilesystem))
+    }
+
     /// One error names all that is to be done.
     pub(crate) fn and<T>(mut self, other: Result<T, Self>) -> Self {
-        if let (Self::Exposed { paths, .. }, Err(Self::Exposed { paths: others, .. })) =
-            (&mut self, other)
+        if let Self::Exposed { paths, group, .. } = &mut self
+            && let Err(Self::Exposed {
+                paths: others,
+                group: of_others,
+                ..
+            }) = other
         {
             paths.extend(others);
+            *group = group.filter(|_| *group == of_others);
         }
         self
     }
@@ -94,15 +126,23 @@ impl Error {
 /// What only a person can mend is denied; the rest may be better in a minute.
 impl From<Error> for StoreFailure {
     fn from(error: Error) -> Self {
-        use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
         match &error {
-            Error::Io { source, .. }
-                if !matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) =>
-            {
-                Self::new(error)
-            }
+            Error::Io { .. } if !error.is_denial() => Self::new(error),
             _ => Self::denied(error),
         }
+    }
+}
+
+/// What to do where a mode does not last.
+fn lasting_mode(group: Option<u32>) -> String {
+    match group {
+        Some(group) => format!(
+            "If the platform lets the group {group} in each time, allow it: \
+             FileStore::allow_group({group})"
+        ),
+        None => "If the mode stays as it is, the mount sets it: mount it for this user alone \
+                 (file_mode=0600), or choose another path"
+            .to_owned(),
     }
 }
 
@@ -112,6 +152,8 @@ fn advice(kind: ErrorKind) -> &'static str {
             "Make room there, or choose another path"
         }
         ErrorKind::PermissionDenied => "Give this user the right to do so, or choose another path",
+        ErrorKind::ReadOnlyFilesystem => "Mount it for writing, or choose another path",
+        ErrorKind::Unsupported => "Choose a path on a local disk",
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
             "Move away what is there, or choose another path"
         }

@@ -1,14 +1,14 @@
 //! The files of a store, each a regular one, and this user's alone.
 
 use std::fs::{self, File, FileType, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use simacan_auth::{InvalidSavedSession, StoreFailure, Zeroizing};
 
-use crate::{Error, system};
+use crate::{Error, padding, system};
 
-/// More than any session needs; what is larger is not read.
+/// More than any session needs with its padding; what is larger is not read.
 const MOST: usize = 1 << 20;
 
 /// The path of a companion.
@@ -18,8 +18,12 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-/// Opens it if it is a regular file, and no other user's to read or write.
-pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> Result<File, Error> {
+/// Opens it if it is a regular file, and nobody's to read or write but this user's and the `group`'s.
+pub(crate) fn open_private(
+    options: &mut OpenOptions,
+    path: &Path,
+    group: Option<u32>,
+) -> Result<File, Error> {
     let file = system::open(options, path).map_err(|error| {
         refuse_others(path)
             .err()
@@ -27,7 +31,7 @@ pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> Result<Fil
     })?;
     let metadata = file.metadata().map_err(Error::io("look at", path))?;
     refuse_other(metadata.file_type(), path)?;
-    system::check(&metadata, path)?;
+    system::check(&metadata, path, group)?;
     Ok(file)
 }
 
@@ -50,10 +54,13 @@ fn refuse_other(kind: FileType, path: &Path) -> Result<(), Error> {
     Err(Error::NotAFile { path, found })
 }
 
-/// What is in the file; `None` if there is none.
-pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
-    let mut file = match open_private(OpenOptions::new().read(true), path) {
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+/// The session in the file; `None` if there is none.
+pub(crate) fn read(
+    path: &Path,
+    group: Option<u32>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+    let mut file = match open_private(OpenOptions::new().read(true), path, group) {
+        Err(error) if error.kind() == Some(ErrorKind::NotFound) => return Ok(None),
         opened => opened?,
     };
     let length = file.metadata().map_err(Error::io("look at", path))?.len();
@@ -64,12 +71,37 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailu
     let mut session = Zeroizing::new(vec![0; length.ok_or(InvalidSavedSession::TooLarge)?]);
     file.read_exact(&mut session)
         .map_err(Error::io("read", path))?;
-    Ok(Some(session))
+    Ok(padding::strip(session))
 }
 
-/// Puts `session` in the place of what is at `path`: all of it, durably, or nothing.
-pub(crate) fn replace(path: &Path, session: &[u8]) -> Result<(), Error> {
+/// Puts `session` in the place of what is at `path`, durably: all of it or nothing, unless no other file can
+/// be put there.
+pub(crate) fn save(path: &Path, session: &[u8], group: Option<u32>) -> Result<(), Error> {
     refuse_others(path)?;
+    match replace(path, session, group) {
+        Err(error) if spares_the_file(&error) && path.exists() => overwrite(path, session, group),
+        replaced => replaced.and_then(|()| sync_parent(path)),
+    }
+}
+
+/// Whether what is wrong with the folder or the disk may be no hindrance in the file itself.
+fn spares_the_file(error: &Error) -> bool {
+    use ErrorKind::{CrossesDevices, ExecutableFileBusy, ResourceBusy, Unsupported};
+    use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let no_rename = [
+        CrossesDevices,
+        ExecutableFileBusy,
+        ResourceBusy,
+        Unsupported,
+    ];
+    let no_room = [FileTooLarge, QuotaExceeded, StorageFull];
+    error.is_denial()
+        || error
+            .kind()
+            .is_some_and(|kind| no_rename.contains(&kind) || no_room.contains(&kind))
+}
+
+fn replace(path: &Path, session: &[u8], group: Option<u32>) -> Result<(), Error> {
     // Under the lock nobody else uses it: it is what a killed process has left.
     let temporary = beside(path, ".tmp");
     match fs::remove_file(&temporary) {
@@ -78,13 +110,53 @@ pub(crate) fn replace(path: &Path, session: &[u8]) -> Result<(), Error> {
         }
         _ => {}
     }
-    let replaced = write(&temporary, session)
+    let replaced = create(&temporary, session, group)
         .and_then(|()| fs::rename(&temporary, path).map_err(Error::io("replace", path)));
     if replaced.is_err() {
         let _ = fs::remove_file(&temporary); // the first error says more than a second one
     }
-    replaced?;
-    sync_parent(path)
+    replaced
+}
+
+fn create(path: &Path, session: &[u8], group: Option<u32>) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    let mut file = open_private(options.write(true).create_new(true), path, group)?;
+    file.write_all(&padding::pad(session, 0))
+        .and_then(|()| file.sync_all())
+        .map_err(Error::io("write", path))
+}
+
+/// Writes `session` over what is in the file, durably. Without room for it, what is there stays. A crash in
+/// the middle leaves half of either.
+pub(crate) fn overwrite(path: &Path, session: &[u8], group: Option<u32>) -> Result<(), Error> {
+    let mut file = open_private(OpenOptions::new().write(true), path, group)?;
+    let length = file.metadata().map_err(Error::io("look at", path))?.len();
+    // No shorter than it was, so that its blocks stay its own.
+    let least = usize::try_from(length).map_or(MOST, |length| length.min(MOST));
+    let session = padding::pad(session, least);
+    resize(&mut file, length, session.len() as u64)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(&session))
+        .and_then(|()| file.sync_all())
+        .map_err(Error::io("write", path))
+}
+
+/// What it adds is more of the padding that is there, and what it cuts off was too large for a session.
+fn resize(file: &mut File, old: u64, new: u64) -> io::Result<()> {
+    if new < old {
+        return file.set_len(new);
+    }
+    if new == old {
+        return Ok(());
+    }
+    let grown = file
+        .seek(SeekFrom::End(0))
+        .and_then(|_| io::copy(&mut io::repeat(b' ').take(new - old), file))
+        .and_then(|_| file.sync_all());
+    if grown.is_err() {
+        let _ = file.set_len(old); // spaces at its end do no harm
+    }
+    grown
 }
 
 /// A rename or a new entry is durable only then.
@@ -92,13 +164,6 @@ fn sync_parent(path: &Path) -> Result<(), Error> {
     path.parent().map_or(Ok(()), |folder| {
         system::sync_folder(folder).map_err(Error::io("sync", folder))
     })
-}
-
-fn write(path: &Path, session: &[u8]) -> Result<(), Error> {
-    let mut file = open_private(OpenOptions::new().write(true).create_new(true), path)?;
-    file.write_all(session)
-        .and_then(|()| file.sync_all())
-        .map_err(Error::io("write", path))
 }
 
 /// Makes the folder, and those above it, for this user alone. One that is there stays as it is.

@@ -43,7 +43,8 @@
 //!   [`SessionStore`] is quickly implemented over a secret manager.
 //! - **It holds no password**: of one that was refused, 16 bits of a hash, too few to guess it by.
 //! - A file that others may read or write, that another user has made, or that is none (a symbolic
-//!   link, a folder, a pipe) is not used but refused, with an [`Error`] that says what to do.
+//!   link, a folder, a pipe) is not used but refused, with an [`Error`] that says what to do. A volume's
+//!   group can be allowed: [`FileStore::allow_group`].
 //! - A folder that others may write to is not refused: they can't read or forge the session there,
 //!   but they can take it or its lock away, which costs passwords.
 //! - On Windows there are no modes: the file is as private as its folder, and
@@ -55,19 +56,43 @@
 //!   loads, makes an exchange and saves. Threads and processes exclude each other alike. The system
 //!   frees the lock when its process dies, however it dies (and the ones that it has forked without
 //!   starting a program in them), so there is no stale lock: **don't delete the file.** Whoever does
-//!   lets in a second process; the first notices, and saves nothing. A modification time that is ahead is
-//!   the store's [mark](LockedStore::mark), which can be set on a full disk.
+//!   lets in a second process; the first notices, and saves nothing. Its modification time is the store's
+//!   [mark](LockedStore::mark) if it is ahead and has a certain fraction of a second: it can be set on a
+//!   full disk.
 //! - `session.json.tmp` is there during a save only. It is written, synced and renamed, and the folder
 //!   is synced, so a crash or a full disk leaves the old session or the new one, never half of one.
 //!   What a killed process has left of it is removed by the next save.
 //!
-//! Both are in the file's own folder, which has to allow it, and has to be on a file system with locks
-//! that all the processes see: a local disk has them, a network file system may not.
+//! Both are in the file's own folder, which has to be on a file system with locks that all the processes
+//! see: a local disk has them, a network file system may not.
+//!
+//! # Disks
+//!
+//! Where no other file can be put in the session's place, it is written in place. A crash in the middle of
+//! that may leave half of it: then it is [damaged](StoreFailure::Damaged), which costs a password. Line end
+//! and spaces fill the file up to a multiple of 4 KiB, so that the next session needs no more room.
+//!
+//! | disk | session | lock, and mark |
+//! |---|---|---|
+//! | a folder that can be written to | replaced, all or nothing | `session.json.lock` |
+//! | full, or no more files | in place if it fits; else an error, and the old one stays | the same |
+//! | full, and copies what it writes (btrfs, ZFS) | an error, and the old one stays | the same |
+//! | a file that is mounted by itself | in place | the session's own file |
+//! | a read-only folder, a file that can be written to | in place | `session.json.lock` if it is there, else the session's own file |
+//! | a read-only file | refused | refused |
+//! | times of whole seconds (HFS+, ext with small inodes) | as above | no mark: an error |
+//! | no modes (FAT, SMB) | refused, unless mounted for this user alone | – |
+//!
+//! A file that is mounted by itself has to exist: make it empty, with mode 0600, as the user who uses it.
+//! Everybody who uses it has to see it that way. To one who has its folder, the lock is another file, and a
+//! save would leave the others with the old one. Mount the folder if you can choose.
 
 mod error;
 mod file;
+mod mark;
 #[cfg(not(unix))]
 mod other;
+mod padding;
 mod store;
 #[cfg(unix)]
 mod unix;

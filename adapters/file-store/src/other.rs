@@ -18,8 +18,13 @@ pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
-pub(crate) fn check(_: &Metadata, _: &Path) -> Result<(), Error> {
+pub(crate) fn check(_: &Metadata, _: &Path, _: Option<u32>) -> Result<(), Error> {
     Ok(())
+}
+
+/// No file is one.
+pub(crate) fn is_mount(_: &Path) -> bool {
+    false
 }
 
 pub(crate) fn is_at(_: &File, path: &Path) -> bool {

@@ -1,12 +1,12 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{self, Component, Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use simacan_auth::{LockRequest, LockedStore, SessionStore, StoreFailure, Timestamp, Zeroizing};
 
-use crate::{Error, file, system};
+use crate::{Error, file, mark, system};
 
 /// Between two looks at a lock that another holds. An exchange takes longer.
 const POLL: Duration = Duration::from_millis(10);
@@ -17,6 +17,7 @@ const POLL: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug)]
 pub struct FileStore {
     path: PathBuf,
+    group: Option<u32>,
 }
 
 impl FileStore {
@@ -29,6 +30,7 @@ impl FileStore {
         let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Self {
             path: path.components().collect(), // without a slash at its end
+            group: None,
         }
     }
 
@@ -58,6 +60,16 @@ impl FileStore {
         Ok(Self::new(path))
     }
 
+    /// Takes files that the members of this group may read or write, instead of refusing them.
+    ///
+    /// Some platforms let a volume's group in each time they mount it: Kubernetes does for `fsGroup`.
+    /// Whoever is in the group can act as the user. Files are made for this user alone all the same.
+    #[must_use]
+    pub fn allow_group(mut self, number: u32) -> Self {
+        self.group = Some(number);
+        self
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -65,22 +77,47 @@ impl FileStore {
 
     /// `None` while another holds it.
     fn try_lock(&self) -> Result<Option<Locked>, Error> {
-        // The session's file can't be its own lock: each save puts another one in its place.
-        let lock_path = file::beside(&self.path, ".lock");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true);
-        let lock = file::open_private(&mut options, &lock_path).map_err(|error| {
-            error.and(file::open_private(
-                OpenOptions::new().read(true),
-                &self.path,
-            ))
-        })?;
-        let path = self.path.clone();
+        let (lock, lock_path) = self.open_lock()?;
         Ok(take(&lock, &lock_path)?.then(|| Locked {
-            path,
+            store: self.clone(),
             lock,
             lock_path,
         }))
+    }
+
+    /// The file to be locked, and where it is.
+    ///
+    /// As a rule each save puts another file in the place of the session's, so that is not the lock. But it
+    /// is where it stays: beside a file that is mounted by itself each container has a folder of its own,
+    /// and beside one in a read-only folder there can be no other.
+    fn open_lock(&self) -> Result<(File, PathBuf), Error> {
+        let open = |path: PathBuf, create| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(create);
+            file::open_private(&mut options, &path, self.group).map(|lock| (lock, path))
+        };
+        if system::is_mount(&self.path) {
+            return open(self.path.clone(), false);
+        }
+        let lock_path = file::beside(&self.path, ".lock");
+        match open(lock_path.clone(), true) {
+            Err(error)
+                if error.is_denial()
+                    && cfg!(unix) // elsewhere a lock keeps even its holder from reading
+                    && !lock_path.exists()
+                    && self.path.exists() =>
+            {
+                open(self.path.clone(), false)
+            }
+            opened => opened.map_err(|error| {
+                let mut options = OpenOptions::new();
+                error.and(file::open_private(
+                    options.read(true),
+                    &self.path,
+                    self.group,
+                ))
+            }),
+        }
     }
 }
 
@@ -118,7 +155,7 @@ impl SessionStore for FileStore {
 
 /// Holds the lock as long as it lives.
 struct Locked {
-    path: PathBuf,
+    store: FileStore,
     lock: File,
     lock_path: PathBuf,
 }
@@ -133,29 +170,35 @@ impl Locked {
 
 impl LockedStore for Locked {
     fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
-        file::read(&self.path)
+        file::read(&self.store.path, self.store.group)
     }
 
     fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure> {
         self.check()?;
-        Ok(file::replace(&self.path, session)?)
+        if self.lock_path != self.store.path {
+            return Ok(file::save(&self.store.path, session, self.store.group)?);
+        }
+        let marked = self.marked()?; // to write into the file is to set its time
+        let saved = file::overwrite(&self.store.path, session, self.store.group);
+        marked.map_or(Ok(()), |until| self.mark(until))?;
+        Ok(saved?)
     }
 
     /// The lock file's time: to set it needs no room on the disk.
     fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {
         self.check()?;
-        let marked = self.lock.set_modified(until.into());
-        let marked = marked.and_then(|()| self.lock.sync_all());
-        Ok(marked.map_err(Error::io("set the time of", &self.lock_path))?)
+        let path = &self.lock_path;
+        let is_kept = mark::set(&self.lock, until.into());
+        if is_kept.map_err(Error::io("set the time of", path))? {
+            return Ok(());
+        }
+        let path = path.clone();
+        Err(Error::MarkNotKept { path }.into())
     }
 
     fn marked(&mut self) -> Result<Option<Timestamp>, StoreFailure> {
-        let until = self
-            .lock
-            .metadata()
-            .and_then(|metadata| metadata.modified());
-        let until = until.map_err(Error::io("look at", &self.lock_path))?;
-        Ok((until > SystemTime::now()).then(|| until.into()))
+        let until = mark::get(&self.lock).map_err(Error::io("look at", &self.lock_path))?;
+        Ok(until.map(Timestamp::from))
     }
 
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {

@@ -113,7 +113,7 @@ impl Machine {
     /// A copy of the bearer, if to authorize with the current token is all that there is to do for now.
     pub fn cached_bearer(&mut self) -> Option<CachedBearer> {
         // A save that has failed is tried again by whoever polls.
-        if self.store.as_ref().is_some_and(|store| store.is_unsaved()) {
+        if self.store.as_ref().is_some_and(|store| store.is_busy()) {
             return None;
         }
         let State::Authenticated(session, out) = &mut self.state else {

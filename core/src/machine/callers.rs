@@ -246,6 +246,9 @@ impl Machine {
             return Authorization::Wait(pending);
         }
         let refused = self.revive_in_time(now);
+        if matches!(self.state, State::Rejected(_)) && self.looks(now) {
+            return Authorization::Wait(pending);
+        }
         let denied = match (&self.state, refused) {
             (State::Rejected(rejected), Some(Refused { until, .. })) => Some(Denied::Rejected {
                 username: rejected.username().to_owned(),

@@ -88,6 +88,9 @@ impl Machine {
                 self.end_store_exchange_noted();
             }
         }
+        if matches!(end, End::LoggedIn | End::Refreshed) {
+            self.note_tokens(now, matches!(end, End::LoggedIn));
+        }
         let unclear = |answers: Option<Answers>| answers.map_or(0, |answers| answers.unclear());
         if unclear(noted) > unclear(answers) {
             let (purpose, count) = (Purpose::Refresh, unclear(noted));
@@ -119,6 +122,10 @@ impl Machine {
                 if let Some(event) = self.enter_rejected() {
                     self.tell_when_saved(event, is_awaited);
                 }
+            }
+            End::Failed(Failure::Store(failure)) => {
+                // The lock was looked at before it, and is lost.
+                self.lock_lost(now, failure);
             }
             End::Failed(failure) => {
                 self.attempt_failed(now, failure);

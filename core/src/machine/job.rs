@@ -21,6 +21,7 @@ pub(super) enum JobKind {
     Lock,
     Load,
     Save,
+    Mark,
 }
 
 /// How a job has ended, for [`Machine::handle_end`].
@@ -32,12 +33,14 @@ pub enum JobEnd {
     Answered(Response<ResponseBody>),
     /// No answer came, not even its status: refused, reset, timed out.
     Unanswered(TransportFailure),
-    /// The store's lock is held.
-    Locked,
+    /// The store's lock is held. With the store's [mark](crate::LockedStore::marked), if there is one.
+    Locked(Option<Timestamp>),
     /// This was saved last; `None` if nothing was.
     Loaded(Option<SavedSession>),
     /// It is saved, durably.
     Saved,
+    /// The mark stands.
+    Marked,
     /// The store could not do what it was asked to. Of an exchange: it was not made, since the store's lock
     /// is lost.
     StoreFailed(StoreFailure),
@@ -63,9 +66,10 @@ impl Machine {
             {
                 self.end_exchange(now, Answer::Undecided(Failure::Store(failure)));
             }
-            (JobKind::Lock, JobEnd::Locked) => self.store_locked(job),
+            (JobKind::Lock, JobEnd::Locked(marked)) => self.store_locked(now, job, marked),
             (JobKind::Load, JobEnd::Loaded(saved)) => self.store_loaded(now, job, saved),
             (JobKind::Save, JobEnd::Saved) => self.store_saved(now, job),
+            (JobKind::Mark, JobEnd::Marked) => self.store_marked(now, job),
             (_, JobEnd::StoreFailed(failure)) => self.store_failed(now, job, failure),
             _ => {}
         }

@@ -41,6 +41,13 @@ impl Machine {
             None => guard,
         };
         rest.max(self.until_clear(now))
+            .max(self.until_unmarked(now))
+    }
+
+    /// The same for what another start of the program could not save.
+    pub(super) fn until_unmarked(&mut self, now: Timestamp) -> Option<Rest> {
+        let store = self.store.as_mut().filter(|_| !self.is_retry)?;
+        store.marks.rest(now)
     }
 
     /// The same for what was answered to this very password.

@@ -1,5 +1,8 @@
 //! A round: the attempts that one demand causes, and the cool-down if they fail. See `manual::time`.
 
+use std::mem;
+use std::time::Duration;
+
 use super::Machine;
 use super::state::State;
 use crate::Timestamp;
@@ -7,6 +10,7 @@ use crate::error::{Denied, Failure};
 use crate::event::Event;
 #[cfg(any(model, fuzzing))]
 use crate::fork::{Hash, Hasher};
+use crate::outage::Outage;
 use crate::pacing;
 use crate::session::{Cause, Refresh};
 use crate::time::{Delay, Rest};
@@ -27,6 +31,8 @@ pub(super) struct Round {
     failed_in_a_row: u32,
     /// The backoff in an open round, the cool-down after a failed one.
     delay: Option<Delay>,
+    /// The store's lock was lost in it.
+    has_lost_lock: bool,
 }
 
 impl Round {
@@ -98,6 +104,11 @@ impl Round {
         }
     }
 
+    /// Once is bad luck, and a second time it is a failed attempt. Whether it is that.
+    pub(super) fn loses_lock_again(&mut self) -> bool {
+        mem::replace(&mut self.has_lost_lock, true)
+    }
+
     fn open(&mut self) {
         *self = Self {
             number: self.number + 1,
@@ -106,6 +117,7 @@ impl Round {
             failures: 0,
             failure: None,
             delay: None,
+            has_lost_lock: false,
             ..*self
         };
     }
@@ -125,6 +137,7 @@ impl Round {
         )
             .hash(&mut hasher);
         (self.failed_in_a_row, &self.delay, retry_after).hash(&mut hasher);
+        self.has_lost_lock.hash(&mut hasher);
     }
 }
 
@@ -203,9 +216,47 @@ impl Machine {
         let cool_down = self.config.cool_down.nth(self.round.failed_in_a_row);
         let cool_down = cool_down.max(asked.unwrap_or_default());
         self.round.failed_in_a_row = self.round.failed_in_a_row.saturating_add(1);
+        self.round.delay = Some(Delay::new(now, cool_down));
+        self.note_outage(now, cool_down, asked);
+        self.end_round(now);
+    }
+
+    /// The server has failed, so other processes need not find out by themselves. Of an early refresh's cool-down
+    /// only what the server has asked for holds up who needs a token.
+    fn note_outage(&mut self, now: Timestamp, cool_down: Duration, asked: Option<Duration>) {
+        let length = if self.round.early {
+            asked.unwrap_or_default()
+        } else {
+            cool_down
+        };
+        let failure = self
+            .round
+            .failure
+            .as_ref()
+            .filter(|_| self.round.failures > 0);
+        let outage = failure
+            .and_then(|failure| Outage::new(now, failure, length, self.round.failed_in_a_row));
+        if let (Some(outage), Some(store)) = (outage, &mut self.store) {
+            store.outage = Some(outage);
+            self.end_store_exchange_noted();
+        }
+    }
+
+    /// Another process has found out that the server is failing: no attempt is made.
+    pub(super) fn learn(&mut self, now: Timestamp, outage: Outage) {
+        let Some(rest) = outage.rest(now, self.config.cool_down.longest) else {
+            return;
+        };
+        self.round.restart();
+        self.round.failure = Some(outage.failure());
+        self.round.failed_in_a_row = self.round.failed_in_a_row.max(outage.failed_in_a_row);
+        self.round.delay = Some(Delay::new(now, rest.length));
+        self.end_round(now);
+    }
+
+    fn end_round(&mut self, now: Timestamp) {
         self.round.failed = self.round.number;
         self.round.open = false;
-        self.round.delay = Some(Delay::new(now, cool_down));
         // One target's 401 during an outage must not cost the others a token that they could use.
         if let Some(token) = self.state.token_mut() {
             token.reinstate();
@@ -235,6 +286,7 @@ impl Machine {
         let failure = match self.round.failure.clone() {
             Some(failure) => failure,
             None if self.until_clear(now).is_some() => Failure::LoginsUnclear,
+            None if self.until_unmarked(now).is_some() => Failure::LoginsMarked,
             None => Failure::LoginsPaced,
         };
         (failure, self.round.failures)

@@ -274,9 +274,9 @@ impl State {
         }
     }
 
-    /// Whether it can go on with the tokens of another process. A rejected session stays one.
+    /// Whether it can go on with the tokens of another process.
     pub(super) fn may_adopt(&self) -> bool {
-        self.is_due() || matches!(self, Self::Authenticated(..))
+        self.is_due() || matches!(self, Self::Authenticated(..) | Self::Rejected(_))
     }
 
     /// Goes on with the tokens of another process, if it may.
@@ -287,6 +287,10 @@ impl State {
                 Self::Authenticated(session, _) => session.with_tokens(token, refresh),
                 Self::Refreshing(Phase::Due(session)) => session.with_tokens(token, refresh),
                 Self::ReLogin(Phase::Due(session)) => session.with_tokens(token, refresh),
+                Self::Rejected(rejected) => {
+                    let (provider, refused, _) = rejected.into_parts();
+                    Session::new(provider, refused).with_tokens(token, refresh)
+                }
                 other => return (other, ()),
             };
             (Self::authenticated(session), ())

@@ -3,22 +3,31 @@
 //! Each attempt is a visit to the store: lock, load, the exchange if it is still wanted, save, unlock.
 //!
 //! ```text
-//! Lock ─▶ Load ─▶ Announce ─▶ Exchange ─▶ Save ─▶ Unlock
-//!          │  └── refresh ───────▲ └─ failed ──────▲
-//!          └── somebody else has been here ────────┘
+//!        ┌──────────── refresh ────────────┐
+//! Lock ─▶ Load ─▶ Announce ───────────────▶ Exchange ─▶ Save ─▶ Unlock
+//!          │       │   └─ not saved ─▶ Mark ─▲   │         │      ▲ ▲
+//!          │       └──────── the lock is lost ───┴─────────┴▶ Reload │
+//!          └── somebody else has been here ────────────────────────┘
 //! ```
 
 #[cfg(any(model, fuzzing))]
 mod fork;
+mod lineage;
 mod load;
+mod mark;
 mod save;
 
 use super::job::{JobId, JobKind};
 use super::{Machine, Output};
 use crate::error::Failure;
 use crate::event::Event;
+use crate::outage::Outage;
+use crate::saved::Others;
 use crate::time::Delay;
-use crate::{SavedSession, StoreFailure, Timestamp};
+use crate::{InvalidSavedSession, SavedSession, StoreFailure, Timestamp};
+
+use lineage::Lineages;
+use mark::Marks;
 
 /// Something for the driver to do with its [`SessionStore`](crate::SessionStore). It may block, so do it
 /// with no lock on the machine.
@@ -29,13 +38,16 @@ use crate::{SavedSession, StoreFailure, Timestamp};
 #[derive(Debug)]
 #[must_use = "do it and report how it ended, or nobody gets a token any more"]
 pub enum StoreOp {
-    /// Take the store's lock: [`JobEnd::Locked`](crate::JobEnd::Locked). Give up after some time: half
-    /// a minute is ample.
+    /// Take the store's lock and look whether there is a mark: [`JobEnd::Locked`](crate::JobEnd::Locked). Give up
+    /// after some time: half a minute is ample.
     Lock(JobId),
     /// Load what is there: [`JobEnd::Loaded`](crate::JobEnd::Loaded).
     Load(JobId),
     /// Save this: [`JobEnd::Saved`](crate::JobEnd::Saved).
     Save(JobId, SavedSession),
+    /// [Mark](crate::LockedStore::mark) that no password is to leave before then:
+    /// [`JobEnd::Marked`](crate::JobEnd::Marked).
+    Mark(JobId, Timestamp),
     /// Give the lock free, if it is held. There is nothing to report.
     Unlock,
 }
@@ -45,24 +57,33 @@ pub enum StoreOp {
 pub(super) struct Store {
     visit: Option<Visit>,
     ops: u64,
-    /// Of the set in the store that ours is, or that it comes from.
-    revision: u64,
-    /// Of the last save of this visit, whatever became of it.
-    tried: u64,
-    /// Of the access token that was in the store then.
-    seen: Option<u64>,
+    lineages: Lineages,
+    seen: Seen,
+    /// Members of what is saved that only newer versions know.
+    others: Others,
     /// Whether our tokens are not in the store.
     tokens_unsaved: bool,
-    /// Whether a refusal or the count of the logins is not.
+    /// Whether something that paces is not.
     pacing_unsaved: bool,
-    /// What is in the store, in a visit that can't go on with it: no save may lose it.
-    kept: Option<SavedSession>,
     /// Since a save failed: until then none is tried for its own sake.
     retry: Option<Delay>,
     failed_in_a_row: u32,
+    pub(super) marks: Marks,
+    /// What holds every process up.
+    pub(super) outage: Option<Outage>,
     /// When the password was refused, if that is why the session is over.
     pub(super) remembered: Option<Timestamp>,
+    /// Since it was loaded: a session that is over looks no sooner again.
+    looked: Option<Delay>,
     held: Option<Held>,
+}
+
+/// What was in the store last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Seen {
+    lineage: Option<u64>,
+    revision: u64,
+    access_token: Option<u64>,
 }
 
 /// What an exchange has brought, told once it is saved: a program may end as soon as it has its answer.
@@ -73,11 +94,20 @@ struct Held {
     is_awaited: bool,
 }
 
-#[derive(Clone, Copy, Debug, Hash)]
 struct Visit {
     step: Step,
     /// The operation whose end is yet to be reported.
     awaited: Option<JobId>,
+    /// The revision of its last save, whatever became of it.
+    tried: u64,
+    /// Not even the lock can be had: what is in memory serves.
+    is_alone: bool,
+    /// Why nothing can be saved.
+    failure: Option<StoreFailure>,
+    /// What is in the store, if the session can't go on with it: no save may lose it.
+    kept: Option<SavedSession>,
+    /// Callers of a session that is over wait for what it finds.
+    is_look: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,9 +117,19 @@ enum Step {
     /// A password is about to leave: that it has is saved before, so that the death of the
     /// process does not let another leave too soon (I13).
     Announce,
+    Mark(Timestamp, AfterMark),
     Exchange,
     Save,
+    /// The lock is lost. What has whoever took it saved?
+    Reload,
     Unlock,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum AfterMark {
+    Load,
+    Exchange,
+    Leave,
 }
 
 impl Machine {
@@ -110,32 +150,56 @@ impl Machine {
         self.visit().and_then(|visit| visit.awaited)
     }
 
-    pub(super) fn store_locked(&mut self, op: JobId) {
-        if self.end_op(op).is_some() {
-            self.step(Step::Load);
+    pub(super) fn store_locked(&mut self, now: Timestamp, op: JobId, marked: Option<Timestamp>) {
+        if self.end_op(op).is_none() {
+            return;
         }
+        let Some(store) = &mut self.store else {
+            return;
+        };
+        let anew = store.marks.found(now, &self.config, marked);
+        self.step(anew.map_or(Step::Load, |until| Step::Mark(until, AfterMark::Load)));
     }
 
     pub(super) fn store_loaded(&mut self, now: Timestamp, op: JobId, saved: Option<SavedSession>) {
-        if self.end_op(op).is_some() {
-            if let Some(saved) = saved {
-                self.compare(now, saved);
-                self.recall_cached(); // there may be more to hear of
-            }
+        let Some(step) = self.end_op(op) else {
+            return;
+        };
+        if let Some(saved) = saved {
+            self.compare(now, saved);
+            self.recall_cached(); // there may be more to hear of
+        }
+        if step == Step::Reload {
+            self.leave_lost();
+        } else {
             self.go_on(now);
         }
     }
 
     pub(super) fn store_saved(&mut self, now: Timestamp, op: JobId) {
-        let (Some(step), Some(store)) = (self.end_op(op), &mut self.store) else {
+        let Some(step) = self.end_op(op) else {
             return;
         };
-        store.revision = store.tried;
-        store.seen = self.state.token().map(|token| token.bearer().digest());
-        (store.tokens_unsaved, store.pacing_unsaved) = (false, false);
-        store.retry = None;
-        store.failed_in_a_row = 0;
-        self.leave_save(now, step);
+        self.note_saved();
+        let is_mark_over = self.store.as_ref().is_some_and(|store| {
+            let event = store.held.as_ref().map(|held| &held.event);
+            let is_accepted = matches!(event, Some(Event::LoggedIn { .. }));
+            store.marks.are_over(is_accepted)
+        });
+        if is_mark_over && step == Step::Save {
+            self.step(Step::Mark(now, AfterMark::Leave));
+        } else {
+            self.leave_save(now, step);
+        }
+    }
+
+    pub(super) fn store_marked(&mut self, now: Timestamp, op: JobId) {
+        if let Some(Step::Mark(until, after)) = self.end_op(op) {
+            if let Some(store) = &mut self.store {
+                store.marks.set(now, until);
+            }
+            self.after_mark(now, after);
+        }
     }
 
     pub(super) fn store_failed(&mut self, now: Timestamp, op: JobId, failure: StoreFailure) {
@@ -144,11 +208,19 @@ impl Machine {
         };
         match op.kind {
             JobKind::Exchange => {}
-            JobKind::Lock => {
-                self.end_visit();
-                self.miss(now, failure);
-            }
+            JobKind::Lock => match failure {
+                StoreFailure::Denied(_) => self.go_on_alone(now, failure),
+                failure => {
+                    self.end_visit();
+                    self.miss(now, failure);
+                }
+            },
+            JobKind::Load if step == Step::Reload => self.leave_lost(),
             JobKind::Load => match failure {
+                StoreFailure::Damaged(InvalidSavedSession::UnknownVersion(_)) => {
+                    self.step(Step::Unlock); // it is a newer program's
+                    self.miss(now, failure);
+                }
                 StoreFailure::Damaged(defect) => {
                     self.tell(Event::SavedSessionDamaged { defect });
                     self.go_on(now);
@@ -159,20 +231,10 @@ impl Machine {
                     self.miss(now, failure);
                 }
             },
-            JobKind::Save => {
-                if let (Some(store), Step::Announce | Step::Unlock) = (&mut self.store, step) {
-                    store.pacing_unsaved = true;
-                }
-                let is_lock_lost =
-                    matches!(failure, StoreFailure::Abandoned | StoreFailure::Superseded);
-                self.save_failed(now, failure.clone());
-                if step == Step::Announce && is_lock_lost {
-                    // Whoever was to save it may be gone, or another process may be at it. No password leaves.
-                    self.logins.settle(false);
-                    self.step(Step::Unlock);
-                    self.miss(now, failure);
-                } else {
-                    self.leave_save(now, step);
+            JobKind::Save => self.not_saved(now, step, failure),
+            JobKind::Mark => {
+                if let Step::Mark(_, after) = step {
+                    self.not_marked(now, after);
                 }
             }
         }
@@ -187,23 +249,32 @@ impl Machine {
             }
             self.visit_store();
         }
-        let Visit { step, awaited } = *self.visit()?;
-        if awaited.is_some() {
+        let visit = self.visit()?;
+        let (step, is_alone) = (visit.step, visit.is_alone);
+        if visit.awaited.is_some() {
             return Some(Output::Wait(None));
         }
         let op = match step {
             Step::Exchange => return Some(self.begin(now)),
             Step::Lock => StoreOp::Lock(self.begin_op(JobKind::Lock)?),
-            Step::Load => StoreOp::Load(self.begin_op(JobKind::Load)?),
+            Step::Load | Step::Reload => StoreOp::Load(self.begin_op(JobKind::Load)?),
+            Step::Announce | Step::Save if is_alone => {
+                let failure = visit.failure.clone().unwrap_or(StoreFailure::Abandoned);
+                self.not_saved(now, step, failure);
+                return Some(self.poll(now));
+            }
             Step::Announce | Step::Save => {
-                let store = self.store.as_mut()?;
-                store.tried = store.tried.saturating_add(1);
-                let Some(saved) = self.to_save() else {
+                let Some(saved) = self.what_to_save() else {
                     self.leave_save(now, Step::Save);
                     return self.poll_store(now);
                 };
                 StoreOp::Save(self.begin_op(JobKind::Save)?, saved)
             }
+            Step::Mark(_, after) if is_alone => {
+                self.not_marked(now, after);
+                return Some(self.poll(now));
+            }
+            Step::Mark(until, _) => StoreOp::Mark(self.begin_op(JobKind::Mark)?, until),
             Step::Unlock => {
                 self.end_visit();
                 StoreOp::Unlock
@@ -217,7 +288,7 @@ impl Machine {
     pub(super) fn store_wants(&mut self, now: Timestamp) -> Option<bool> {
         let (is_due, is_open) = (self.state.is_due(), self.round.is_open());
         let store = self.store.as_mut()?;
-        match store.visit {
+        match &store.visit {
             None => (store.is_save_due(now) && !is_open).then_some(true),
             Some(visit) if visit.step == Step::Exchange => Some(is_due),
             Some(visit) => Some(visit.awaited.is_none()),
@@ -244,23 +315,55 @@ impl Machine {
             store.visit = Some(Visit {
                 step: Step::Lock,
                 awaited: None,
+                tried: 0,
+                is_alone: false,
+                failure: None,
+                kept: None,
+                is_look: false,
             });
         }
+    }
+
+    /// A session that is over may go on with what another process has got since. Whether there is a look at
+    /// that, which those who ask wait for.
+    pub(super) fn looks(&mut self, now: Timestamp) -> bool {
+        let Some(store) = &mut self.store else {
+            return false;
+        };
+        if store.visit.is_none() && !self.is_closed {
+            if let Some(looked) = &mut store.looked
+                && !looked.is_over(now)
+            {
+                return false;
+            }
+            self.visit_store();
+            if let Some(visit) = self.visit_mut() {
+                visit.is_look = true;
+            }
+        }
+        self.visit().is_some_and(|visit| visit.is_look)
     }
 
     fn visit(&self) -> Option<&Visit> {
         self.store.as_ref()?.visit.as_ref()
     }
 
+    fn visit_mut(&mut self) -> Option<&mut Visit> {
+        self.store.as_mut()?.visit.as_mut()
+    }
+
     fn step(&mut self, step: Step) {
-        if let Some(visit) = self.store.as_mut().and_then(|store| store.visit.as_mut()) {
+        if let Some(visit) = self.visit_mut() {
             visit.step = step;
         }
     }
 
     fn end_visit(&mut self) {
-        if let Some(store) = &mut self.store {
-            (store.visit, store.kept) = (None, None);
+        let visit = self.store.as_mut().and_then(|store| store.visit.take());
+        if visit.is_some_and(|visit| visit.is_look)
+            && let Some(event) = self.enter_rejected()
+        {
+            self.tell(event); // it is still over, for those who wait
         }
     }
 
@@ -279,9 +382,23 @@ impl Machine {
 
     /// The step that has ended, if it is this one that is awaited.
     fn end_op(&mut self, op: JobId) -> Option<Step> {
-        let visit = self.store.as_mut()?.visit.as_mut()?;
+        let visit = self.visit_mut()?;
         visit.awaited.take_if(|awaited| *awaited == op)?;
         Some(visit.step)
+    }
+
+    /// Somebody else has the lock. Nothing more is sent in this visit.
+    pub(super) fn lock_lost(&mut self, now: Timestamp, failure: StoreFailure) {
+        self.step(Step::Reload);
+        if self.round.is_open() && self.state.is_due() && self.round.loses_lock_again() {
+            self.attempt_failed(now, Failure::Store(failure));
+        }
+    }
+
+    /// What is to be known of who has it is known. What is still to be saved or sent is in a new visit.
+    fn leave_lost(&mut self) {
+        self.tell_held();
+        self.step(Step::Unlock);
     }
 
     /// An attempt that the store has prevented. Something is held only if the store came during an exchange.

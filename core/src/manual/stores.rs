@@ -34,9 +34,11 @@
 //! Each attempt of a machine with a store is a visit (module `machine::store`):
 //!
 //! ```text
-//! lock ─▶ load ─▶ announce ─▶ exchange ─▶ save ─▶ unlock
-//!           │  └── a refresh ────▲ └─ nothing new ───▲
-//!           └── another process has made it ─────────┘
+//!        ┌──────────── refresh ────────────┐
+//! lock ─▶ load ─▶ announce ───────────────▶ exchange ─▶ save ─▶ unlock
+//!          │       │   └─ not saved ─▶ mark ─▲   │        │      ▲ ▲
+//!          │       └──────── the lock is lost ───┴────────┴▶ load │
+//!          └── another process has made it ──────────────────────┘
 //! ```
 //!
 //! - **Load** comes before each exchange: another process may have made it already. Then its
@@ -47,14 +49,20 @@
 //!   answer. Callers who have a good token need not wait for it.
 //! - If others have sent passwords, this one's waits. If another had this very password refused,
 //!   it is not sent (I2).
+//! - If another process has just found that the server answers with an error, nothing is sent
+//!   until its cool-down is over.
 //! - Between visits the lock is free. It is held for the length of an exchange, about once an
 //!   hour.
+//! - A session whose password was refused looks at the store when it is asked, at most once in a
+//!   cool-down. Tokens that another process has got there serve; the password stays refused.
 //!
 //! # What is saved
 //!
 //! A [`SavedSession`](crate::SavedSession) is JSON with a version. It is wiped when dropped.
 //!
 //! - the tokens, with the times of receipt and expiry
+//! - a *lineage*, an id of the login that they come from, drawn from the seed, the time and
+//!   the token
 //! - a *revision*, which counts the saves
 //! - whose it is: auth endpoint, client, scope, user
 //! - the count of passwords, and when the last one left
@@ -63,26 +71,31 @@
 //! - how the server has answered the refresh token so far, if never with tokens
 //! - for each target origin, by a number: when its 401s started refreshes in the last hour, and
 //!   its strikes
+//! - the cool-down after a round that the server has failed with an answer of its own. What a
+//!   process's own network, proxy, gateway or store did to it holds up nobody else.
+//! - a checksum over all of it, at its end
 //!
 //! It holds no password. What paces is saved even if there are no tokens: a program with a wrong
-//! password must not send it at each start.
+//! password must not send it at each start. Members are only ever added: one that is not known is
+//! kept and written back. A newer *version* is a newer program's: it is neither used nor replaced.
 //!
 //! # Which session is newer
 //!
-//! Of two, the one with the higher revision is newer, whatever the clocks say. A machine knows
-//! the revision that its own session comes from, and a digest of the access token that was in the
-//! store then. With these it reads what it finds (module `machine::store::load`), first line
-//! first:
+//! Each login begins a lineage. Within one, the higher revision is newer, whatever the clocks say.
+//! A machine knows the lineages that it has left, 16 of them, and what was in the store last. With
+//! these it reads what it finds (module `machine::store::load`), first line first:
 //!
 //! | found | reading |
 //! |---|---|
 //! | nothing | ours goes on and will be saved |
 //! | another user's, endpoint's, client's or scope's | its tokens are not used; an event says so |
-//! | the same revision and token | nothing has happened |
+//! | neither a lineage nor tokens | nobody had logged in; ours goes on |
+//! | a lineage that was left | an old copy came back, such as a backup; ours replaces it |
+//! | a lineage that was never known | another process has logged in; its tokens are taken over |
 //! | the token that ours has replaced, ours unsaved | ours is its successor; it will be saved |
-//! | a lower revision, and we have a refresh token | an old copy came back; ours goes on |
-//! | no tokens | ours goes on |
-//! | any other | another process has been here; its tokens are taken over |
+//! | a lower revision | an old copy; ours replaces it |
+//! | the same revision and token | nothing has happened |
+//! | any other | another process has refreshed; its tokens are taken over |
 //!
 //! - Passwords are counted together, whoever's session it is, and so are the refreshes of each
 //!   target. Of what was said of each password the later word holds, refused or accepted.
@@ -93,8 +106,8 @@
 //! - A set without a refresh token says that the server gave none, or has refused it. So a
 //!   refresh token that was refused to one process is not sent by the next that loads.
 //! - A 401 that one process has seen on a token holds if it finds that same token in the store.
-//! - A session whose password was refused takes nothing over. What is there is kept: no save of
-//!   the refusal loses another process's tokens.
+//! - Where the revision is newer and there are no tokens, the refresh token was refused or
+//!   forgotten: ours is dropped, an access token that is good stays.
 //! - Another's session in the store is replaced when there are tokens of our own to save.
 //!
 //! # Failures
@@ -116,30 +129,47 @@
 //!
 //! | step | kind | consequence |
 //! |---|---|---|
-//! | lock | any | nothing is sent; a failed attempt |
+//! | lock | `Denied` | goes on alone: what is in memory serves and is refreshed; no password |
+//! | lock | any other | nothing is sent; a failed attempt |
 //! | load | `Damaged` | an event; goes on as if nothing was there |
+//! | load | `Damaged`, by a newer format | nothing is sent, nothing replaced; the error says which program to update |
 //! | load | any other | nothing is sent; a failed attempt |
-//! | announce | `Superseded`, `Abandoned` | the password does not leave; a failed attempt |
-//! | announce | any other | an event; the password leaves |
-//! | renew before an exchange | any | the exchange is not made; a failed attempt |
-//! | save | any | an event; the tokens serve from memory |
+//! | announce | `Superseded` | the lock is lost: see below |
+//! | announce | `Abandoned` | the password does not leave; a failed attempt |
+//! | announce | any other | the mark in its place, or the password does not leave |
+//! | renew before an exchange | any | the exchange is not made; as a lost lock |
+//! | save | `Superseded` | the lock is lost; the tokens serve from memory |
+//! | save | any other | an event; the tokens serve from memory |
 //! | unlock | any | an event |
 //!
-//! - *A failed attempt* is a transient failure like any other: backoff, then the cool-down. A
-//!   token that is good serves meanwhile. Processes that refreshed without the lock would end
-//!   each other's sessions, so nothing is sent without it.
-//! - *A failed save* is tried again for its own sake after 30 s, doubling to 5 min, and with each
-//!   visit in between. Callers are woken at once: they have tokens (I14).
-//! - A lock that was lost protects nothing at the server: the other process may have sent the
-//!   same refresh token. That may cost a password.
+//! - *A failed attempt* that time may mend is tried again: backoff, then the cool-down. What only
+//!   a person can mend (`Denied`, a newer format) is told at once, with its cure. A token that is
+//!   good serves meanwhile. Processes that refreshed without the lock would end each other's
+//!   sessions, so nothing is sent without it.
+//! - *Tokens that were not saved* are tried again at once under a new lock, then after 30 s,
+//!   doubling to 5 min, and with each visit in between. Callers are woken at once: they have
+//!   tokens (I14). What only paces waits the 30 s.
+//! - *A lost lock* protects nothing at the server: another process may have sent the same refresh
+//!   token. That may cost a password, and no more. Nothing more is sent in this visit. What the
+//!   other one has saved is loaded, the callers are woken, and what is still to be sent or saved
+//!   is in a new visit. A second lost lock in a round is a failed attempt.
 //!
-//! # A mark
+//! # A store that can't be written
 //!
-//! A store may have a place that can be written when nothing else can: a full disk still takes a
-//! file's time. [`mark`](crate::LockedStore::mark) notes there until when no password is to
-//! leave, and [`marked`](crate::LockedStore::marked) reads it. By default a store can't. The file
-//! store sets the modification time of its lock file ahead. They are part of the trait; neither
-//! the machine nor the driver calls them.
+//! A program whose disk is full goes on with the tokens in its memory, and refreshes them. But a
+//! hundred starts of it must not send a hundred passwords. So a password leaves only if that is
+//! recorded: by a save, or else by the store's *mark*, a time until when no password leaves. The
+//! file store's is the time of its lock file, which needs no room on the disk.
+//!
+//! - [`mark`](crate::LockedStore::mark) is set 15 minutes ahead before a password leaves, and as
+//!   far ahead as a refusal is believed. [`marked`](crate::LockedStore::marked) is read with each
+//!   lock. By default a store can't.
+//! - A process does not wait for its own mark: it knows what is behind it. `retry_refused` passes
+//!   over it. One that is further ahead than `refusal_memory` is cut to that.
+//! - The next save that says what the mark said ends it, and so does a password that is accepted.
+//! - Where neither can be recorded (a read-only folder or database), no password leaves, and
+//!   callers are told why at once. [`unrecorded_logins`](crate::Config::unrecorded_logins) allows
+//!   it; then only this process's own pacing holds.
 //!
 //! # Writing one
 //!

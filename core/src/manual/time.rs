@@ -49,6 +49,9 @@
 //! - A round that fails is followed by a cool-down. Who waited for it is told why, and until
 //!   when. The cool-down of an early round does not hold up those who need a token, but for what
 //!   the server has asked for.
+//! - If the server failed it, with an answer of its own, other processes that share the session
+//!   keep the cool-down, too. 407, 502 and 504 are a proxy's or a gateway's, and hold up nobody
+//!   else.
 //! - A token that a 401 condemned is usable again when the round that it started has failed: one
 //!   target's 401 during an outage must not cost the others a token.
 //! - Nobody is kept waiting for an attempt that is further away than

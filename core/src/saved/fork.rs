@@ -9,7 +9,14 @@ impl Fork for SavedSession {
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         (self.revision, &self.endpoint, &self.username).hash(&mut hasher);
         (&self.client_id, &self.scope, self.members, &self.logins).hash(&mut hasher);
-        (&self.login_answers, &self.targets).hash(&mut hasher);
+        (
+            self.lineage,
+            &self.login_answers,
+            &self.targets,
+            self.outage,
+            &self.others,
+        )
+            .hash(&mut hasher);
         self.tokens.fingerprint(hasher);
     }
 }

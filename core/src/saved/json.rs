@@ -1,17 +1,23 @@
 //! A saved session as JSON. No unwiped copy of a token is left behind: none needs an escape, so
 //! a parser borrows it, and the buffer has its final size before anything is written to it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::io::Write;
 use std::ops::Deref;
 
 use percent_encoding::{AsciiSet, percent_decode_str, utf8_percent_encode};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::SavedSession;
+use crate::fnv;
 use crate::targets::Record;
 use crate::token::{Bearer, RefreshToken, is_token};
 
@@ -38,14 +44,21 @@ impl SavedSession {
         });
         let login_answers = LOGIN_ANSWER * self.login_answers.len();
         let targets: usize = self.targets.values().map(Record::json_len).sum();
-        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens + login_answers + targets;
+        let more = login_answers + targets + self.others.text.len();
+        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens + more;
         let mut json = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *json, self).expect("a struct of texts and numbers");
+        json.pop();
+        json.extend(self.others.text.as_bytes());
+        let checksum = checksum(&json);
+        write!(json, "{CHECKSUM}{checksum:016x}\"}}").expect("memory takes it");
         debug_assert!(json.len() <= capacity, "grew and left a copy behind");
         SavedJson(json)
     }
 
     /// Reads what [`to_json`](Self::to_json) has written.
+    ///
+    /// It ends with a checksum over all that stands before; without that member it is read as it is.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidSavedSession> {
         #[derive(serde::Deserialize)]
         struct Versioned {
@@ -60,7 +73,78 @@ impl SavedSession {
         if version != Version::CURRENT {
             return Err(InvalidSavedSession::UnknownVersion(version));
         }
-        serde_json::from_slice(json).map_err(InvalidSavedSession::of)
+        let mut saved: Self = serde_json::from_slice(json).map_err(InvalidSavedSession::of)?;
+        saved.others = Others::read(json).map_err(InvalidSavedSession::of)?;
+        if saved.others.has_checksum {
+            let json = json.trim_ascii_end();
+            let whole = json.len().checked_sub(CHECKSUM.len() + 18);
+            let parts = whole.and_then(|whole| json.split_at_checked(whole));
+            let is_right = parts.is_some_and(|(whole, end)| {
+                let expected = format!("{CHECKSUM}{:016x}\"}}", checksum(whole));
+                end == expected.as_bytes()
+            });
+            if !is_right {
+                return Err(InvalidSavedSession::Altered);
+            }
+        }
+        Ok(saved)
+    }
+}
+
+/// What stands before the checksum, which is the last member.
+const CHECKSUM: &str = ",\"checksum\":\"";
+
+fn checksum(json: &[u8]) -> u64 {
+    fnv::add(fnv::START, json.iter().copied())
+}
+
+/// Members that a newer version has added: kept, and written back.
+#[derive(Clone, Default)]
+pub(crate) struct Others {
+    /// As they are to stand there, each with a comma before it.
+    text: Zeroizing<String>,
+    has_checksum: bool,
+}
+
+impl Others {
+    /// The names that this version knows.
+    const KNOWN: [&str; 13] = [
+        "version",
+        "revision",
+        "endpoint",
+        "client_id",
+        "scope",
+        "members",
+        "username",
+        "lineage",
+        "tokens",
+        "logins",
+        "login_answers",
+        "targets",
+        "outage",
+    ];
+
+    fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(json)?;
+        let mut others = Self::default();
+        others.text.reserve(json.len());
+        for (name, value) in members {
+            if name == "checksum" {
+                others.has_checksum = true;
+            } else if !Self::KNOWN.contains(&&*name) {
+                let name = serde_json::to_string(&name)?;
+                for part in [",", &name, ":", value.get()] {
+                    others.text.push_str(part);
+                }
+            }
+        }
+        Ok(others)
+    }
+}
+
+impl Hash for Others {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.as_str().hash(state);
     }
 }
 
@@ -110,11 +194,14 @@ pub enum InvalidSavedSession {
         /// From 1.
         column: usize,
     },
-    /// Written by another version of this library, in a format of its own.
-    #[error("its format has the number {0}, and this library knows number 1")]
+    /// Written by a newer version of this library, in a format of its own.
+    #[error(
+        "its format has the number {0}, and this program knows number 1: it was saved by a newer program, so update \
+         this one, or give each its own place"
+    )]
     UnknownVersion(u32),
     /// Not as it was saved: its check or its seal does not fit.
-    #[error("it was altered since it was saved")]
+    #[error("it is not as it was saved: damaged, or changed by hand")]
     Altered,
     /// More than 1 MiB; not parsed.
     #[error("it is larger than 1 MiB")]

@@ -8,7 +8,7 @@ use http::header::{DATE, RETRY_AFTER};
 use crate::Timestamp;
 
 /// What a server can ask for at most: it must not stop a program for a day.
-const LONGEST: Duration = Duration::from_secs(3600);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// How long the server asks to wait; `None` without the header or if it can't be read. A date is by the
 /// server's clock, so it is counted from what that shows, if the answer says so.
@@ -20,7 +20,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
         Some(seconds) => seconds,
         None => date(wait)?.saturating_since(text(DATE).and_then(date).unwrap_or(now)),
     };
-    Some(wait.min(LONGEST))
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 /// Fractions are rounded up: who waits a moment less is turned away again.

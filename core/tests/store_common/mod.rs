@@ -24,6 +24,7 @@ pub(crate) enum Op {
     Lock,
     Load,
     Save,
+    Mark,
     Unlock,
     Password,
     Refresh,
@@ -37,6 +38,7 @@ pub(crate) struct Memory(Rc<RefCell<Inner>>);
 #[derive(Default)]
 struct Inner {
     json: Option<Vec<u8>>,
+    mark: Option<Timestamp>,
     failures: Vec<(Op, StoreFailure)>,
     /// How many tokens were handed out.
     issued: u32,
@@ -71,7 +73,7 @@ impl Memory {
     /// Does what a machine wants, and reports it.
     pub(crate) fn operate(&self, machine: &mut Machine, now: Timestamp, op: StoreOp) {
         let (id, end) = match op {
-            StoreOp::Lock(id) => (id, JobEnd::Locked),
+            StoreOp::Lock(id) => (id, JobEnd::Locked(self.mark())),
             StoreOp::Load(id) => {
                 let json = self.0.borrow().json.clone();
                 match json.as_deref().map(SavedSession::from_json).transpose() {
@@ -83,9 +85,17 @@ impl Memory {
                 self.0.borrow_mut().json = Some(session.to_json().to_vec());
                 (id, JobEnd::Saved)
             }
+            StoreOp::Mark(id, until) => {
+                self.0.borrow_mut().mark = Some(until);
+                (id, JobEnd::Marked)
+            }
             StoreOp::Unlock => return,
         };
         machine.handle_end(now, id, end);
+    }
+
+    pub(crate) fn mark(&self) -> Option<Timestamp> {
+        self.0.borrow().mark
     }
 
     fn failure(&self, op: Op) -> Option<StoreFailure> {
@@ -220,6 +230,7 @@ impl Process {
             StoreOp::Lock(id) => (Op::Lock, *id),
             StoreOp::Load(id) => (Op::Load, *id),
             StoreOp::Save(id, _) => (Op::Save, *id),
+            StoreOp::Mark(id, _) => (Op::Mark, *id),
             StoreOp::Unlock => return self.log.push(Op::Unlock),
         };
         self.log.push(kind);

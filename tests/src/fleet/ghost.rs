@@ -7,11 +7,17 @@ use http::{Request, Response, StatusCode};
 use simacan_auth::{Event, SavedSession};
 
 use super::process::Process;
-use super::{PASSWORDS, refresh_token_in};
+use super::{FleetStep, PASSWORDS, refresh_token_in};
 use crate::world::Violation;
 
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
+
+fn which_password(body: &str) -> Option<usize> {
+    PASSWORDS
+        .iter()
+        .position(|password| body.ends_with(password))
+}
 
 /// What has happened as far as the rules of `manual::stores` ask.
 #[derive(Clone, Debug, Default)]
@@ -22,9 +28,12 @@ pub(super) struct Ghost {
     pub(super) elapsed: u64,
     /// The refresh tokens of which every process can know that they are spent.
     spent: Vec<Arc<str>>,
-    /// When a password was refused last, and whether that is saved.
-    refused: Option<u64>,
-    is_refusal_saved: bool,
+    /// When each password was refused last, and whether that is saved.
+    refused: [Option<u64>; 2],
+    is_refusal_saved: [bool; 2],
+    /// Since the beginning: what may cost a password each, and how many have left.
+    faults: usize,
+    sent: usize,
     /// When passwords left.
     passwords: Vec<u64>,
     /// Whether a save has failed, or vandals were there: then passwords may not have been counted.
@@ -62,10 +71,17 @@ impl Ghost {
 
     /// A password leaves, and no refresh token that is saved is alive.
     pub(super) fn check_password(&mut self, p: usize, body: &str) -> Result<(), Violation> {
-        if !body.ends_with(PASSWORDS[0]) {
+        let Some(which) = which_password(body) else {
             return Violation::found(1, "a password was sent that nobody has given");
+        };
+        self.sent += 1;
+        if self.sent > 1 + self.faults {
+            let why = format!("{} passwords, and {} faults", self.sent, self.faults);
+            return Violation::found(1, why);
         }
-        if self.is_refusal_saved && self.refused.is_some_and(|at| self.elapsed - at < DAY) {
+        if self.is_refusal_saved[which]
+            && self.refused[which].is_some_and(|at| self.elapsed - at < DAY)
+        {
             return Violation::found(
                 2,
                 format!("process {p} sends a password that was refused today"),
@@ -113,6 +129,34 @@ impl Ghost {
         }
     }
 
+    /// Each fault may cost a password.
+    pub(super) fn note_step(&mut self, step: FleetStep) {
+        let is_fault = match step {
+            FleetStep::Crash(_)
+            | FleetStep::LoseRequest(_)
+            | FleetStep::LoseAnswer(_)
+            | FleetStep::LockTimesOut(_)
+            | FleetStep::SaveUnreported(_)
+            | FleetStep::StoreFails(_)
+            | FleetStep::LoseLock(_)
+            | FleetStep::NoRoom(_)
+            | FleetStep::Wipe
+            | FleetStep::Damage
+            | FleetStep::RevokeRefresh
+            | FleetStep::ChangePassword
+            | FleetStep::SetCredentials(_) => true,
+            FleetStep::Pass(seconds) => seconds > 3600, // which ends refresh tokens
+            _ => false,
+        };
+        self.faults += usize::from(is_fault);
+    }
+
+    /// What the store is at takes too long.
+    pub(super) fn note_abandoned(&mut self, process: Option<&Process>) {
+        let is_fault = process.is_some_and(|process| process.op.is_some());
+        self.faults += usize::from(is_fault);
+    }
+
     pub(super) fn note_answer(
         &mut self,
         process: &mut Process,
@@ -125,9 +169,12 @@ impl Ghost {
             process.knowledge.received = Some(received.into());
         }
         let sent = body.strip_prefix("refresh_token=");
-        if sent.is_none() && response.status() == StatusCode::UNAUTHORIZED {
-            self.refused = Some(self.elapsed);
-            self.is_refusal_saved = false;
+        if let Some(which) = which_password(body)
+            && response.status() == StatusCode::UNAUTHORIZED
+        {
+            self.refused[which] = Some(self.elapsed);
+            self.is_refusal_saved[which] = false;
+            process.knowledge.refused = which;
             process.knowledge.has_unsaved_refusal = true;
         }
         let is_known =
@@ -159,7 +206,8 @@ impl Ghost {
     }
 
     pub(super) fn note_save(&mut self, process: &mut Process, json: &[u8]) {
-        self.is_refusal_saved |= std::mem::take(&mut process.knowledge.has_unsaved_refusal);
+        let is_saved = std::mem::take(&mut process.knowledge.has_unsaved_refusal);
+        self.is_refusal_saved[process.knowledge.refused] |= is_saved;
         process.knowledge.has_unsaved_first = false;
         let saved = refresh_token_in(json);
         for token in process.knowledge.unsaved.drain(..) {
@@ -179,7 +227,7 @@ impl Ghost {
     /// What was saved is gone.
     pub(super) fn forget_saved(&mut self) {
         self.spent.clear();
-        self.is_refusal_saved = false;
+        self.is_refusal_saved = [false; 2];
         (self.has_lost, self.had_vandals) = (true, true);
     }
 }
@@ -189,7 +237,9 @@ impl Hash for Ghost {
         (self.expires, &self.spent).hash(state);
         (self.has_lost, self.had_vandals).hash(state);
         self.is_refusal_saved.hash(state);
-        self.refused.map(|at| self.elapsed - at).hash(state);
+        let since = |at: Option<u64>| at.map(|at| self.elapsed - at);
+        self.refused.map(since).hash(state);
+        (self.faults, self.sent).hash(state);
         for at in &self.passwords {
             (self.elapsed - at).min(HOUR).hash(state);
         }

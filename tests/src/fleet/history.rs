@@ -67,6 +67,8 @@ impl Random {
             93 if self.has_bad_store => FleetStep::SaveUnreported(p),
             94 if self.has_bad_store && draws.below(4) == 0 => FleetStep::Wipe,
             95 if self.has_bad_store && draws.below(4) == 0 => FleetStep::Damage,
+            97 if self.has_bad_store => FleetStep::LoseLock(p),
+            98 if self.has_bad_store => FleetStep::NoRoom(p),
             96 if draws.below(50) == 0 => FleetStep::ChangePassword,
             _ => FleetStep::Serve(p),
         }

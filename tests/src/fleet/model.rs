@@ -19,8 +19,14 @@ pub struct Dangers {
     pub network: u8,
     /// Locks that take too long, loads and saves that fail.
     pub store: u8,
+    /// Locks that are lost at any moment.
+    pub locks: u8,
+    /// Saves for which there is no room. A mark needs none.
+    pub disk: u8,
     /// Removals of the saved session, and damage to it.
     pub vandals: u8,
+    /// Processes that are given another password.
+    pub credentials: u8,
     /// Times that the clock goes on of itself, or is set back.
     pub clock: u8,
     /// Revocations, and changes of the password.
@@ -88,16 +94,25 @@ impl FleetNode {
                 }
                 Some(Op::Lock(_)) if left.store > 0 => steps.push(FleetStep::LockTimesOut(p)),
                 Some(Op::Load(_)) => steps.push(FleetStep::Load(p)),
-                Some(Op::Save(..)) => {
+                Some(Op::Save(..) | Op::Mark(..)) => {
                     steps.push(FleetStep::Save(p));
                     if left.store > 0 {
                         steps.push(FleetStep::SaveUnreported(p));
+                    }
+                    if left.disk > 0 && matches!(process.op, Some(Op::Save(..))) {
+                        steps.push(FleetStep::NoRoom(p));
                     }
                 }
                 _ => {}
             }
             if left.store > 0 && process.op.is_some() {
                 steps.push(FleetStep::StoreFails(p));
+            }
+            if left.locks > 0 && fleet.holder == Some(p) {
+                steps.push(FleetStep::LoseLock(p));
+            }
+            if left.credentials > 0 {
+                steps.push(FleetStep::SetCredentials(p));
             }
             match &process.wire {
                 Some(wire) if wire.answer.is_none() => {
@@ -148,6 +163,9 @@ impl FleetNode {
             FleetStep::LockTimesOut(_)
             | FleetStep::SaveUnreported(_)
             | FleetStep::StoreFails(_) => left.store -= 1,
+            FleetStep::LoseLock(_) => left.locks -= 1,
+            FleetStep::NoRoom(_) => left.disk -= 1,
+            FleetStep::SetCredentials(_) => left.credentials -= 1,
             FleetStep::Wipe | FleetStep::Damage => left.vandals -= 1,
             FleetStep::NearExpiry
             | FleetStep::ToExpiry

@@ -20,6 +20,9 @@ pub(super) struct Process {
     pub(super) wire: Option<Wire>,
     /// What the store is to do for it.
     pub(super) op: Option<Op>,
+    pub(super) has_lost_lock: bool,
+    /// Whether something was saved or marked under this lock.
+    pub(super) is_recorded: bool,
     pub(super) wait: Option<u64>,
     pub(super) knowledge: Knowledge,
 }
@@ -33,8 +36,9 @@ pub(super) struct Knowledge {
     pub(super) unsaved: Vec<Arc<str>>,
     /// The refresh token that came last.
     pub(super) received: Option<Arc<str>>,
-    /// Whether its password was refused and that is not saved.
+    /// Whether its password was refused and that is not saved, and which.
     pub(super) has_unsaved_refusal: bool,
+    pub(super) refused: usize,
     /// Whether its last save failed.
     pub(super) save_failed: bool,
     /// Whether it has tokens that are not saved, and had none before that were good.
@@ -87,6 +91,7 @@ pub(super) enum Op {
     Lock(JobId),
     Load(JobId),
     Save(JobId, Arc<[u8]>),
+    Mark(JobId, Timestamp),
 }
 
 impl Process {
@@ -98,6 +103,8 @@ impl Process {
             caller: Caller::Idle,
             wire: None,
             op: None,
+            has_lost_lock: false,
+            is_recorded: false,
             wait: None,
             knowledge: Knowledge::default(),
         }
@@ -159,12 +166,14 @@ impl Process {
         if let Some(process) = process {
             process.machine.fingerprint(&mut hasher);
             (process.wait, &process.knowledge).hash(&mut hasher);
+            (process.has_lost_lock, process.is_recorded).hash(&mut hasher);
             process.caller.fingerprint(&mut hasher);
             match &process.op {
                 None => 0.hash(&mut hasher),
                 Some(Op::Lock(_)) => 1.hash(&mut hasher),
                 Some(Op::Load(_)) => 2.hash(&mut hasher),
                 Some(Op::Save(_, json)) => (3, json).hash(&mut hasher),
+                Some(Op::Mark(_, until)) => (4, until).hash(&mut hasher),
             }
             if let Some(wire) = &process.wire {
                 let answer = wire.answer.as_ref();
@@ -183,6 +192,8 @@ impl Clone for Process {
             caller: self.caller.fork(),
             wire: self.wire.clone(),
             op: self.op.clone(),
+            has_lost_lock: self.has_lost_lock,
+            is_recorded: self.is_recorded,
             wait: self.wait,
             knowledge: self.knowledge.clone(),
         }

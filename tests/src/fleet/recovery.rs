@@ -3,6 +3,7 @@
 use super::process::{Caller, Op};
 use super::{Fleet, FleetStep};
 use crate::world::Violation;
+use simacan_auth::Timestamp;
 
 impl Fleet {
     /// What can go on without a danger, the first of it.
@@ -14,7 +15,7 @@ impl Fleet {
             match (&process.op, &process.wire) {
                 (Some(Op::Lock(_)), _) => self.holder.is_none().then_some(FleetStep::Lock(p)),
                 (Some(Op::Load(_)), _) => Some(FleetStep::Load(p)),
-                (Some(Op::Save(..)), _) => Some(FleetStep::Save(p)),
+                (Some(Op::Save(..) | Op::Mark(..)), _) => Some(FleetStep::Save(p)),
                 (None, Some(wire)) if wire.answer.is_none() => Some(FleetStep::Serve(p)),
                 (None, Some(_)) => Some(FleetStep::Deliver(p)),
                 (None, None) => match process.caller {
@@ -87,6 +88,10 @@ impl Fleet {
                     .as_ref()
                     .is_some_and(|process| matches!(process.caller, Caller::Idle));
             if is_denied {
+                let end = Timestamp::from_millis(self.now + LONGEST);
+                if self.mark.is_some_and(|until| until > end) {
+                    return Ok(()); // a refusal that could not be saved is believed for a day
+                }
                 self.apply(FleetStep::Pass(30))?;
             }
         }

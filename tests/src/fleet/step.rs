@@ -23,6 +23,12 @@ pub enum FleetStep {
     SaveUnreported(usize),
     /// The store fails to do what it is asked to.
     StoreFails(usize),
+    /// It loses the lock, and does not know.
+    LoseLock(usize),
+    /// There is no room for what it saves.
+    NoRoom(usize),
+    /// It is given the platform's new password.
+    SetCredentials(usize),
     /// The auth server handles its exchange.
     Serve(usize),
     /// It gets the answer.
@@ -79,6 +85,9 @@ impl fmt::Display for FleetStep {
             Self::Save(p) => write!(f, "process {p} saves"),
             Self::SaveUnreported(p) => write!(f, "process {p} saves, but is told that it has not"),
             Self::StoreFails(p) => write!(f, "the store fails process {p}"),
+            Self::LoseLock(p) => write!(f, "process {p} loses the lock"),
+            Self::NoRoom(p) => write!(f, "there is no room for what process {p} saves"),
+            Self::SetCredentials(p) => write!(f, "process {p} is given the new password"),
             Self::Serve(p) => write!(f, "the auth server handles the exchange of process {p}"),
             Self::Deliver(p) => write!(f, "process {p} gets the answer"),
             Self::LoseRequest(p) => write!(f, "the exchange of process {p} is lost on its way"),

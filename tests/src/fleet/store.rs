@@ -4,7 +4,7 @@ use simacan_auth::{JobEnd, JobId, SavedSession, StoreFailure};
 
 use super::ghost::Ghost;
 use super::process::Op;
-use super::{Fleet, StoreDefect};
+use super::{Fleet, StoreDefect, refresh_token_in};
 use crate::world::Violation;
 
 impl Fleet {
@@ -16,7 +16,10 @@ impl Fleet {
             && let Some(Op::Lock(id)) = process.op.take_if(|op| matches!(op, Op::Lock(_)))
         {
             self.holder = Some(p);
-            process.machine.handle_end(now, id, JobEnd::Locked);
+            (process.has_lost_lock, process.is_recorded) = (false, false);
+            process
+                .machine
+                .handle_end(now, id, JobEnd::Locked(self.mark));
         }
     }
 
@@ -45,21 +48,51 @@ impl Fleet {
         }
     }
 
+    /// Whoever takes it next is not waited for.
+    pub(super) fn lose_lock(&mut self, p: usize) {
+        if self.holder == Some(p)
+            && let Some(process) = &mut self.processes[p]
+        {
+            self.holder = None;
+            process.has_lost_lock = true;
+        }
+    }
+
     /// `reported`: else the driver is told that it failed.
     pub(super) fn save(&mut self, p: usize, reported: bool) -> Result<(), Violation> {
         let now = self.timestamp();
         let Some(process) = &mut self.processes[p] else {
             return Ok(());
         };
-        let Some(Op::Save(id, json)) = process.op.take_if(|op| matches!(op, Op::Save(..))) else {
+        if !matches!(process.op, Some(Op::Save(..))) {
+            return Ok(());
+        }
+        if process.has_lost_lock {
+            self.fail_op(p, StoreFailure::Superseded);
+            return Ok(());
+        }
+        let Some(Op::Save(id, json)) = process.op.take() else {
             return Ok(());
         };
         Ghost::check_save(self.saved.as_deref(), &json)?;
+        let is_good = |json: Option<&[u8]>| match json.and_then(refresh_token_in) {
+            Some(token) => self.is_alive(token),
+            None => Ok(false),
+        };
+        // Two logins that did not know of each other are both good.
+        if self.defect.is_none() && is_good(self.saved.as_deref())? && !is_good(Some(&json))? {
+            let why = format!("process {p} overwrites a refresh token that is alive");
+            return Violation::found(14, why);
+        }
+        let Some(process) = &mut self.processes[p] else {
+            return Ok(());
+        };
         if self.defect != Some(StoreDefect::SavesNothing) {
             self.ghost.note_save(process, &json);
             self.saved = Some(json);
         }
         if reported {
+            process.is_recorded = true;
             process.machine.handle_end(now, id, JobEnd::Saved);
         } else {
             let failure = StoreFailure::Abandoned;
@@ -70,13 +103,28 @@ impl Fleet {
         Ok(())
     }
 
+    pub(super) fn set_mark(&mut self, p: usize) {
+        let now = self.timestamp();
+        if let Some(process) = &mut self.processes[p]
+            && let Some(Op::Mark(id, until)) = process.op.take_if(|op| matches!(op, Op::Mark(..)))
+        {
+            if process.has_lost_lock {
+                let lost = JobEnd::StoreFailed(StoreFailure::Superseded);
+                return process.machine.handle_end(now, id, lost);
+            }
+            self.mark = Some(until);
+            process.is_recorded = true;
+            process.machine.handle_end(now, id, JobEnd::Marked);
+        }
+    }
+
     pub(super) fn fail_op(&mut self, p: usize, failure: StoreFailure) {
         let now = self.timestamp();
         if let Some(process) = &mut self.processes[p]
             && let Some(op) = process.op.take()
         {
             let id: JobId = match op {
-                Op::Lock(id) | Op::Load(id) => id,
+                Op::Lock(id) | Op::Load(id) | Op::Mark(id, _) => id,
                 Op::Save(id, _) => {
                     self.ghost.note_unsaved(process);
                     id

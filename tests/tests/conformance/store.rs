@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use simacan_auth::{LockRequest, LockedStore, SavedSession, SessionStore, StoreFailure, Zeroizing};
+use simacan_auth::{
+    LockRequest, LockedStore, SavedSession, SessionStore, StoreFailure, Timestamp, Zeroizing,
+};
 use simacan_auth_file_store::FileStore;
 
 use crate::world::PATIENCE;
@@ -29,6 +31,7 @@ pub(crate) struct TestStore(Arc<Shared>);
 struct Shared {
     act: Box<Act>,
     saved: Mutex<Option<Vec<u8>>>,
+    mark: Mutex<Option<Timestamp>>,
     is_held: Mutex<bool>,
     freed: Condvar,
     done: Mutex<Vec<Op>>,
@@ -41,6 +44,7 @@ impl TestStore {
         Self(Arc::new(Shared {
             act: Box::new(act),
             saved: Mutex::default(),
+            mark: Mutex::default(),
             is_held: Mutex::default(),
             freed: Condvar::new(),
             done: Mutex::default(),
@@ -119,6 +123,15 @@ impl LockedStore for Held {
         self.0.act(Op::Save)?;
         *lock(&self.0.0.saved) = Some(session.to_vec());
         Ok(())
+    }
+
+    fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {
+        *lock(&self.0.0.mark) = Some(until);
+        Ok(())
+    }
+
+    fn marked(&mut self) -> Result<Option<Timestamp>, StoreFailure> {
+        Ok(*lock(&self.0.0.mark))
     }
 
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {

@@ -10,7 +10,8 @@ use std::thread;
 use simacan_auth_file_store::{FileStore, SessionStore, StoreFailure};
 
 use crate::common::{PATIENTLY, large_session, lock, revision_in, save, session};
-use crate::faults;
+#[cfg(target_os = "linux")]
+use crate::mounts;
 
 const TASK: &str = "FILE_STORE_TASK";
 const PATH: &str = "FILE_STORE_PATH";
@@ -144,9 +145,6 @@ fn child() {
         Some("count-on") => loop {
             eprintln!("{REVISION}{}", count(&store).expect("a count"));
         },
-        Some("fill-up") => faults::fill_up(&store),
-        Some("mark") => faults::mark(&store),
-        Some("remount") => faults::remount(&store),
         Some("relative") => {
             let store = FileStore::new("session.json");
             env::set_current_dir("/").expect("another folder");
@@ -156,6 +154,9 @@ fn child() {
             Ok(store) => eprintln!("{}", store.path().display()),
             Err(error) => eprintln!("{error}"),
         },
+        #[cfg(target_os = "linux")]
+        _ => mounts::run(&task, &store),
+        #[cfg(not(target_os = "linux"))]
         _ => panic!("no such task: {task}"),
     }
 }

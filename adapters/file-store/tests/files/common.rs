@@ -87,6 +87,16 @@ pub(crate) fn in_minutes(minutes: u64) -> Timestamp {
     (SystemTime::now() + Duration::from_secs(60 * minutes)).into()
 }
 
+/// Whoever locks it next finds the mark, and it is not set earlier than that.
+pub(crate) fn is_marked(store: &FileStore, until: Timestamp) {
+    let marked = lock(store).marked().expect("a look").expect("a mark");
+    let later = marked.as_millis().checked_sub(until.as_millis());
+    assert!(
+        later.is_some_and(|later| later < 1_000),
+        "{marked} for {until}"
+    );
+}
+
 pub(crate) fn lock(store: &FileStore) -> Box<dyn LockedStore> {
     store.lock(AT_ONCE).expect("the lock")
 }

@@ -7,7 +7,8 @@ use std::thread;
 use simacan_auth_file_store::{SessionStore, StoreFailure};
 
 use crate::child::Child;
-use crate::common::{AT_ONCE, Folder, PATIENTLY, SAVED, lock, mode, revision, save};
+use crate::common::{AT_ONCE, Folder, PATIENTLY, SAVED, lock, mode, revision, save, set_mode};
+use crate::faults::without_override;
 
 /// The program after it dies by a signal when it writes the second kilobyte of a file.
 const DIES_WRITING: [&str; 4] = [
@@ -86,4 +87,29 @@ fn a_process_that_lives_is_waited_for() {
         assert!(child.end().success());
         assert_eq!(waiter.join().expect("a waiter"), Ok(()));
     });
+}
+
+/// One that is not larger than a block: of a larger one, half may be there.
+#[test]
+fn a_process_that_is_killed_while_it_writes_in_place_loses_no_small_session() {
+    let folder = Folder::new("killed-in-place");
+    let store = folder.store();
+    save(&store, 0);
+    let mut last = 0;
+    for round in 0..25 {
+        fs::remove_file(folder.join("session.json.lock")).expect("the lock file");
+        set_mode(folder.path(), 0o500);
+        let mut child = Child::start_with(without_override(), "count-on", store.path(), |_| {});
+        for _ in 0..=round % 5 {
+            last = child.next_revision().expect("a revision");
+        }
+        child.kill();
+        set_mode(folder.path(), 0o700);
+        while let Some(revision) = child.next_revision() {
+            last = revision;
+        }
+        assert_eq!(folder.names(), [SAVED[0]], "the session was the lock");
+        let saved = revision(&store).expect("a session");
+        assert!(saved == last || saved == last + 1, "{saved} after {last}");
+    }
 }

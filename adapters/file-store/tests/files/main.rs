@@ -10,5 +10,8 @@ mod links;
 mod locks;
 mod marks;
 mod modes;
+#[cfg(target_os = "linux")]
+mod mounts;
 mod places;
+mod replaced;
 mod saving;

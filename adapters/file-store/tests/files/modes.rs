@@ -1,7 +1,7 @@
 //! The files are this user's alone: made so, and refused otherwise.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 
 use rustix::process::geteuid;
 use simacan_auth_file_store::{Error, FileStore, SessionStore};
@@ -32,11 +32,17 @@ fn a_file_that_others_may_read_or_write_is_refused() {
         let text = told(
             DENIED,
             lock(&store).load(),
-            |error| matches!(error, Error::Exposed { paths, mode } if *paths == [store.path()] && *mode == exposed),
+            |error| matches!(error, Error::Exposed { paths, mode, .. } if *paths == [store.path()] && *mode == exposed),
         );
         let path = store.path().display();
         assert!(text.contains(&format!("mode {exposed:o}")), "{text}");
         assert!(text.contains(&format!("`chmod 600 {path}`")), "{text}");
+        let is_others = exposed & 0o007 != 0;
+        assert_eq!(
+            text.contains("mount it for this user alone"),
+            is_others,
+            "{text}"
+        );
     }
     set_mode(store.path(), 0o600); // what the error says
     assert_eq!(revision(&store), Some(1));
@@ -54,7 +60,7 @@ fn a_lock_file_that_others_could_lock_is_refused() {
     told(
         DENIED,
         store.lock(AT_ONCE),
-        |error| matches!(error, Error::Exposed { paths, mode: 0o644 } if *paths == [&*lock_path]),
+        |error| matches!(error, Error::Exposed { paths, mode: 0o644, group: None } if *paths == [&*lock_path]),
     );
     // A platform may have opened all files of a volume: one error names all that is to be done.
     set_mode(store.path(), 0o660);
@@ -107,4 +113,43 @@ fn another_users_file_is_refused() {
         is_foreign(error, "session.json.lock")
     });
     fs::remove_file(folder.join("session.json.lock")).expect("the lock file");
+}
+
+/// A volume's group, as Kubernetes lets it in at each mount.
+#[test]
+fn a_group_is_allowed_by_its_number_alone() {
+    let folder = Folder::new("group");
+    let store = folder.store();
+    let own = fs::metadata(folder.path()).expect("the folder").gid();
+    let number = if geteuid().is_root() { 4_321 } else { own };
+    chown(folder.path(), None, Some(number)).expect("another group");
+    set_mode(folder.path(), 0o2770);
+    save(&store, 1);
+    let files = SAVED.map(|name| folder.join(name));
+    for file in &files {
+        assert_eq!(mode(file), 0o600, "made for this user alone");
+        set_mode(file, 0o660);
+        let group = fs::metadata(file).expect("the file").gid();
+        assert_eq!(group, number, "the folder's");
+    }
+    for refusing in [store.clone(), store.clone().allow_group(number + 1)] {
+        let text = told(
+            DENIED,
+            refusing.lock(AT_ONCE),
+            |error| matches!(error, Error::Exposed { paths, mode: 0o660, group } if paths.len() == 2 && *group == Some(number)),
+        );
+        let cure = format!("FileStore::allow_group({number})");
+        assert!(text.contains(&cure), "{text}");
+    }
+    let allowing = store.allow_group(number);
+    assert_eq!(revision(&allowing), Some(1));
+    save(&allowing, 2);
+    assert_eq!(revision(&allowing), Some(2));
+    assert_eq!(mode(&files[0]), 0o600);
+
+    set_mode(&files[0], 0o664);
+    let text = told(DENIED, lock(&allowing).load(), |error| {
+        matches!(error, Error::Exposed { group: None, .. })
+    });
+    assert!(!text.contains("allow_group"), "{text}");
 }

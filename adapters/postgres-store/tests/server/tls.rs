@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, RootCertStore};
@@ -29,7 +30,10 @@ fn a_certificate_is_checked() {
     let mut config: Config = config(&server, "postgres", "postgres");
     config.ssl_mode(SslMode::Require);
     let store_of = |config: &Config, roots: RootCertStore| {
-        let tls = ClientConfig::builder().with_root_certificates(roots);
+        // Several may be compiled in, and then none is the process's by itself.
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
+        let tls = tls.expect("what ring can do").with_root_certificates(roots);
         let tls = MakeRustlsConnect::new(tls.with_no_client_auth());
         PostgresStore::new(config.clone(), tls, "tls")
     };

@@ -1,25 +1,41 @@
-use super::Store;
+use super::{Store, Visit};
 use crate::fork::{Fork, Hash, Hasher};
 
 impl Fork for Store {
     fn fork(&self) -> Self {
         Self {
-            kept: self.kept.fork(),
+            visit: self.visit.fork(),
+            lineages: self.lineages.clone(),
+            others: self.others.clone(),
+            marks: self.marks.clone(),
             held: self.held.clone(),
             ..*self
         }
     }
 
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        (self
-            .visit
-            .map(|visit| (visit.step, visit.awaited.is_some())))
-        .hash(&mut hasher);
-        (self.revision, self.tried, self.seen).hash(&mut hasher);
+        self.visit.fingerprint(hasher);
+        (&self.lineages, self.seen, &self.others).hash(&mut hasher);
         (self.tokens_unsaved, self.pacing_unsaved, &self.retry).hash(&mut hasher);
-        (self.failed_in_a_row, self.remembered).hash(&mut hasher);
+        (self.failed_in_a_row, &self.marks, self.outage).hash(&mut hasher);
+        (self.remembered, &self.looked).hash(&mut hasher);
         let held = self.held.as_ref().map(|held| held.is_awaited);
         held.hash(&mut hasher);
+    }
+}
+
+impl Fork for Visit {
+    fn fork(&self) -> Self {
+        Self {
+            failure: self.failure.clone(),
+            kept: self.kept.fork(),
+            ..*self
+        }
+    }
+
+    fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
+        (self.step, self.awaited.is_some(), self.tried).hash(&mut hasher);
+        (self.is_alone, self.failure.is_some(), self.is_look).hash(&mut hasher);
         self.kept.fingerprint(hasher);
     }
 }

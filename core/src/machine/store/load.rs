@@ -1,10 +1,14 @@
 //! What another process has left in the store, and what follows from it.
 
-use super::Step;
+use std::mem;
+
+use super::{Seen, Step, Store};
 use crate::event::Event;
 use crate::machine::Machine;
+use crate::outage::Outage;
 use crate::saved::SavedTokens;
-use crate::{SavedSession, Timestamp, pacing};
+use crate::time::Delay;
+use crate::{SavedSession, StoreFailure, Timestamp, pacing};
 
 impl Machine {
     /// Takes over what another process has found out since.
@@ -13,40 +17,49 @@ impl Machine {
             return;
         };
         let is_ours = saved.belongs_to(provider, ours.username());
-        let has_refresh_token = self.state.refresh_token().is_some();
         let Some(store) = &mut self.store else {
             return;
         };
-        let digest = saved.tokens.as_ref().map(SavedTokens::digest);
-        let is_seen = digest == store.seen;
-        let is_known = saved.revision == store.revision && is_seen;
-        let is_older = saved.revision < store.revision;
-
         // Whoever's they are, passwords are counted together. A clock that was ahead is put right once: it
         // must not hold a password back again and again (I12).
+        let before = store.seen;
+        let found = Seen {
+            lineage: saved.lineage,
+            revision: saved.revision,
+            access_token: saved.tokens.as_ref().map(SavedTokens::digest),
+        };
+        let is_known = found == before;
         let mut mended = !is_known && self.logins.merge(now, &self.config, &saved.logins);
         // Revisions begin anew where the session was removed, so what looks known may say something new.
         mended |= self.login_answers.merge(now, &saved.login_answers);
         mended |= !is_known && (self.targets).merge(now, &self.config, &mut saved.targets);
+        mended |= Outage::merge(&mut store.outage, now, saved.outage);
         store.pacing_unsaved |= mended;
-        store.revision = store.revision.max(saved.revision);
+        store.seen = Seen {
+            revision: before.revision.max(saved.revision),
+            ..found
+        };
         if !is_ours {
-            store.seen = digest;
-            store.kept = Some(saved);
+            if let Some(visit) = &mut store.visit {
+                visit.kept = Some(saved);
+            }
             return self.tell(Event::SavedSessionForeign);
         }
-        // Ours has replaced that very set, and could not be saved.
-        let is_successor = store.tokens_unsaved && is_seen;
-        // What was saved is gone, or an old copy of it has come back.
-        let is_obsolete = is_older && has_refresh_token;
-        if is_known || is_successor || is_obsolete {
+        store.others = mem::take(&mut saved.others);
+        if !store.is_newer(&saved, before) {
             return;
         }
         if !self.state.may_adopt() {
-            store.kept = Some(saved);
-        } else if let Some(tokens) = saved.tokens {
-            store.seen = digest;
-            store.tokens_unsaved = false;
+            if let Some(visit) = &mut store.visit {
+                visit.kept = Some(saved);
+            }
+            return;
+        }
+        store.tokens_unsaved = false;
+        store.lineages.enter(saved.lineage);
+        // Without tokens the refresh token is spent: a good access token stays.
+        let ours = || Some(SavedTokens::of(self.state.token()?, None));
+        if let Some(tokens) = saved.tokens.or_else(ours) {
             self.adopt_tokens(now, tokens);
         }
     }
@@ -95,27 +108,40 @@ impl Machine {
         let Some(store) = &mut self.store else {
             return;
         };
-        store.tried = store.revision;
-        let leave = if store.is_unsaved() {
-            Step::Save
-        } else {
-            Step::Unlock
-        };
+        store.looked = Some(Delay::new(now, self.config.cool_down.first));
+        let outage = store
+            .outage
+            .filter(|_| self.round.is_open() && self.state.is_due());
+        if let Some(outage) = outage {
+            self.learn(now, outage);
+        }
         // If other processes have sent passwords, this one's waits.
         let may_begin = self.round.is_open() && self.state.is_due();
-        let step = if !may_begin || self.until_attempt(now).is_some() {
-            leave
-        } else if !self.state.sends_password() {
-            Step::Exchange
-        } else if let Some(refusal) = self.refusal(now, None).filter(|_| !self.is_retry) {
+        if may_begin && self.until_attempt(now).is_none() {
+            if !self.state.sends_password() {
+                return self.step(Step::Exchange);
+            }
+            let refusal = self.refusal(now, None).filter(|_| !self.is_retry);
+            let Some(refusal) = refusal else {
+                self.logins.count();
+                self.logins.note(now);
+                return self.step(Step::Announce);
+            };
             self.reject_unsent(refusal.at);
-            leave
+        }
+        self.step(if self.is_saved() {
+            Step::Unlock
         } else {
-            self.logins.count();
-            self.logins.note(now);
-            Step::Announce
-        };
-        self.step(step);
+            Step::Save
+        });
+    }
+
+    /// Nothing can be saved, which only a person can mend.
+    pub(super) fn go_on_alone(&mut self, now: Timestamp, failure: StoreFailure) {
+        if let Some(visit) = self.visit_mut() {
+            (visit.is_alone, visit.failure) = (true, Some(failure));
+        }
+        self.go_on(now);
     }
 
     /// Another process has had this password refused (I2).
@@ -128,5 +154,25 @@ impl Machine {
         if let Some(event) = self.enter_rejected() {
             self.tell(event);
         }
+    }
+}
+
+impl Store {
+    /// Whether what was saved comes after ours, which comes after what was seen in the store before.
+    fn is_newer(&self, saved: &SavedSession, before: Seen) -> bool {
+        if saved.lineage.is_none() && saved.tokens.is_none() {
+            return false; // nobody had logged in
+        }
+        if let Some(lineage) = saved.lineage
+            && saved.lineage != self.lineages.current()
+        {
+            return !self.lineages.has_left(lineage);
+        }
+        let access_token = saved.tokens.as_ref().map(SavedTokens::digest);
+        let is_same = access_token == before.access_token;
+        // Ours has replaced that very set, and could not be saved.
+        let is_successor = self.tokens_unsaved && is_same;
+        let is_later = saved.revision > before.revision;
+        !is_successor && (is_later || (saved.revision == before.revision && !is_same))
     }
 }

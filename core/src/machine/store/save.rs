@@ -1,12 +1,14 @@
 //! What is to be saved, and who hears of it when.
 
-use super::{Held, Step, Store};
+use std::time::Duration;
+
+use super::{AfterMark, Held, Seen, Step, Store};
 use crate::event::Event;
 use crate::machine::Machine;
 use crate::machine::state::State;
 use crate::saved::SavedTokens;
 use crate::time::Delay;
-use crate::{SavedSession, StoreFailure, Timestamp};
+use crate::{SavedSession, StoreFailure, Timestamp, fnv};
 
 impl Machine {
     /// When something is to be saved for its own sake, if nothing else happens.
@@ -38,6 +40,20 @@ impl Machine {
         if let Some(store) = &mut self.store {
             store.pacing_unsaved = true;
             self.step(Step::Save);
+        }
+    }
+
+    /// Tokens have come, of a new login or of the last one's lineage.
+    pub(in crate::machine) fn note_tokens(&mut self, now: Timestamp, is_login: bool) {
+        let token = self.state.token().map(|token| token.bearer().digest());
+        if let Some(store) = &mut self.store {
+            store.outage = None;
+            if is_login {
+                // Seeds may be alike, and so may clocks: tokens are not.
+                let parts = [self.config.seed, now.as_millis(), token.unwrap_or_default()];
+                let bytes = parts.into_iter().flat_map(u64::to_le_bytes);
+                store.lineages.enter(Some(fnv::add(fnv::START, bytes)));
+            }
         }
     }
 
@@ -87,16 +103,17 @@ impl Machine {
         let is_before = self.state.is_due();
         if let Some(visit) = &mut store.visit {
             let is_moot = match visit.step {
-                Step::Announce | Step::Exchange => is_before,
+                Step::Announce | Step::Exchange | Step::Mark(_, AfterMark::Exchange) => is_before,
                 Step::Save => is_other_user && visit.awaited.is_none(),
-                Step::Lock | Step::Load | Step::Unlock => false,
+                Step::Lock | Step::Load | Step::Mark(..) | Step::Reload | Step::Unlock => false,
             };
             if is_moot {
                 visit.step = Step::Unlock;
             }
         }
         if is_other_user {
-            (store.seen, store.tokens_unsaved) = (None, false);
+            (store.seen.access_token, store.tokens_unsaved) = (None, false);
+            store.lineages.reset();
         }
         let is_moot =
             |held: &mut Held| is_other_user || matches!(held.event, Event::Rejected { .. });
@@ -105,12 +122,74 @@ impl Machine {
         }
     }
 
+    /// What was to be saved is saved.
+    pub(super) fn note_saved(&mut self) {
+        let access_token = self.state.token().map(|token| token.bearer().digest());
+        if let Some(store) = &mut self.store {
+            store.seen = Seen {
+                lineage: store.lineages.current(),
+                revision: store.visit.as_ref().map_or(0, |visit| visit.tried),
+                access_token,
+            };
+            (store.tokens_unsaved, store.pacing_unsaved) = (false, false);
+            (store.retry, store.failed_in_a_row) = (None, 0);
+        }
+    }
+
+    pub(super) fn not_saved(&mut self, now: Timestamp, step: Step, failure: StoreFailure) {
+        if let (Some(store), Step::Announce | Step::Unlock) = (&mut self.store, step) {
+            store.pacing_unsaved = true;
+        }
+        match (step, failure) {
+            (Step::Announce, failure @ StoreFailure::Superseded) => {
+                self.take_back_login();
+                self.lock_lost(now, failure);
+            }
+            // Whoever was to save it may be gone, or at it still.
+            (Step::Announce, failure @ StoreFailure::Abandoned) => {
+                self.take_back_login();
+                self.save_failed(now, failure.clone());
+                self.step(Step::Unlock);
+                self.miss(now, failure);
+            }
+            (step, failure) => {
+                let is_lock_lost = failure == StoreFailure::Superseded;
+                if let Some(visit) = self.visit_mut() {
+                    visit.failure = Some(failure.clone());
+                }
+                self.save_failed(now, failure);
+                match self.mark_instead(now, step) {
+                    _ if is_lock_lost => self.step(Step::Reload),
+                    Some(mark) => self.step(mark),
+                    None => self.leave_save(now, step),
+                }
+            }
+        }
+    }
+
+    /// The password that was counted does not leave.
+    pub(super) fn take_back_login(&mut self) {
+        if self.logins.settle(false)
+            && let Some(store) = &mut self.store
+        {
+            store.pacing_unsaved = true;
+        }
+    }
+
     pub(super) fn save_failed(&mut self, now: Timestamp, failure: StoreFailure) {
         let Some(store) = &mut self.store else {
             return;
         };
-        let wait = self.config.cool_down.nth(store.failed_in_a_row);
-        store.failed_in_a_row = store.failed_in_a_row.saturating_add(1);
+        let brings =
+            |held: &Held| matches!(held.event, Event::LoggedIn { .. } | Event::Refreshed { .. });
+        let has_brought = store.held.as_ref().is_some_and(brings);
+        let wait = if has_brought && !matches!(failure, StoreFailure::Denied(_)) {
+            Duration::ZERO // nobody else has these tokens
+        } else {
+            let wait = self.config.cool_down.nth(store.failed_in_a_row);
+            store.failed_in_a_row = store.failed_in_a_row.saturating_add(1);
+            wait
+        };
         store.retry = Some(Delay::new(now, wait));
         let retry_at = now.saturating_add(wait);
         self.tell(Event::SaveFailed { failure, retry_at });
@@ -136,28 +215,47 @@ impl Machine {
     }
 
     /// What is to be saved; `None` where there is nobody whose session it is.
-    pub(super) fn to_save(&self) -> Option<SavedSession> {
-        let (store, credentials) = (self.store.as_ref()?, self.state.credentials()?);
-        let (provider, username) = (self.state.provider()?, credentials.username());
-        let access = self.state.token().filter(|_| self.state.may_adopt());
-        let mut saved = match &store.kept {
+    pub(super) fn what_to_save(&mut self) -> Option<SavedSession> {
+        let Self {
+            state,
+            store,
+            logins,
+            login_answers,
+            targets,
+            ..
+        } = self;
+        let store = store.as_mut()?;
+        let (seen, visit) = (store.seen, store.visit.as_mut()?);
+        visit.tried = visit.tried.max(seen.revision).saturating_add(1);
+        let (provider, username) = (state.provider()?, state.credentials()?.username());
+        let access = state.token().filter(|_| state.may_adopt());
+        let mut saved = match &visit.kept {
             Some(kept) if access.is_none() => kept.duplicate(),
             _ => {
-                let (access, refresh) = (self.state.token(), self.state.refresh_token());
                 let mut saved = SavedSession::new(provider, username);
-                saved.tokens = access.map(|access| SavedTokens::of(access, refresh));
+                let tokens =
+                    (state.token()).map(|token| SavedTokens::of(token, state.refresh_token()));
+                saved.tokens = tokens;
+                saved.lineage = store.lineages.current();
+                saved.others.clone_from(&store.others);
                 saved
             }
         };
-        saved.revision = store.tried;
-        saved.logins = self.logins.clone();
-        saved.login_answers = self.login_answers.clone();
-        saved.targets = self.targets.to_save();
+        saved.revision = visit.tried;
+        saved.logins = logins.clone();
+        saved.login_answers = login_answers.clone();
+        saved.targets = targets.to_save();
+        saved.outage = store.outage;
         Some(saved)
     }
 }
 
 impl Store {
+    /// Whether there is anything to do for whoever polls next, or once something has ended.
+    pub(in crate::machine) fn is_busy(&self) -> bool {
+        self.visit.is_some() || self.is_unsaved()
+    }
+
     pub(in crate::machine) fn is_unsaved(&self) -> bool {
         self.tokens_unsaved || self.pacing_unsaved
     }
