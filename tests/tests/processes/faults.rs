@@ -32,9 +32,6 @@ fn try_everything<S: StoreServer + 'static>(ordeal: &mut Ordeal<S>) {
     ordeal.member_is_sick("one cut off from the Auth API", 0, |habits, _| {
         habits.is_cut_off = true;
     });
-    ordeal.member_is_sick("one without the right to write", 1, |habits, server| {
-        habits.place = Some(server.place_to_read());
-    });
     let another = Key::generate().to_base64().to_string();
     ordeal.member_is_sick("one with another key", 1, |habits, _| {
         (habits.key, habits.may_fail) = (Some(another), true);
@@ -76,6 +73,29 @@ fn i1_a_fault_costs_a_fleet_over_postgres_one_password_at_most() {
     let mut ordeal = Ordeal::new(server, false);
     try_everything(&mut ordeal);
     ordeal.end();
+}
+
+fn try_one_without_the_right_to_write<S: StoreServer + 'static>(mut ordeal: Ordeal<S>) {
+    ordeal.member_is_sick("one without the right to write", 1, |habits, server| {
+        habits.place = Some(server.place_to_read());
+    });
+    ordeal.end();
+}
+
+#[test]
+#[ignore = "it costs one with each refresh that this member makes"]
+fn i1_a_member_that_cannot_write_costs_a_fleet_over_redis_one_password_at_most() {
+    if let Some(server) = RedisServer::new() {
+        try_one_without_the_right_to_write(Ordeal::new(server, true));
+    }
+}
+
+#[test]
+#[ignore = "it costs one with each refresh that this member makes"]
+fn i1_a_member_that_cannot_write_costs_a_fleet_over_postgres_one_password_at_most() {
+    if let Some(server) = PostgresServer::new() {
+        try_one_without_the_right_to_write(Ordeal::new(server, false));
+    }
 }
 
 #[test]
