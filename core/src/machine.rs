@@ -9,6 +9,7 @@ mod job;
 mod logins;
 mod outputs;
 mod round;
+mod source;
 mod state;
 mod store;
 
@@ -35,6 +36,7 @@ pub use state::Status;
 pub use store::StoreOp;
 
 use round::Round;
+use source::Source;
 use state::State;
 use store::Store;
 
@@ -89,6 +91,8 @@ pub struct Machine {
     is_closed: bool,
     /// `None`: the session ends with the process.
     store: Option<Box<Store>>,
+    /// `None`: the password is in memory.
+    source: Option<Source>,
     events: VecDeque<Event>,
 }
 
@@ -114,6 +118,7 @@ impl Machine {
             exchanges: 0,
             is_closed: false,
             store: None,
+            source: None,
             // There is seldom more than one.
             events: VecDeque::with_capacity(1),
             config,
@@ -179,6 +184,7 @@ impl Fork for Machine {
             jitter: self.jitter.clone(),
             events: self.events.clone(),
             store: self.store.as_ref().map(|store| Box::new(store.fork())),
+            source: self.source.clone(),
             ..*self
         }
     }
@@ -195,6 +201,9 @@ impl Fork for Machine {
         (self.exchanges, self.is_closed, self.events.len()).hash(&mut hasher);
         if let Some(store) = &self.store {
             store.fingerprint(hasher);
+        }
+        if let Some(source) = &self.source {
+            source.fingerprint(hasher);
         }
     }
 }

@@ -8,7 +8,7 @@ macro_rules! client_methods {
         /// Starts with where to log in and as whom.
         pub fn builder(
             provider: $crate::simacan_auth::Provider,
-            credentials: $crate::simacan_auth::Credentials,
+            credentials: impl Into<$crate::CredentialsSource>,
         ) -> $builder {
             $builder::new(provider, credentials)
         }

@@ -10,7 +10,7 @@ use simacan_auth::{
 use crate::error::Error;
 use crate::session::Session;
 use crate::sync::block_on;
-use crate::{Settings, carrier};
+use crate::{CredentialsSource, Settings, carrier};
 
 /// Keeps a session for an HTTP client: puts the token on its requests, and looks at what becomes of them.
 ///
@@ -42,7 +42,7 @@ struct Client(Arc<Session>);
 
 impl Driver {
     /// Starts with where to log in and as whom.
-    pub fn settings(provider: Provider, credentials: Credentials) -> Settings {
+    pub fn settings(provider: Provider, credentials: impl Into<CredentialsSource>) -> Settings {
         Settings::new(provider, credentials)
     }
 

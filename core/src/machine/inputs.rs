@@ -68,6 +68,7 @@ impl Machine {
         let attempt = self.weigh(&answer);
         let is_lock_lost = matches!(answer, Answer::Undecided(Failure::Store(_)));
         let replaced = self.replaced.take();
+        self.forget_asked();
         let is_odd = matches!(&answer, Answer::Tokens(tokens) if tokens.is_lifetime_odd);
         // What else is said of a password that was replaced meanwhile says nothing of the new one.
         let is_moot = replaced.is_some() && !matches!(answer, Answer::Tokens(_));

@@ -20,6 +20,11 @@ pub enum Output {
     /// Something for the session's store. Comes only from a machine [with a
     /// store](Machine::with_store).
     Store(StoreOp),
+    /// Ask for the credentials, with no lock held, and report them as
+    /// [`JobEnd::Credentials`](crate::JobEnd::Credentials) or
+    /// [`JobEnd::NoCredentials`](crate::JobEnd::NoCredentials). Comes only from a machine [with a
+    /// source](Machine::with_credentials_source).
+    Credentials(JobId),
     /// Nothing more to do until then, always later than the `now` that was given (I11), or until the
     /// next call of another method. `None`: until the next call.
     Wait(Option<Timestamp>),
@@ -53,6 +58,9 @@ impl Machine {
         if let Some(output) = self.poll_store(now) {
             return output;
         }
+        if let Some(output) = self.poll_source() {
+            return output;
+        }
         if self.refreshes_itself(now) && self.join_round(now, Demand::Early).is_ok() {
             self.leave_authenticated(now);
         }
@@ -67,6 +75,7 @@ impl Machine {
                     self.visit_store();
                     self.poll(now)
                 }
+                None if self.state.sends_password() && self.asks_credentials() => self.poll(now),
                 None => {
                     if self.state.sends_password() {
                         self.logins.count();
@@ -125,7 +134,8 @@ impl Machine {
         if !self.events.is_empty() {
             return true;
         }
-        if let Some(wants) = self.store_wants(now) {
+        let wants = self.store_wants(now).or_else(|| self.source_wants());
+        if let Some(wants) = wants {
             return wants;
         }
         if self.round.is_open() {
@@ -148,6 +158,7 @@ impl Machine {
         self.is_closed = true;
         self.round.close();
         self.close_store();
+        self.forget_asked();
     }
 
     /// Demand without a caller. In flight there is nothing due; if it were taken for due, the open round

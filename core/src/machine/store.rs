@@ -207,7 +207,7 @@ impl Machine {
             return;
         };
         match op.kind {
-            JobKind::Exchange => {}
+            JobKind::Exchange | JobKind::Credentials => {}
             JobKind::Lock => match failure {
                 StoreFailure::Denied(_) => self.go_on_alone(now, failure),
                 failure => {

@@ -75,6 +75,7 @@ impl Machine {
             _ => false,
         };
         self.is_retry = false;
+        self.forget_asked();
         self.expected = None;
         self.state.adopt(access, refresh);
         let Some(token) = self.state.token() else {
@@ -121,7 +122,9 @@ impl Machine {
             if !self.state.sends_password() {
                 return self.step(Step::Exchange);
             }
-            match self.refusal(now, None).filter(|_| !self.is_retry) {
+            let is_refused = self.refusal(now, None).filter(|_| !self.is_retry);
+            match is_refused.filter(|_| !self.are_credentials_stale()) {
+                None if self.asks_credentials() => {} // with the lock free, and then in a visit anew
                 Some(refusal) => self.reject_unsent(refusal.at),
                 None => {
                     self.logins.count();
