@@ -145,14 +145,16 @@ fn i2_a_refusal_of_another_process_is_kept_for_the_password_that_comes() {
     for process in [&mut first, &mut second] {
         process.source = Some(RIGHT);
         process.now = START.saturating_add(10 * MINUTE);
-        let pending = process.demand();
-        if let Authorization::Wait(pending) = process.ask_with(pending) {
+        let mut authorization = process.ask();
+        while let Authorization::Wait(pending) = authorization {
             process.run();
             if process.flight.is_some() {
                 process.answer(200, TOKENS);
             }
-            assert!(matches!(process.ask_with(pending), Authorization::Ready(_)));
+            authorization = process.ask_with(pending);
         }
+        let is_ready = matches!(authorization, Authorization::Ready(_));
+        assert!(is_ready, "{authorization:?}");
     }
     let passwords =
         |process: &Process| process.log.iter().filter(|op| **op == Op::Password).count();
