@@ -298,7 +298,7 @@ fn there_is_no_cached_bearer_while_something_is_unsaved() {
                 Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
                 Output::Transmit(login) => machine.handle_response(now, login.exchange, tokens()),
                 Output::Store(StoreOp::Lock(op)) => {
-                    machine.handle_end(now, op, JobEnd::Locked(None))
+                    machine.handle_end(now, op, JobEnd::Locked(None));
                 }
                 Output::Store(StoreOp::Load(op)) => {
                     machine.handle_end(now, op, JobEnd::Loaded(None));

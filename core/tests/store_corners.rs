@@ -3,12 +3,12 @@
 mod common;
 mod store_common;
 
-use common::{HOUR, MINUTE, SECOND, START, credentials, earlier};
+use common::{HOUR, MINUTE, SECOND, START, credentials};
 use http::Response;
 use simacan_auth::Pending;
 use simacan_auth::{
-    Authorization, Config, JobEnd, Machine, Output, Provider, SavedSession, Sent, Status,
-    StoreFailure, StoreOp, Timestamp,
+    Authorization, Config, JobEnd, Machine, Output, Provider, SavedSession, Status, StoreFailure,
+    StoreOp, Timestamp,
 };
 use store_common::{Memory, Op, Process, TOKENS};
 

@@ -250,7 +250,7 @@ fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
         loop {
             match machine.poll(now) {
                 Output::Store(StoreOp::Lock(op)) => {
-                    machine.handle_end(now, op, JobEnd::Locked(None))
+                    machine.handle_end(now, op, JobEnd::Locked(None));
                 }
                 Output::Store(StoreOp::Load(op)) => {
                     machine.handle_end(now, op, JobEnd::Loaded(None));

@@ -264,7 +264,7 @@ impl Machine {
                 return Some(self.poll(now));
             }
             Step::Announce | Step::Save => {
-                let Some(saved) = self.to_save() else {
+                let Some(saved) = self.what_to_save() else {
                     self.leave_save(now, Step::Save);
                     return self.poll_store(now);
                 };

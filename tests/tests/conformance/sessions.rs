@@ -109,7 +109,7 @@ fn two_users_in_one_process_share_nothing<S: Subject>() {
     let world = World::with(World::settings().with_user(USERS[1], PASSWORD));
     let subjects = USERS.map(|user| {
         S::build(Plan {
-            credentials: Credentials::new(user, PASSWORD),
+            credentials: Credentials::new(user, PASSWORD).into(),
             ..world.plan()
         })
     });
@@ -247,7 +247,7 @@ fn rfc_6749_with_the_wrong_secret_is_no_refused_password<S: Subject>() {
 fn rfc_6749_with_a_wrong_password_is_a_refused_password<S: Subject>() {
     let world = World::with(World::settings().with_client(CLIENT, None));
     let subject = S::build(Plan {
-        credentials: Credentials::new(USERNAME, WRONG_PASSWORD),
+        credentials: Credentials::new(USERNAME, WRONG_PASSWORD).into(),
         ..world.plan_at(oauth2(&world, ClientAuth::public(CLIENT)))
     });
     for outcome in subject.send_all(world.crowd(20)) {

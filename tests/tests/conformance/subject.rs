@@ -10,6 +10,7 @@ use http::{Request, Response};
 use simacan_auth::{
     Config, Credentials, Denied, Event, ForeignOrigin, Provider, SessionStore, Status, Timestamp,
 };
+use simacan_auth_driver::CredentialsSource;
 use simacan_auth_driver::Error;
 use tokio::runtime::{self, Runtime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -20,7 +21,7 @@ use crate::world::{PATIENCE, assert_holds_no_secret};
 /// What a client is built from.
 pub(crate) struct Plan {
     pub(crate) provider: Provider,
-    pub(crate) credentials: Credentials,
+    pub(crate) credentials: CredentialsSource,
     pub(crate) config: Config,
     pub(crate) exchange_timeout: Duration,
     pub(crate) token_timeout: Duration,

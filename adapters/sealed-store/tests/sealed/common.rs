@@ -37,7 +37,7 @@ impl Folder {
 
     /// What is in the file.
     pub(crate) fn record(&self) -> Vec<u8> {
-        fs::read(self.plain().path()).expect("a file")
+        load(&self.plain()).expect("a file").expect("a record")
     }
 }
 

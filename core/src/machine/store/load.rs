@@ -122,15 +122,15 @@ impl Machine {
             if !self.state.sends_password() {
                 return self.step(Step::Exchange);
             }
-            let is_refused = self.refusal(now, None).filter(|_| !self.is_retry);
-            match is_refused.filter(|_| !self.are_credentials_stale()) {
-                None if self.asks_credentials() => {} // with the lock free, and then in a visit anew
-                Some(refusal) => self.reject_unsent(refusal.at),
-                None => {
+            // Else with the lock free, and then in a visit anew.
+            if !self.asks_credentials() {
+                let refusal = self.refusal(now, None).filter(|_| !self.is_retry);
+                let Some(refusal) = refusal else {
                     self.logins.count();
                     self.logins.note(now);
                     return self.step(Step::Announce);
-                }
+                };
+                self.reject_unsent(refusal.at);
             }
         }
         self.step(if self.is_saved() {

@@ -215,7 +215,7 @@ impl Machine {
     }
 
     /// What is to be saved; `None` where there is nobody whose session it is.
-    pub(super) fn to_save(&mut self) -> Option<SavedSession> {
+    pub(super) fn what_to_save(&mut self) -> Option<SavedSession> {
         let Self {
             state,
             store,
