@@ -4,6 +4,7 @@ mod authorization;
 mod cached_bearer;
 mod callers;
 mod credentials;
+mod forget;
 mod inputs;
 mod job;
 mod logins;
@@ -35,6 +36,7 @@ pub use outputs::{Output, Transmit};
 pub use state::Status;
 pub use store::StoreOp;
 
+use forget::Revocations;
 use round::Round;
 use source::Source;
 use state::State;
@@ -93,6 +95,7 @@ pub struct Machine {
     store: Option<Box<Store>>,
     /// `None`: the password is in memory.
     source: Option<Source>,
+    revocations: Revocations,
     events: VecDeque<Event>,
 }
 
@@ -119,6 +122,7 @@ impl Machine {
             is_closed: false,
             store: None,
             source: None,
+            revocations: Revocations::default(),
             // There is seldom more than one.
             events: VecDeque::with_capacity(1),
             config,
@@ -185,6 +189,7 @@ impl Fork for Machine {
             events: self.events.clone(),
             store: self.store.as_ref().map(|store| Box::new(store.fork())),
             source: self.source.clone(),
+            revocations: self.revocations.fork(),
             ..*self
         }
     }
@@ -202,6 +207,7 @@ impl Fork for Machine {
         if let Some(store) = &self.store {
             store.fingerprint(hasher);
         }
+        self.revocations.fingerprint(hasher);
         if let Some(source) = &self.source {
             source.fingerprint(hasher);
         }

@@ -51,6 +51,14 @@ macro_rules! client_methods {
             $crate::wait!($($async)? $driver.settle(timeout))
         }
 
+        /// Logs out: forgets the tokens, here and in the store, so that no other process goes on with them, and
+        /// revokes them if the provider has a
+        /// [revocation endpoint]($crate::simacan_auth::ProviderBuilder::revocation_endpoint). Whether nothing is
+        /// left to do within `timeout`. The next request logs in again.
+        pub $($async)? fn forget(&$self, timeout: ::std::time::Duration) -> bool {
+            $crate::wait!($($async)? $driver.forget(timeout))
+        }
+
         /// What the session is doing.
         pub fn status(&$self) -> $crate::simacan_auth::Status {
             $driver.status()

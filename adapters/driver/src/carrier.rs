@@ -58,6 +58,7 @@ struct Carrier {
 #[derive(Default)]
 struct Said {
     job: Option<Job>,
+    is_unlock: bool,
     until: Option<Timestamp>,
 }
 
@@ -75,8 +76,7 @@ impl Said {
                 Output::Event(event) => shared.events.push_back(event),
                 Output::Transmit(transmit) => said.job = Some(Job::Exchange(transmit)),
                 Output::Credentials(id) => said.job = Some(Job::Credentials(id)),
-                // The lock is let go whenever the next job does not need it.
-                Output::Store(StoreOp::Unlock) => {}
+                Output::Store(StoreOp::Unlock) => said.is_unlock = true,
                 Output::Store(op) => said.job = Some(Job::AtStore(op)),
                 Output::Wait(until) => {
                     said.until = until;
@@ -91,8 +91,8 @@ impl Job {
     fn id(&self) -> Option<JobId> {
         match self {
             Self::Exchange(transmit) => Some(transmit.exchange),
-            Self::Credentials(id) => Some(*id),
-            Self::AtStore(
+            Self::Credentials(id)
+            | Self::AtStore(
                 StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _) | StoreOp::Mark(id, _),
             ) => Some(*id),
             Self::AtStore(StoreOp::Unlock) => None,
@@ -128,12 +128,13 @@ impl Carrier {
             None => {}
         }
         shared.note_end();
-        let Said { job, until } = Said::at(&mut shared, now);
+        let said = Said::at(&mut shared, now);
+        let Said { job, until, .. } = said;
         let is_lock_needed = !matches!(
             job,
             None | Some(Job::AtStore(StoreOp::Lock(_)) | Job::Credentials(_))
         );
-        let is_unlock_due = self.locked.is_some() && !is_lock_needed;
+        let is_unlock_due = self.locked.is_some() && (said.is_unlock || !is_lock_needed);
         if shared.events.is_empty() && job.is_none() && !is_unlock_due {
             session.leave(&mut shared, now, until);
             let is_closed = shared.is_closed;

@@ -156,6 +156,14 @@ impl Driver {
         self.input(|machine, now| machine.handle_credentials(now, credentials));
     }
 
+    /// Logs out, and waits until that is saved, and the tokens are revoked if the provider has a
+    /// [revocation endpoint](simacan_auth::ProviderBuilder::revocation_endpoint). Whether nothing is left to do
+    /// within `timeout`; an event says whether they were. See [`Machine::forget`].
+    pub async fn forget(&self, timeout: Duration) -> bool {
+        self.input(Machine::forget);
+        self.settle(timeout).await
+    }
+
     /// The refused password is right by now, somebody says: for one attempt.
     pub fn retry_refused(&self) {
         self.input(Machine::retry_refused);

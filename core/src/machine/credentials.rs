@@ -59,7 +59,7 @@ impl Machine {
 
     /// Another user: nothing of the old one's is kept, and nothing is done for the new one
     /// before somebody asks.
-    fn replace_user(&mut self, new: Credentials) {
+    pub(super) fn replace_user(&mut self, new: Credentials) {
         let replaced = self.replaced.take();
         self.expected = None;
         self.state.replace(|state| {

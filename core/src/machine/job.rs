@@ -24,6 +24,7 @@ pub(super) enum JobKind {
     Save,
     Mark,
     Credentials,
+    Revocation,
 }
 
 /// How a job has ended, for [`Machine::handle_end`].
@@ -55,17 +56,20 @@ pub enum JobEnd {
 impl Machine {
     /// The job whose end is yet to be reported, if there is one.
     pub fn in_flight(&self) -> Option<JobId> {
-        let others = || self.at_store().or_else(|| self.source_job());
+        let others = || {
+            let job = self.at_store().or_else(|| self.source_job());
+            job.or_else(|| self.revocation_job())
+        };
         self.state.in_flight().or_else(others)
     }
 
     /// A job has ended so. One that is not in flight, or an end that is not one of its kind, changes nothing.
     pub fn handle_end(&mut self, now: Timestamp, job: JobId, end: JobEnd) {
         match (job.kind, end) {
-            (JobKind::Exchange, JobEnd::Answered(response)) => {
+            (JobKind::Exchange | JobKind::Revocation, JobEnd::Answered(response)) => {
                 self.handle_response(now, job, response);
             }
-            (JobKind::Exchange, JobEnd::Unanswered(failure)) => {
+            (JobKind::Exchange | JobKind::Revocation, JobEnd::Unanswered(failure)) => {
                 self.handle_failure(now, job, failure);
             }
             (JobKind::Exchange, JobEnd::StoreFailed(failure))
@@ -89,7 +93,9 @@ impl Machine {
     /// Whoever did this job is gone or stuck: a panic, a thread that hangs. What becomes of it is unknown.
     pub fn abandon(&mut self, now: Timestamp, job: JobId) {
         let end = match job.kind {
-            JobKind::Exchange => JobEnd::Unanswered(TransportFailure::abandoned()),
+            JobKind::Exchange | JobKind::Revocation => {
+                JobEnd::Unanswered(TransportFailure::abandoned())
+            }
             JobKind::Credentials => {
                 JobEnd::NoCredentials(ErrorCause::of_text("whoever was asked did not answer"))
             }

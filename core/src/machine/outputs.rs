@@ -58,7 +58,8 @@ impl Machine {
         if let Some(output) = self.poll_store(now) {
             return output;
         }
-        if let Some(output) = self.poll_source() {
+        let others = self.poll_source().or_else(|| self.poll_revocation());
+        if let Some(output) = others {
             return output;
         }
         if self.refreshes_itself(now) && self.join_round(now, Demand::Early).is_ok() {
@@ -135,6 +136,7 @@ impl Machine {
             return true;
         }
         let wants = self.store_wants(now).or_else(|| self.source_wants());
+        let wants = wants.or_else(|| self.revocation_wants());
         if let Some(wants) = wants {
             return wants;
         }

@@ -332,4 +332,5 @@ const KNOWN: &[&str] = &[
     "the session was not saved",
     "the password of fleet was refused",
     "new credentials",
+    "logged out",
 ];

@@ -59,6 +59,8 @@ pub(crate) trait Subject: Clone + Send + Sync + 'static {
     fn debug(&self) -> String;
 
     fn settle(&self) -> bool;
+
+    fn forget(&self) -> bool;
 }
 
 pub(crate) type Outcome = Result<Response<Bytes>, Trouble>;
@@ -185,6 +187,10 @@ impl Subject for Ureq {
 
     fn settle(&self) -> bool {
         self.0.settle(PATIENCE)
+    }
+
+    fn forget(&self) -> bool {
+        self.0.forget(PATIENCE)
     }
 }
 
@@ -334,5 +340,9 @@ impl<F: Flavour> Subject for Reqwest<F> {
 
     fn settle(&self) -> bool {
         self.runtime.block_on(self.client.settle(PATIENCE))
+    }
+
+    fn forget(&self) -> bool {
+        self.runtime.block_on(self.client.forget(PATIENCE))
     }
 }

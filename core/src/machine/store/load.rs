@@ -46,6 +46,14 @@ impl Machine {
             return self.tell(Event::SavedSessionForeign);
         }
         store.others = mem::take(&mut saved.others);
+        if store.is_forgetting {
+            store.lineages.leave(saved.lineage);
+            if let Some(tokens) = saved.tokens {
+                let (access, refresh) = tokens.into_parts();
+                self.revoke_saved(access.bearer(), refresh.as_ref());
+            }
+            return;
+        }
         if !store.is_newer(&saved, before) {
             return;
         }
