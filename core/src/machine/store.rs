@@ -63,6 +63,8 @@ pub(super) struct Store {
     others: Others,
     /// Whether our tokens are not in the store.
     tokens_unsaved: bool,
+    /// Whether what is there is to be replaced by an empty session.
+    is_forgetting: bool,
     /// Whether something that paces is not.
     pacing_unsaved: bool,
     /// Since a save failed: until then none is tried for its own sake.
@@ -207,7 +209,7 @@ impl Machine {
             return;
         };
         match op.kind {
-            JobKind::Exchange => {}
+            JobKind::Exchange | JobKind::Credentials | JobKind::Revocation => {}
             JobKind::Lock => match failure {
                 StoreFailure::Denied(_) => self.go_on_alone(now, failure),
                 failure => {

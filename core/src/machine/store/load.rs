@@ -46,6 +46,14 @@ impl Machine {
             return self.tell(Event::SavedSessionForeign);
         }
         store.others = mem::take(&mut saved.others);
+        if store.is_forgetting {
+            store.lineages.leave(saved.lineage);
+            if let Some(tokens) = saved.tokens {
+                let (access, refresh) = tokens.into_parts();
+                self.revoke_saved(access.bearer(), refresh.as_ref());
+            }
+            return;
+        }
         if !store.is_newer(&saved, before) {
             return;
         }
@@ -75,6 +83,7 @@ impl Machine {
             _ => false,
         };
         self.is_retry = false;
+        self.forget_asked();
         self.expected = None;
         self.state.adopt(access, refresh);
         let Some(token) = self.state.token() else {
@@ -121,13 +130,16 @@ impl Machine {
             if !self.state.sends_password() {
                 return self.step(Step::Exchange);
             }
-            let refusal = self.refusal(now, None).filter(|_| !self.is_retry);
-            let Some(refusal) = refusal else {
-                self.logins.count();
-                self.logins.note(now);
-                return self.step(Step::Announce);
-            };
-            self.reject_unsent(refusal.at);
+            // Else with the lock free, and then in a visit anew.
+            if !self.asks_credentials() {
+                let refusal = self.refusal(now, None).filter(|_| !self.is_retry);
+                let Some(refusal) = refusal else {
+                    self.logins.count();
+                    self.logins.note(now);
+                    return self.step(Step::Announce);
+                };
+                self.reject_unsent(refusal.at);
+            }
         }
         self.step(if self.is_saved() {
             Step::Unlock

@@ -46,14 +46,34 @@ impl Machine {
     /// Tokens have come, of a new login or of the last one's lineage.
     pub(in crate::machine) fn note_tokens(&mut self, now: Timestamp, is_login: bool) {
         let token = self.state.token().map(|token| token.bearer().digest());
+        let lineage = self.new_lineage(now, token);
         if let Some(store) = &mut self.store {
-            store.outage = None;
+            (store.outage, store.is_forgetting) = (None, false);
             if is_login {
-                // Seeds may be alike, and so may clocks: tokens are not.
-                let parts = [self.config.seed, now.as_millis(), token.unwrap_or_default()];
-                let bytes = parts.into_iter().flat_map(u64::to_le_bytes);
-                store.lineages.enter(Some(fnv::add(fnv::START, bytes)));
+                store.lineages.enter(Some(lineage));
             }
+        }
+    }
+
+    /// Seeds may be alike, and so may clocks: tokens are not.
+    fn new_lineage(&self, now: Timestamp, token: Option<u64>) -> u64 {
+        let parts = [self.config.seed, now.as_millis(), token.unwrap_or_default()];
+        fnv::add(fnv::START, parts.into_iter().flat_map(u64::to_le_bytes))
+    }
+
+    /// An empty session of a new lineage is to be saved in the place of whatever is there.
+    pub(in crate::machine) fn forget_in_store(&mut self, now: Timestamp) {
+        let token = self
+            .store
+            .as_ref()
+            .and_then(|store| store.seen.access_token);
+        let lineage = self.new_lineage(now, token.map(|token| !token));
+        let lineages = self.store.as_ref().map(|store| store.lineages.clone());
+        self.leave_store(true);
+        if let (Some(store), Some(lineages)) = (&mut self.store, lineages) {
+            store.lineages = lineages;
+            store.lineages.enter(Some(lineage));
+            (store.tokens_unsaved, store.is_forgetting, store.retry) = (true, true, None);
         }
     }
 
@@ -132,6 +152,7 @@ impl Machine {
                 access_token,
             };
             (store.tokens_unsaved, store.pacing_unsaved) = (false, false);
+            store.is_forgetting = false;
             (store.retry, store.failed_in_a_row) = (None, 0);
         }
     }
