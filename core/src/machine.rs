@@ -94,8 +94,8 @@ pub struct Machine {
     /// `None`: the session ends with the process.
     store: Option<Box<Store>>,
     /// `None`: the password is in memory.
-    source: Option<Source>,
-    revocations: Revocations,
+    source: Option<Box<Source>>,
+    revocations: Option<Box<Revocations>>,
     events: VecDeque<Event>,
 }
 
@@ -122,7 +122,7 @@ impl Machine {
             is_closed: false,
             store: None,
             source: None,
-            revocations: Revocations::default(),
+            revocations: None,
             // There is seldom more than one.
             events: VecDeque::with_capacity(1),
             config,
@@ -189,7 +189,7 @@ impl Fork for Machine {
             events: self.events.clone(),
             store: self.store.as_ref().map(|store| Box::new(store.fork())),
             source: self.source.clone(),
-            revocations: self.revocations.fork(),
+            revocations: self.revocations.as_ref().map(|due| Box::new(due.fork())),
             ..*self
         }
     }
@@ -207,7 +207,9 @@ impl Fork for Machine {
         if let Some(store) = &self.store {
             store.fingerprint(hasher);
         }
-        self.revocations.fingerprint(hasher);
+        if let Some(revocations) = &self.revocations {
+            revocations.fingerprint(hasher);
+        }
         if let Some(source) = &self.source {
             source.fingerprint(hasher);
         }

@@ -343,6 +343,11 @@ fn what_is_to_be_mended_is_in_the_fingerprint() {
                         .handle_failure(START, transmit.exchange, lost);
                     break;
                 }
+                Output::Store(StoreOp::Save(save, _)) => {
+                    process
+                        .machine
+                        .handle_end(START, save, JobEnd::StoreFailed(disk_full()));
+                }
                 other => panic!("{other:?}"),
             }
         }

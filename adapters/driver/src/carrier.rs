@@ -294,7 +294,10 @@ impl Carrier {
         let locked = store.and_then(|store| {
             caught(|| {
                 let mut locked = store.lock(request)?;
-                let marked = locked.marked()?;
+                let marked = match locked.marked() {
+                    Err(StoreFailure::Denied(_)) => None, // it is for passwords alone, which a save announces
+                    marked => marked?,
+                };
                 Ok((locked, marked))
             })
         });

@@ -1,5 +1,7 @@
 //! The end of a session that somebody wants ended: see `manual::stores`.
 
+use std::mem;
+
 use http::StatusCode;
 
 use super::job::{JobId, JobKind};
@@ -46,7 +48,9 @@ impl Machine {
         let access = self.state.token().map(AccessToken::bearer);
         let token = Token::of(access, self.state.refresh_token());
         self.revoke(token);
-        self.revocations.is_answer_due = self.state.in_flight().is_some();
+        if self.state.in_flight().is_some() {
+            self.revocations.get_or_insert_default().is_answer_due = true;
+        }
         if matches!(self.state, State::Rejected(_)) {
             self.state.forget_rejected_token();
         } else {
@@ -64,9 +68,8 @@ impl Machine {
 
     /// Brought by an exchange that was in flight then.
     pub(super) fn revoke_answer(&mut self, answer: &Answer) {
-        if std::mem::take(&mut self.revocations.is_answer_due)
-            && let Answer::Tokens(tokens) = answer
-        {
+        let due = (self.revocations.as_mut()).is_some_and(|due| mem::take(&mut due.is_answer_due));
+        if due && let Answer::Tokens(tokens) = answer {
             let token = Token::of(Some(&tokens.access), tokens.refresh.as_ref());
             self.revoke(token);
         }
@@ -77,37 +80,39 @@ impl Machine {
             .provider()
             .and_then(|provider| provider.revocation_endpoint());
         if endpoint.is_some() {
-            self.revocations.due.extend(token);
+            self.revocations.get_or_insert_default().due.extend(token);
         }
     }
 
     pub(super) fn revocation_job(&self) -> Option<JobId> {
-        self.revocations.in_flight
+        self.revocations.as_ref()?.in_flight
     }
 
     /// Whether [`poll_revocation`](Self::poll_revocation) would say anything but to wait; `None` if it would say
     /// nothing at all.
     pub(super) fn revocation_wants(&self) -> Option<bool> {
-        if self.revocations.in_flight.is_some() {
+        let revocations = self.revocations.as_ref()?;
+        if revocations.in_flight.is_some() {
             return Some(false);
         }
         let may_begin = self.state.in_flight().is_none() && !self.is_closed;
-        (may_begin && !self.revocations.due.is_empty()).then_some(true)
+        (may_begin && !revocations.due.is_empty()).then_some(true)
     }
 
     pub(super) fn poll_revocation(&mut self) -> Option<Output> {
         if !self.revocation_wants()? {
             return Some(Output::Wait(None));
         }
-        let Token { token, hint } = self.revocations.due.remove(0);
+        let revocations = self.revocations.as_mut()?;
+        let Token { token, hint } = revocations.due.remove(0);
         let request = wire::request(self.state.provider()?, Grant::Revocation(&token, hint));
-        self.revocations.begun += 1;
+        revocations.begun += 1;
         let exchange = JobId {
             machine: self.id,
-            number: self.revocations.begun,
+            number: revocations.begun,
             kind: JobKind::Revocation,
         };
-        self.revocations.in_flight = Some(exchange);
+        revocations.in_flight = Some(exchange);
         Some(Output::Transmit(Transmit { exchange, request }))
     }
 
@@ -117,10 +122,11 @@ impl Machine {
         exchange: JobId,
         end: Result<StatusCode, Failure>,
     ) -> bool {
-        if self.revocations.in_flight != Some(exchange) {
+        let in_flight = (self.revocations.as_mut()).map(|revocations| &mut revocations.in_flight);
+        let is_it = in_flight.and_then(|in_flight| in_flight.take_if(|job| *job == exchange));
+        if is_it.is_none() {
             return false;
         }
-        self.revocations.in_flight = None;
         let failure = match end {
             Ok(status) if status.is_success() => return self.told(Event::Revoked),
             Ok(status) => Failure::Status {

@@ -297,6 +297,16 @@ impl State {
         });
     }
 
+    /// It is for others to send.
+    pub(super) fn drop_refresh_token(&mut self) {
+        self.replace(|state| match state {
+            Self::Refreshing(Phase::Due(session)) => {
+                (Self::ReLogin(session.without_refresh_token().into()), ())
+            }
+            other => (other, ()),
+        });
+    }
+
     /// It stays over.
     pub(super) fn forget_rejected_token(&mut self) {
         self.replace(|state| match state {

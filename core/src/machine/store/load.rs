@@ -128,7 +128,7 @@ impl Machine {
         let may_begin = self.round.is_open() && self.state.is_due();
         if may_begin && self.until_attempt(now).is_none() {
             if !self.state.sends_password() {
-                return self.step(Step::Exchange);
+                return self.step(self.before_refresh());
             }
             // Else with the lock free, and then in a visit anew.
             if !self.asks_credentials() {
@@ -146,6 +146,16 @@ impl Machine {
         } else {
             Step::Save
         });
+    }
+
+    fn before_refresh(&self) -> Step {
+        let is_shared = |store: &Store| !store.can_save && !store.tokens_unsaved;
+        let is_alone = self.visit().is_none_or(|visit| visit.is_alone);
+        if !is_alone && self.store.as_deref().is_some_and(is_shared) {
+            Step::Probe
+        } else {
+            Step::Exchange
+        }
     }
 
     /// Nothing can be saved, which only a person can mend.

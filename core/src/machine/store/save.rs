@@ -123,7 +123,10 @@ impl Machine {
         let is_before = self.state.is_due();
         if let Some(visit) = &mut store.visit {
             let is_moot = match visit.step {
-                Step::Announce | Step::Exchange | Step::Mark(_, AfterMark::Exchange) => is_before,
+                Step::Announce
+                | Step::Probe
+                | Step::Exchange
+                | Step::Mark(_, AfterMark::Exchange) => is_before,
                 Step::Save => is_other_user && visit.awaited.is_none(),
                 Step::Lock | Step::Load | Step::Mark(..) | Step::Reload | Step::Unlock => false,
             };
@@ -152,7 +155,7 @@ impl Machine {
                 access_token,
             };
             (store.tokens_unsaved, store.pacing_unsaved) = (false, false);
-            store.is_forgetting = false;
+            (store.is_forgetting, store.can_save) = (false, true);
             (store.retry, store.failed_in_a_row) = (None, 0);
         }
     }
@@ -162,12 +165,25 @@ impl Machine {
             store.pacing_unsaved = true;
         }
         match (step, failure) {
-            (Step::Announce, failure @ StoreFailure::Superseded) => {
+            (Step::Announce | Step::Probe, failure @ StoreFailure::Superseded) => {
                 self.take_back_login();
                 self.lock_lost(now, failure);
             }
+            (Step::Probe, failure @ StoreFailure::Denied(_)) => {
+                self.save_failed(now, failure.clone());
+                if self.state.has_usable_token(now) {
+                    self.step(Step::Unlock);
+                    return self.miss(now, failure);
+                }
+                // It needs a login of its own, if that can be recorded.
+                self.state.drop_refresh_token();
+                if let Some(store) = &mut self.store {
+                    store.seen.revision = 0; // what is there is taken over again once that is mended
+                }
+                self.go_on(now);
+            }
             // Whoever was to save it may be gone, or at it still.
-            (Step::Announce, failure @ StoreFailure::Abandoned) => {
+            (Step::Announce | Step::Probe, failure @ StoreFailure::Abandoned) => {
                 self.take_back_login();
                 self.save_failed(now, failure.clone());
                 self.step(Step::Unlock);
@@ -175,6 +191,9 @@ impl Machine {
             }
             (step, failure) => {
                 let is_lock_lost = failure == StoreFailure::Superseded;
+                if is_lock_lost {
+                    self.targets.prove_nothing();
+                }
                 if let Some(visit) = self.visit_mut() {
                     visit.failure = Some(failure.clone());
                 }
@@ -201,6 +220,7 @@ impl Machine {
         let Some(store) = &mut self.store else {
             return;
         };
+        store.can_save &= !matches!(failure, StoreFailure::Denied(_));
         let brings =
             |held: &Held| matches!(held.event, Event::LoggedIn { .. } | Event::Refreshed { .. });
         let has_brought = store.held.as_ref().is_some_and(brings);
@@ -218,7 +238,7 @@ impl Machine {
 
     pub(super) fn leave_save(&mut self, now: Timestamp, step: Step) {
         self.step(match step {
-            Step::Announce => Step::Exchange,
+            Step::Announce | Step::Probe => Step::Exchange,
             _ => Step::Unlock,
         });
         if self.holds_token()
