@@ -61,14 +61,11 @@ pub(super) struct Store {
     seen: Seen,
     /// Members of what is saved that only newer versions know.
     others: Others,
-    /// Whether our tokens are not in the store.
-    tokens_unsaved: bool,
+    unsaved: Unsaved,
     /// Whether the last save was one.
     can_save: bool,
     /// Whether what is there is to be replaced by an empty session.
     is_forgetting: bool,
-    /// Whether something that paces is not.
-    pacing_unsaved: bool,
     /// Since a save failed: until then none is tried for its own sake.
     retry: Option<Delay>,
     failed_in_a_row: u32,
@@ -80,6 +77,15 @@ pub(super) struct Store {
     /// Since it was loaded: a session that is over looks no sooner again.
     looked: Option<Delay>,
     held: Option<Held>,
+}
+
+/// What is not in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Unsaved {
+    /// Our tokens.
+    tokens: bool,
+    /// Something that paces.
+    pacing: bool,
 }
 
 /// What was in the store last.

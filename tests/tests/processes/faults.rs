@@ -83,7 +83,6 @@ fn try_one_without_the_right_to_write<S: StoreServer + 'static>(mut ordeal: Orde
 }
 
 #[test]
-#[ignore = "it costs one with each refresh that this member makes"]
 fn i1_a_member_that_cannot_write_costs_a_fleet_over_redis_one_password_at_most() {
     if let Some(server) = RedisServer::new() {
         try_one_without_the_right_to_write(Ordeal::new(server, true));
@@ -91,7 +90,6 @@ fn i1_a_member_that_cannot_write_costs_a_fleet_over_redis_one_password_at_most()
 }
 
 #[test]
-#[ignore = "it costs one with each refresh that this member makes"]
 fn i1_a_member_that_cannot_write_costs_a_fleet_over_postgres_one_password_at_most() {
     if let Some(server) = PostgresServer::new() {
         try_one_without_the_right_to_write(Ordeal::new(server, false));

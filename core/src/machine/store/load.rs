@@ -34,7 +34,7 @@ impl Machine {
         mended |= self.login_answers.merge(now, &saved.login_answers);
         mended |= !is_known && (self.targets).merge(now, &self.config, &mut saved.targets);
         mended |= Outage::merge(&mut store.outage, now, saved.outage);
-        store.pacing_unsaved |= mended;
+        store.unsaved.pacing |= mended;
         store.seen = Seen {
             revision: before.revision.max(saved.revision),
             ..found
@@ -63,7 +63,7 @@ impl Machine {
             }
             return;
         }
-        store.tokens_unsaved = false;
+        store.unsaved.tokens = false;
         store.lineages.enter(saved.lineage);
         // Without tokens the refresh token is spent: a good access token stays.
         let ours = || Some(SavedTokens::of(self.state.token()?, None));
@@ -149,7 +149,7 @@ impl Machine {
     }
 
     fn before_refresh(&self) -> Step {
-        let is_shared = |store: &Store| !store.can_save && !store.tokens_unsaved;
+        let is_shared = |store: &Store| !store.can_save && !store.unsaved.tokens;
         let is_alone = self.visit().is_none_or(|visit| visit.is_alone);
         if !is_alone && self.store.as_deref().is_some_and(is_shared) {
             Step::Probe
@@ -193,7 +193,7 @@ impl Store {
         let access_token = saved.tokens.as_ref().map(SavedTokens::digest);
         let is_same = access_token == before.access_token;
         // Ours has replaced that very set, and could not be saved.
-        let is_successor = self.tokens_unsaved && is_same;
+        let is_successor = self.unsaved.tokens && is_same;
         let is_later = saved.revision > before.revision;
         !is_successor && (is_later || (saved.revision == before.revision && !is_same))
     }

@@ -22,7 +22,7 @@ impl Machine {
     /// the callers is held until it is.
     pub(in crate::machine) fn end_store_exchange(&mut self, changed: bool) {
         if let Some(store) = &mut self.store {
-            store.tokens_unsaved |= changed;
+            store.unsaved.tokens |= changed;
             self.step(if changed { Step::Save } else { Step::Unlock });
         }
     }
@@ -30,7 +30,7 @@ impl Machine {
     /// What other processes are to know has changed, and is to be saved in another visit. Whoever has a cached bearer would not poll.
     pub(in crate::machine) fn note_unsaved(&mut self) {
         if let Some(store) = &mut self.store {
-            store.pacing_unsaved = true;
+            store.unsaved.pacing = true;
             self.state.void_cached();
         }
     }
@@ -38,7 +38,7 @@ impl Machine {
     /// It may have brought nothing, but what it counts for is to be saved, or whose 401 it was for.
     pub(in crate::machine) fn end_store_exchange_noted(&mut self) {
         if let Some(store) = &mut self.store {
-            store.pacing_unsaved = true;
+            store.unsaved.pacing = true;
             self.step(Step::Save);
         }
     }
@@ -73,7 +73,7 @@ impl Machine {
         if let (Some(store), Some(lineages)) = (&mut self.store, lineages) {
             store.lineages = lineages;
             store.lineages.enter(Some(lineage));
-            (store.tokens_unsaved, store.is_forgetting, store.retry) = (true, true, None);
+            (store.unsaved.tokens, store.is_forgetting, store.retry) = (true, true, None);
         }
     }
 
@@ -135,7 +135,7 @@ impl Machine {
             }
         }
         if is_other_user {
-            (store.seen.access_token, store.tokens_unsaved) = (None, false);
+            (store.seen.access_token, store.unsaved.tokens) = (None, false);
             store.lineages.reset();
         }
         let is_moot =
@@ -154,7 +154,7 @@ impl Machine {
                 revision: store.visit.as_ref().map_or(0, |visit| visit.tried),
                 access_token,
             };
-            (store.tokens_unsaved, store.pacing_unsaved) = (false, false);
+            (store.unsaved.tokens, store.unsaved.pacing) = (false, false);
             (store.is_forgetting, store.can_save) = (false, true);
             (store.retry, store.failed_in_a_row) = (None, 0);
         }
@@ -162,7 +162,7 @@ impl Machine {
 
     pub(super) fn not_saved(&mut self, now: Timestamp, step: Step, failure: StoreFailure) {
         if let (Some(store), Step::Announce | Step::Unlock) = (&mut self.store, step) {
-            store.pacing_unsaved = true;
+            store.unsaved.pacing = true;
         }
         match (step, failure) {
             (Step::Announce | Step::Probe, failure @ StoreFailure::Superseded) => {
@@ -212,7 +212,7 @@ impl Machine {
         if self.logins.settle(false)
             && let Some(store) = &mut self.store
         {
-            store.pacing_unsaved = true;
+            store.unsaved.pacing = true;
         }
     }
 
@@ -298,7 +298,7 @@ impl Store {
     }
 
     pub(in crate::machine) fn is_unsaved(&self) -> bool {
-        self.tokens_unsaved || self.pacing_unsaved
+        self.unsaved.tokens || self.unsaved.pacing
     }
 
     pub(super) fn is_save_due(&mut self, now: Timestamp) -> bool {
