@@ -68,7 +68,7 @@ impl Runtime {
                         self.machine.handle_failure(now(), id, failure);
                     }
                 },
-                Output::Store(_) => unreachable!("the machine has no store"),
+                Output::Store(_) | Output::Credentials(_) => unreachable!("it has neither"),
                 Output::Wait(Some(until)) if !happened => {
                     thread::sleep(until.saturating_since(now()));
                 }

@@ -13,7 +13,8 @@ pub struct ErrorCause {
 }
 
 impl ErrorCause {
-    pub(crate) fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    /// What it prints, with all its sources, becomes the text, which ends up in errors and logs.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error: Arc<dyn Error + Send + Sync> = Arc::from(error.into());
         let mut text = error.to_string();
         let mut source = error.source();

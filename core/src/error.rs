@@ -98,6 +98,9 @@ pub enum Failure {
     /// Nothing was sent: without the saved session it is not known whether something should be.
     #[error(transparent)]
     Store(#[from] StoreFailure),
+    /// Nothing was sent: the source of the credentials gave none.
+    #[error("the password can't be had from where it is kept: {0}")]
+    Credentials(#[source] ErrorCause),
     /// Nothing was sent: a password would have left too soon after the last ones (I13).
     #[error("passwords were sent too often, so the next one waits")]
     LoginsPaced,
@@ -142,6 +145,7 @@ impl Failure {
             Self::Transport(_)
             | Self::Body(_)
             | Self::Store(_)
+            | Self::Credentials(_)
             | Self::LoginsPaced
             | Self::LoginsUnclear
             | Self::LoginsMarked

@@ -111,6 +111,15 @@ pub enum Event {
         /// When it was refused.
         at: Timestamp,
     },
+    /// Somebody has logged out: the tokens are forgotten, and no other process is to refresh them.
+    Forgotten,
+    /// The auth endpoint has revoked a forgotten token (RFC 7009).
+    Revoked,
+    /// It has not. The token ends by itself, in its time.
+    RevocationFailed {
+        /// Why.
+        failure: Failure,
+    },
     /// New credentials are in use.
     CredentialsReplaced {
         /// Whose.
@@ -224,6 +233,12 @@ impl fmt::Display for Event {
             Self::RefusalRemembered { at } => write!(
                 f,
                 "the password is not sent: it was refused {at}, says the saved session"
+            ),
+            Self::Forgotten => f.write_str("logged out: the tokens are forgotten"),
+            Self::Revoked => f.write_str("the auth endpoint has revoked a forgotten token"),
+            Self::RevocationFailed { failure } => write!(
+                f,
+                "a forgotten token was not revoked: {failure}; it ends in its time"
             ),
             Self::CredentialsReplaced { username } => {
                 write!(f, "new credentials, of {username}")

@@ -116,7 +116,7 @@
 //!                     machine.handle_response(now, exchange, response);
 //!                 }
 //!                 Output::Event(event) => println!("{event}"),
-//!                 Output::Store(_) => unreachable!("it has none"),
+//!                 Output::Store(_) | Output::Credentials(_) => unreachable!("it has neither"),
 //!                 Output::Wait(_) => break,
 //!             }
 //!         }

@@ -4,11 +4,13 @@ mod authorization;
 mod cached_bearer;
 mod callers;
 mod credentials;
+mod forget;
 mod inputs;
 mod job;
 mod logins;
 mod outputs;
 mod round;
+mod source;
 mod state;
 mod store;
 
@@ -34,7 +36,9 @@ pub use outputs::{Output, Transmit};
 pub use state::Status;
 pub use store::StoreOp;
 
+use forget::Revocations;
 use round::Round;
+use source::Source;
 use state::State;
 use store::Store;
 
@@ -89,6 +93,9 @@ pub struct Machine {
     is_closed: bool,
     /// `None`: the session ends with the process.
     store: Option<Box<Store>>,
+    /// `None`: the password is in memory.
+    source: Option<Box<Source>>,
+    revocations: Option<Box<Revocations>>,
     events: VecDeque<Event>,
 }
 
@@ -114,6 +121,8 @@ impl Machine {
             exchanges: 0,
             is_closed: false,
             store: None,
+            source: None,
+            revocations: None,
             // There is seldom more than one.
             events: VecDeque::with_capacity(1),
             config,
@@ -179,6 +188,8 @@ impl Fork for Machine {
             jitter: self.jitter.clone(),
             events: self.events.clone(),
             store: self.store.as_ref().map(|store| Box::new(store.fork())),
+            source: self.source.clone(),
+            revocations: self.revocations.as_ref().map(|due| Box::new(due.fork())),
             ..*self
         }
     }
@@ -195,6 +206,12 @@ impl Fork for Machine {
         (self.exchanges, self.is_closed, self.events.len()).hash(&mut hasher);
         if let Some(store) = &self.store {
             store.fingerprint(hasher);
+        }
+        if let Some(revocations) = &self.revocations {
+            revocations.fingerprint(hasher);
+        }
+        if let Some(source) = &self.source {
+            source.fingerprint(hasher);
         }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) enum Dialect {
     /// RFC 6749: one endpoint, the grant named in the form.
     OAuth2 {
         token: Uri,
+        /// RFC 7009.
+        revocation: Option<Uri>,
         client: ClientAuth,
         extras: Extras,
     },
@@ -199,6 +201,13 @@ impl Provider {
         let (Dialect::Simacan { password: uri, .. } | Dialect::OAuth2 { token: uri, .. }) =
             self.dialect();
         uri
+    }
+
+    pub(crate) fn revocation_endpoint(&self) -> Option<&Uri> {
+        match self.dialect() {
+            Dialect::Simacan { .. } => None,
+            Dialect::OAuth2 { revocation, .. } => revocation.as_ref(),
+        }
     }
 
     /// Whom a refresh token is bound to, besides the user (RFC 6749, section 6).

@@ -111,6 +111,12 @@ impl TargetGuards {
         }
     }
 
+    /// The lock was lost: another process may have sent the same refresh token, and ended all that came of it. So a
+    /// 401 on the new token is no word on what this target thinks of good ones.
+    pub(crate) fn prove_nothing(&mut self) {
+        self.0.values_mut().for_each(|guard| guard.start = None);
+    }
+
     /// Whether the end of this generation was a target's doing.
     pub(crate) fn have_ended(&self, generation: Generation) -> bool {
         self.0.values().any(|guard| guard.has_ended(generation))

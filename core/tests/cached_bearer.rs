@@ -308,7 +308,7 @@ fn there_is_no_cached_bearer_while_something_is_unsaved() {
                     _ => machine.handle_end(now, op, JobEnd::StoreFailed(StoreFailure::Abandoned)),
                 },
                 Output::Store(StoreOp::Mark(op, _)) => machine.handle_end(now, op, JobEnd::Marked),
-                Output::Wait(_) => break,
+                Output::Wait(_) | Output::Credentials(_) => break,
             }
         }
         has_passes.push(machine.cached_bearer().is_some());

@@ -40,7 +40,7 @@ fn exchange(machine: &mut Machine, now: Timestamp, answer: Option<(u16, &str)>) 
         match machine.poll(now) {
             Output::Event(_) => {}
             Output::Store(op) => panic!("it has no store: {op:?}"),
-            Output::Wait(_) => return,
+            Output::Wait(_) | Output::Credentials(_) => return,
             Output::Transmit(transmit) => match answer {
                 None => {
                     let failure = TransportFailure::timed_out();

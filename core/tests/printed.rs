@@ -252,7 +252,7 @@ fn what_a_secret_is_part_of_prints_the_rest() {
     let builder = Provider::oauth2("https://l.example/token", client).scope("all");
     assert_eq!(
         format!("{builder:?}"),
-        r#"ProviderBuilder { endpoint: "https://l.example/token", client: Some(ClientAuth { id: "me", secret: None }), extras: Extras { scope: Some("all"), scope_at_refresh: false, members: [] }, origins: [], loopback_http: false }"#
+        r#"ProviderBuilder { endpoint: "https://l.example/token", client: Some(ClientAuth { id: "me", secret: None }), extras: Extras { scope: Some("all"), scope_at_refresh: false, members: [] }, revocation: None, origins: [], loopback_http: false }"#
     );
 }
 

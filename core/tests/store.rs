@@ -68,8 +68,50 @@ fn i1_a_process_that_starts_with_an_expired_session_refreshes_it() {
     Process::logged_in(&store, START);
     let mut second = Process::start(&store, START.saturating_add(2 * HOUR));
     let _pending = second.demand();
-    let log = [Op::Lock, Op::Load, Op::Event("took over"), Op::Refresh];
+    // What comes of it can be saved: that is tried before.
+    let log = [
+        Op::Lock,
+        Op::Load,
+        Op::Event("took over"),
+        Op::Save,
+        Op::Refresh,
+    ];
     assert_eq!(second.log, log);
+}
+
+#[test]
+fn i3_a_refresh_token_of_all_is_not_sent_by_whoever_may_not_save_its_successor() {
+    let store = Memory::default();
+    let mut first = Process::logged_in(&store, START);
+    let denied = StoreFailure::denied("a read-only database: GRANT UPDATE");
+    let mut reader = Process::start(&store, START);
+    store.fail(Op::Mark, &denied, 10);
+    let pending = reader.demand();
+    assert!(matches!(reader.ask_with(pending), Authorization::Ready(_)));
+    let expired = START.saturating_add(HOUR);
+    (first.now, reader.now) = (expired, expired);
+    store.fail(Op::Save, &denied, 2);
+    let pending = reader.demand();
+    let sends = |op: &Op| matches!(op, Op::Refresh | Op::Password);
+    assert!(!reader.log.iter().any(sends), "{:?}", reader.log);
+    let Authorization::Denied(denied) = reader.ask_with(pending) else {
+        panic!("nobody has a token");
+    };
+    assert!(denied.to_string().contains("GRANT UPDATE"), "{denied}");
+    // Those who can do it for all, and there is no other password.
+    let _pending = first.demand();
+    assert!(first.log.contains(&Op::Refresh), "{:?}", first.log);
+    first.answer(200, TOKENS);
+    reader.now = expired.saturating_add(MINUTE);
+    let pending = reader.demand();
+    assert!(matches!(reader.ask_with(pending), Authorization::Ready(_)));
+    // Once that is mended, it refreshes like the others.
+    reader.now = expired.saturating_add(2 * HOUR);
+    reader.log.clear();
+    let pending = reader.demand();
+    assert!(reader.log.ends_with(&[Op::Refresh]), "{:?}", reader.log);
+    reader.answer(200, TOKENS);
+    assert!(matches!(reader.ask_with(pending), Authorization::Ready(_)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{API, HOUR, MINUTE, OTHER_API, SECOND, START, request};
 use http::StatusCode;
-use simacan_auth::{Authorization, Event, Pending, Review, Sent, Timestamp};
+use simacan_auth::{Authorization, Event, Pending, Review, Sent, StoreFailure, Timestamp};
 use store_common::{Memory, Op, Process, TOKENS};
 
 fn ready(process: &mut Process, uri: &str, pending: Pending) -> Sent {
@@ -211,4 +211,29 @@ fn what_older_versions_have_saved_says_nothing_of_targets_and_is_taken() {
     let text = store.text();
     let at = format!(r#""started":[{}]"#, START.as_millis());
     assert!(text.contains(&at), "{text}");
+}
+
+/// Another process may have sent the same refresh token, and ended all that came of it.
+#[test]
+fn i15_a_refresh_whose_lock_was_lost_is_no_word_on_a_target() {
+    let store = Memory::default();
+    let mut process = Process::logged_in(&store, START);
+    let sent = ready(&mut process, API, Pending::new());
+    let pending = process.unauthorized(sent);
+    process.run();
+    store.fail(Op::Save, &StoreFailure::Superseded, 1);
+    process.answer(200, TOKENS);
+    let sent = ready(&mut process, API, pending);
+    assert!(matches!(
+        process
+            .machine
+            .review(START, sent, StatusCode::UNAUTHORIZED),
+        Review::Deliver
+    ));
+    // It was the second try of that request. The 401 starts another refresh all the same.
+    process.log.clear();
+    process.run();
+    assert!(process.log.contains(&Op::Refresh), "{:?}", process.log);
+    process.answer(200, TOKENS);
+    assert_eq!(send(&mut process, API, &[200]), (200, 0));
 }

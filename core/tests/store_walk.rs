@@ -162,6 +162,7 @@ impl Walk {
                         }
                     }
                 }
+                Output::Credentials(_) => panic!("it has no source"),
                 Output::Wait(until) => {
                     assert!(until.is_none_or(|until| until > self.now), "I11");
                     self.until = until;

@@ -71,7 +71,7 @@ fn refreshed_early() -> (Machine, JobId, Timestamp) {
                 machine.handle_response(due, transmit.exchange, Response::new(TOKENS));
             }
             Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
-            other @ (Output::Wait(_) | Output::Store(StoreOp::Mark(..))) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -264,7 +264,7 @@ fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
                     machine.handle_response(now, transmit.exchange, Response::new(SHORT));
                 }
                 Output::Event(_) | Output::Store(StoreOp::Unlock | StoreOp::Mark(..)) => {}
-                Output::Wait(_) => break,
+                Output::Wait(_) | Output::Credentials(_) => break,
             }
         }
     }
@@ -294,7 +294,7 @@ fn i14_a_new_password_between_an_answer_and_its_save_keeps_nobody_waiting() {
             }
             Output::Event(event) => told.push(event),
             Output::Store(StoreOp::Unlock | StoreOp::Mark(..)) => {}
-            Output::Wait(_) => break,
+            Output::Wait(_) | Output::Credentials(_) => break,
         }
     }
     // The announcement, and the tokens.

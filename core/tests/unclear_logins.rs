@@ -176,7 +176,7 @@ fn holds_back(first: Provider, second: Provider) -> bool {
                 }
                 Output::Store(op) => store.operate(&mut machine, now, op),
                 Output::Event(_) => {}
-                Output::Wait(_) => break,
+                Output::Wait(_) | Output::Credentials(_) => break,
             }
         }
         if !is_sent {

@@ -204,6 +204,7 @@ impl Life {
                     counts.transitions += 2;
                     counts.refreshes += 1;
                 }
+                Output::Credentials(_) => unreachable!("it has no source"),
                 Output::Wait(_) => return,
                 Output::Store(op) => panic!("it has no store: {op:?}"),
             }

@@ -236,6 +236,7 @@ impl Fleet {
                         self.holder = None;
                     }
                 }
+                Output::Credentials(_) => return Violation::found(4, "it has no source"),
                 Output::Wait(until) => {
                     process.wait = until.map(Timestamp::as_millis);
                     if process.wait.is_some_and(|until| until <= self.now) {

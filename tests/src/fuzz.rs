@@ -162,7 +162,7 @@ pub fn answer(bytes: &[u8]) {
             assert!(event.to_string().len() < 400, "{event}");
             false
         }
-        Output::Store(op) => panic!("it has no store: {op:?}"),
+        Output::Store(_) | Output::Credentials(_) => panic!("it has neither"),
         // It is never asked to wait for nothing: the clock may stand at its end.
         Output::Transmit(_) => now == Timestamp::MAX,
     });

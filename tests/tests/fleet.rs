@@ -28,106 +28,108 @@ fn fleets(processes: usize, dangers: Dangers) -> Fleets {
 }
 
 /// With how many states there are at least: fewer, and states that differ were taken for one.
+const SCENARIOS: &[(&str, usize, Dangers, usize)] = &[
+    (
+        "two that are killed, and a store that fails",
+        2,
+        Dangers {
+            crashes: 1,
+            store: 1,
+            ..TWO
+        },
+        19_000,
+    ),
+    (
+        "two, a store that fails, and a platform",
+        2,
+        Dangers {
+            store: 1,
+            platform: 1,
+            ..TWO
+        },
+        9_000,
+    ),
+    (
+        "two, a network, and a platform",
+        2,
+        Dangers {
+            network: 1,
+            platform: 1,
+            ..TWO
+        },
+        20_000,
+    ),
+    (
+        "two that are killed, and a clock",
+        2,
+        Dangers {
+            crashes: 1,
+            clock: 1,
+            ..ONE
+        },
+        9_000,
+    ),
+    (
+        "two, vandals, and a platform",
+        2,
+        Dangers {
+            vandals: 1,
+            platform: 1,
+            ..TWO
+        },
+        6_000,
+    ),
+    (
+        "two that lose the lock, and a platform",
+        2,
+        Dangers {
+            locks: 2,
+            platform: 1,
+            ..ONE
+        },
+        60_000,
+    ),
+    (
+        "two that are killed, and a full disk",
+        2,
+        Dangers {
+            crashes: 1,
+            disk: 2,
+            ..ONE
+        },
+        2_000,
+    ),
+    (
+        "two that are given another password, and a platform",
+        2,
+        Dangers {
+            credentials: 2,
+            platform: 1,
+            ..ONE
+        },
+        7_000,
+    ),
+    (
+        "three that are killed, and a platform",
+        3,
+        Dangers {
+            crashes: 1,
+            platform: 1,
+            ..ONE
+        },
+        9_000,
+    ),
+    (
+        "three, and a store that fails",
+        3,
+        Dangers { store: 1, ..ONE },
+        3_000,
+    ),
+];
+
 #[test]
 fn all_interleavings_of_a_fleet_keep_its_rules() {
-    for (name, processes, dangers, at_least) in [
-        (
-            "two that are killed, and a store that fails",
-            2,
-            Dangers {
-                crashes: 1,
-                store: 1,
-                ..TWO
-            },
-            19_000,
-        ),
-        (
-            "two, a store that fails, and a platform",
-            2,
-            Dangers {
-                store: 1,
-                platform: 1,
-                ..TWO
-            },
-            9_000,
-        ),
-        (
-            "two, a network, and a platform",
-            2,
-            Dangers {
-                network: 1,
-                platform: 1,
-                ..TWO
-            },
-            20_000,
-        ),
-        (
-            "two that are killed, and a clock",
-            2,
-            Dangers {
-                crashes: 1,
-                clock: 1,
-                ..ONE
-            },
-            9_000,
-        ),
-        (
-            "two, vandals, and a platform",
-            2,
-            Dangers {
-                vandals: 1,
-                platform: 1,
-                ..TWO
-            },
-            6_000,
-        ),
-        (
-            "two that lose the lock, and a platform",
-            2,
-            Dangers {
-                locks: 2,
-                platform: 1,
-                ..ONE
-            },
-            60_000,
-        ),
-        (
-            "two that are killed, and a full disk",
-            2,
-            Dangers {
-                crashes: 1,
-                disk: 2,
-                ..ONE
-            },
-            2_000,
-        ),
-        (
-            "two that are given another password, and a platform",
-            2,
-            Dangers {
-                credentials: 2,
-                platform: 1,
-                ..ONE
-            },
-            7_000,
-        ),
-        (
-            "three that are killed, and a platform",
-            3,
-            Dangers {
-                crashes: 1,
-                platform: 1,
-                ..ONE
-            },
-            9_000,
-        ),
-        (
-            "three, and a store that fails",
-            3,
-            Dangers { store: 1, ..ONE },
-            3_000,
-        ),
-    ] {
+    for &(name, processes, dangers, at_least) in SCENARIOS {
         let states = fleets(processes, dangers).explore(name);
         assert!(states >= at_least, "{name}: only {states} states");
     }

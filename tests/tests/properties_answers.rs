@@ -280,6 +280,7 @@ impl Life {
                     self.machine.handle_end(now, id, JobEnd::Marked);
                 }
                 Output::Store(StoreOp::Unlock) => {}
+                Output::Credentials(_) => unreachable!("it has no source"),
                 Output::Wait(until) => {
                     self.wait = until.map(Timestamp::as_millis);
                     return Ok(is_news);

@@ -318,6 +318,7 @@ fn machine(answers: &[Answer]) -> Vec<Vec<u8>> {
                 }
                 Output::Event(_) => {}
                 Output::Store(op) => panic!("it has no store: {op:?}"),
+                Output::Credentials(_) => unreachable!("it has no source"),
                 Output::Wait(_) => break,
             }
         }

@@ -8,7 +8,7 @@ macro_rules! client_methods {
         /// Starts with where to log in and as whom.
         pub fn builder(
             provider: $crate::simacan_auth::Provider,
-            credentials: $crate::simacan_auth::Credentials,
+            credentials: impl Into<$crate::CredentialsSource>,
         ) -> $builder {
             $builder::new(provider, credentials)
         }
@@ -49,6 +49,14 @@ macro_rules! client_methods {
         /// is so within `timeout`.
         pub $($async)? fn settle(&$self, timeout: ::std::time::Duration) -> bool {
             $crate::wait!($($async)? $driver.settle(timeout))
+        }
+
+        /// Logs out: forgets the tokens, here and in the store, so that no other process goes on with them, and
+        /// revokes them if the provider has a
+        /// [revocation endpoint]($crate::simacan_auth::ProviderBuilder::revocation_endpoint). Whether nothing is
+        /// left to do within `timeout`. The next request logs in again.
+        pub $($async)? fn forget(&$self, timeout: ::std::time::Duration) -> bool {
+            $crate::wait!($($async)? $driver.forget(timeout))
         }
 
         /// What the session is doing.

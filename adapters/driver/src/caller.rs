@@ -151,7 +151,7 @@ impl Session {
                 let shared = self.lock();
                 shared.carrier.is_some_and(|carrier| match carrier.task {
                     Task::Start => !shared.machine.is_saved(),
-                    Task::Tell => false,
+                    Task::Tell | Task::Credentials => false,
                     Task::Store | Task::Exchange => true,
                 })
             };

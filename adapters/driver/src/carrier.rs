@@ -8,8 +8,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use simacan_auth::{
-    Event, JobEnd, JobId, LockedStore, Output, SavedSession, StoreFailure, StoreOp, Timestamp,
-    Transmit,
+    ErrorCause, Event, JobEnd, JobId, LockedStore, Output, SavedSession, StoreFailure, StoreOp,
+    Timestamp, Transmit,
 };
 
 use crate::session::{Session, Shared, Task};
@@ -58,12 +58,14 @@ struct Carrier {
 #[derive(Default)]
 struct Said {
     job: Option<Job>,
+    is_unlock: bool,
     until: Option<Timestamp>,
 }
 
 enum Job {
     Exchange(Transmit),
     AtStore(StoreOp),
+    Credentials(JobId),
 }
 
 impl Said {
@@ -73,8 +75,8 @@ impl Said {
             match shared.machine.poll(now) {
                 Output::Event(event) => shared.events.push_back(event),
                 Output::Transmit(transmit) => said.job = Some(Job::Exchange(transmit)),
-                // The lock is let go whenever the next job does not need it.
-                Output::Store(StoreOp::Unlock) => {}
+                Output::Credentials(id) => said.job = Some(Job::Credentials(id)),
+                Output::Store(StoreOp::Unlock) => said.is_unlock = true,
                 Output::Store(op) => said.job = Some(Job::AtStore(op)),
                 Output::Wait(until) => {
                     said.until = until;
@@ -89,7 +91,8 @@ impl Job {
     fn id(&self) -> Option<JobId> {
         match self {
             Self::Exchange(transmit) => Some(transmit.exchange),
-            Self::AtStore(
+            Self::Credentials(id)
+            | Self::AtStore(
                 StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _) | StoreOp::Mark(id, _),
             ) => Some(*id),
             Self::AtStore(StoreOp::Unlock) => None,
@@ -125,9 +128,13 @@ impl Carrier {
             None => {}
         }
         shared.note_end();
-        let Said { job, until } = Said::at(&mut shared, now);
-        let is_lock_needed = !matches!(job, None | Some(Job::AtStore(StoreOp::Lock(_))));
-        let is_unlock_due = self.locked.is_some() && !is_lock_needed;
+        let said = Said::at(&mut shared, now);
+        let Said { job, until, .. } = said;
+        let is_lock_needed = !matches!(
+            job,
+            None | Some(Job::AtStore(StoreOp::Lock(_)) | Job::Credentials(_))
+        );
+        let is_unlock_due = self.locked.is_some() && (said.is_unlock || !is_lock_needed);
         if shared.events.is_empty() && job.is_none() && !is_unlock_due {
             session.leave(&mut shared, now, until);
             let is_closed = shared.is_closed;
@@ -157,6 +164,7 @@ impl Carrier {
         }
         match job {
             Some(Job::Exchange(transmit)) => self.exchange(transmit),
+            Some(Job::Credentials(id)) => self.ask_credentials(id),
             Some(Job::AtStore(op)) => self.operate(op),
             None => {}
         }
@@ -238,6 +246,18 @@ impl Carrier {
         self.done = Some((id, end));
     }
 
+    fn ask_credentials(&mut self, id: JobId) {
+        if !self.begin(Task::Credentials, Some(id)) {
+            return;
+        }
+        let end = caught(|| self.session.source.ask());
+        let end = end.map(|end| match end {
+            Ok(credentials) => JobEnd::Credentials(credentials),
+            Err(cause) => JobEnd::NoCredentials(ErrorCause::new(cause)),
+        });
+        self.done = Some((id, end));
+    }
+
     fn operate(&mut self, op: StoreOp) {
         match op {
             StoreOp::Lock(id) => self.lock_store(id),
@@ -274,7 +294,10 @@ impl Carrier {
         let locked = store.and_then(|store| {
             caught(|| {
                 let mut locked = store.lock(request)?;
-                let marked = locked.marked()?;
+                let marked = match locked.marked() {
+                    Err(StoreFailure::Denied(_)) => None, // it is for passwords alone, which a save announces
+                    marked => marked?,
+                };
                 Ok((locked, marked))
             })
         });

@@ -10,7 +10,7 @@ use simacan_auth::{
 use crate::error::Error;
 use crate::session::Session;
 use crate::sync::block_on;
-use crate::{Settings, carrier};
+use crate::{CredentialsSource, Settings, carrier};
 
 /// Keeps a session for an HTTP client: puts the token on its requests, and looks at what becomes of them.
 ///
@@ -42,7 +42,7 @@ struct Client(Arc<Session>);
 
 impl Driver {
     /// Starts with where to log in and as whom.
-    pub fn settings(provider: Provider, credentials: Credentials) -> Settings {
+    pub fn settings(provider: Provider, credentials: impl Into<CredentialsSource>) -> Settings {
         Settings::new(provider, credentials)
     }
 
@@ -154,6 +154,14 @@ impl Driver {
     /// Other credentials.
     pub fn set_credentials(&self, credentials: Credentials) {
         self.input(|machine, now| machine.handle_credentials(now, credentials));
+    }
+
+    /// Logs out, and waits until that is saved, and the tokens are revoked if the provider has a
+    /// [revocation endpoint](simacan_auth::ProviderBuilder::revocation_endpoint). Whether nothing is left to do
+    /// within `timeout`; an event says whether they were. See [`Machine::forget`].
+    pub async fn forget(&self, timeout: Duration) -> bool {
+        self.input(Machine::forget);
+        self.settle(timeout).await
     }
 
     /// The refused password is right by now, somebody says: for one attempt.

@@ -104,6 +104,7 @@ mod interleavings;
 mod process;
 mod session;
 mod settings;
+mod source;
 mod sync;
 #[cfg(feature = "tower")]
 mod tower;
@@ -119,6 +120,7 @@ pub use process::{Process, System};
 pub use session::Exchange;
 pub use settings::Settings;
 pub use simacan_auth;
+pub use source::CredentialsSource;
 #[cfg(feature = "tower")]
 pub use tower::{Authorize, AuthorizeLayer};
 

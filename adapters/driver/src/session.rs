@@ -13,11 +13,11 @@ use simacan_auth::{
 };
 
 use crate::cached_bearers::CachedBearers;
-use crate::carrier;
 use crate::error::Error;
 use crate::process::{Line, Process};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::wakeup::Wakeup;
+use crate::{CredentialsSource, carrier};
 
 /// Makes an exchange with the auth endpoint: sends this, follows nothing, and gives the answer that it has
 /// read to its end. It blocks, and has a time-out.
@@ -34,6 +34,7 @@ pub(crate) struct Session {
     pub(crate) settled: Wakeup,
     pub(crate) cached: CachedBearers,
     pub(crate) exchange: Exchange,
+    pub(crate) source: CredentialsSource,
     pub(crate) exchange_timeout: Duration,
     pub(crate) token_timeout: Duration,
     pub(crate) drop_timeout: Duration,
@@ -94,6 +95,8 @@ pub(crate) enum Task {
     Store,
     /// Is inside the exchange.
     Exchange,
+    /// Is inside the source of the credentials.
+    Credentials,
 }
 
 impl Task {
@@ -103,6 +106,7 @@ impl Task {
             Self::Tell => "a callback for events has not returned",
             Self::Store => "the store of the saved session has not answered",
             Self::Exchange => "the auth endpoint has not answered",
+            Self::Credentials => "the source of the credentials has not answered",
         }
     }
 }
@@ -199,7 +203,7 @@ impl Session {
             Task::Start => Duration::MAX,
             Task::Tell => GRACE,
             Task::Store => self.lock_request().patience.saturating_add(GRACE),
-            Task::Exchange => self.exchange_timeout.saturating_add(GRACE),
+            Task::Exchange | Task::Credentials => self.exchange_timeout.saturating_add(GRACE),
         }
     }
 

@@ -8,20 +8,20 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use simacan_auth::{
-    Config, Credentials, Event, Machine, Provider, RequestBody, ResponseBody, SessionStore,
-    Timestamp, TransportFailure,
+    Config, Event, Machine, Provider, RequestBody, ResponseBody, SessionStore, Timestamp,
+    TransportFailure,
 };
 
 use crate::cached_bearers::CachedBearers;
 use crate::session::{Exchange, Session, Shared};
 use crate::wakeup::Wakeup;
-use crate::{Driver, Error, Process};
+use crate::{CredentialsSource, Driver, Error, Process};
 
 /// Builds a [`Driver`]. The builders of the adapters have the same methods, and their client's own.
 #[must_use]
 pub struct Settings {
     provider: Provider,
-    credentials: Credentials,
+    source: CredentialsSource,
     // These are set by the methods, in whichever builder they stand.
     #[doc(hidden)]
     pub store: Option<(Arc<dyn SessionStore>, TypeId)>,
@@ -137,10 +137,10 @@ macro_rules! settings_methods {
 
 impl Settings {
     /// The defaults, for this user at this provider.
-    pub fn new(provider: Provider, credentials: Credentials) -> Self {
+    pub fn new(provider: Provider, credentials: impl Into<CredentialsSource>) -> Self {
         Self {
             provider,
-            credentials,
+            source: credentials.into(),
             store: None,
             exchange: None,
             config: Config::default(),
@@ -185,7 +185,7 @@ impl Settings {
     /// sends nothing twice, and gives up within the [time-out](Self::exchange_timeout). A
     /// [`ResponseBody`] keeps what is read, bounded and wiped.
     pub fn build(
-        self,
+        mut self,
         exchange: impl Fn(Request<RequestBody>) -> Result<Response<ResponseBody>, TransportFailure>
         + Send
         + Sync
@@ -199,10 +199,15 @@ impl Settings {
         config.patience = config.patience.min(self.token_timeout);
         let (store, kind) = self.store.unzip();
         let line = (self.provider.auth_host().to_owned(), kind);
-        let machine = Machine::new(self.provider, self.credentials, config);
+        let machine = Machine::new(self.provider, self.source.first(), config);
         let machine = match store {
             Some(_) => machine.with_store(),
             None => machine,
+        };
+        let machine = if self.source.is_asked() {
+            machine.with_credentials_source()
+        } else {
+            machine
         };
         Driver::of(Session {
             shared: Shared::new(machine, store),
@@ -210,6 +215,7 @@ impl Settings {
             settled: Wakeup::default(),
             cached: CachedBearers::default(),
             exchange: Box::new(exchange),
+            source: self.source,
             exchange_timeout: self.exchange_timeout,
             token_timeout: self.token_timeout,
             drop_timeout: self.drop_timeout,
@@ -226,7 +232,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("provider", &self.provider)
-            .field("credentials", &self.credentials)
+            .field("credentials", &self.source)
             .field("config", &self.config)
             .field("exchange_timeout", &self.exchange_timeout)
             .field("token_timeout", &self.token_timeout)

@@ -24,6 +24,8 @@ pub(crate) fn event(event: &Event) {
         Event::LoggedIn { .. }
         | Event::Refreshed { .. }
         | Event::Adopted { .. }
+        | Event::Forgotten
+        | Event::Revoked
         | Event::CredentialsReplaced { .. } => tracing::info!("{event}"),
         _ => tracing::debug!("{event}"),
     }

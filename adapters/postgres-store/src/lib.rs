@@ -42,9 +42,9 @@
 //!
 //! It is an advisory lock on the table and the name, taken on a connection of its own, which is opened
 //! for each lock: about once an hour. It ends with that connection, so with the process, and within half
-//! a minute with a machine that vanishes. A save goes through the same connection. If that is lost, the
-//! lock is too: nothing is saved, and the failure is [`Superseded`](StoreFailure::Superseded). A save
-//! also compares the row's version with what was loaded.
+//! a minute with a machine that vanishes. A save goes through the same connection, and compares the row's
+//! version with what was loaded. If that connection is lost, the lock is too: nothing is saved, and the
+//! failure is [`Superseded`](StoreFailure::Superseded). What is there can still be loaded, over another one.
 //!
 //! **No pooler in transaction mode**: it gives each statement another connection to the server, so that
 //! the lock stays behind on one of them, and it gives several programs the same one, so that they have

@@ -23,9 +23,9 @@ const IDLE_BY_DEFAULT: Duration = Duration::from_secs(2 * 60 * 60);
 /// Holds nothing open: each lock has a connection of its own.
 #[derive(Clone)]
 pub struct PostgresStore {
-    server: Server,
+    pub(crate) server: Server,
     connect: Arc<Connect>,
-    name: String,
+    pub(crate) name: String,
 }
 
 /// With the user's TLS.
@@ -105,7 +105,7 @@ impl PostgresStore {
         }
     }
 
-    fn connect(&self) -> Result<Client, Error> {
+    pub(crate) fn connect(&self) -> Result<Client, Error> {
         let connected = (self.connect)(&self.server.config);
         connected.map_err(|error| Error::postgres("connect", &self.server, error))
     }
@@ -129,7 +129,7 @@ impl SessionStore for PostgresStore {
                 taken.map_err(|error| Error::postgres("take the lock", &self.server, error))?
             }
         };
-        let locked = Locked::new(self.server.clone(), client, name.clone(), connection);
+        let locked = Locked::new(self.clone(), client, connection);
         let server = self.server.to_string();
         match () {
             () if is_standby => Err(Error::Standby { server }.into()),

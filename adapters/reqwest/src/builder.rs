@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use reqwest::{ClientBuilder, Url, redirect};
-use simacan_auth_driver::Settings;
+use simacan_auth_driver::{CredentialsSource, Settings};
 
 use crate::client::origin;
 use crate::exchange::{self, check_tls, configured};
-use crate::simacan_auth::{Credentials, Provider};
+use crate::simacan_auth::Provider;
 use crate::{Client, Error};
 
 /// The user's configuration of reqwest's clients.
@@ -20,7 +20,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(crate) fn new(provider: Provider, credentials: Credentials) -> Self {
+    pub(crate) fn new(provider: Provider, credentials: impl Into<CredentialsSource>) -> Self {
         Self {
             settings: Settings::new(provider, credentials),
             http: Arc::new(|http| http),

@@ -140,7 +140,7 @@ pub use simacan_auth_driver::simacan_auth::{
     self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
     LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
-pub use simacan_auth_driver::{self, Bearer, BearerOutcome, Driver};
+pub use simacan_auth_driver::{self, Bearer, BearerOutcome, CredentialsSource, Driver};
 
 /// Why a request got no answer.
 pub type Error = simacan_auth_driver::Error<reqwest::Error>;

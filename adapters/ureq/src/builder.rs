@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use simacan_auth_driver::Settings;
+use simacan_auth_driver::{CredentialsSource, Settings};
 use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Proxy};
 
-use crate::simacan_auth::{Credentials, Provider};
+use crate::simacan_auth::Provider;
 use crate::{Client, Error, exchange};
 
 type AgentConfig = ConfigBuilder<AgentScope>;
@@ -19,7 +19,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(crate) fn new(provider: Provider, credentials: Credentials) -> Self {
+    pub(crate) fn new(provider: Provider, credentials: impl Into<CredentialsSource>) -> Self {
         Self {
             settings: Settings::new(provider, credentials),
             http: Box::new(|config| config),

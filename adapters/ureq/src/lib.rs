@@ -123,7 +123,7 @@ pub use simacan_auth_driver::simacan_auth::{
     self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
     LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
 };
-pub use simacan_auth_driver::{self, Bearer, BearerOutcome, Driver};
+pub use simacan_auth_driver::{self, Bearer, BearerOutcome, CredentialsSource, Driver};
 pub use ureq;
 
 /// Why a request got no answer.

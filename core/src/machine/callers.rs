@@ -246,7 +246,9 @@ impl Machine {
             return Authorization::Wait(pending);
         }
         let refused = self.revive_in_time(now);
-        if matches!(self.state, State::Rejected(_)) && self.looks(now) {
+        let is_over = matches!(self.state, State::Rejected(_));
+        if is_over && (self.looks(now) || self.asks_other_credentials(now)) {
+            pending.round = None;
             return Authorization::Wait(pending);
         }
         let denied = match (&self.state, refused) {

@@ -23,16 +23,21 @@ impl Machine {
         let Some(current) = self.state.credentials() else {
             return;
         };
-        let username = credentials.username().to_owned();
-        let is_other_user = username != current.username();
+        let is_other_user = credentials.username() != current.username();
         if current.same_as(&credentials) || self.refusal(now, Some(&credentials)).is_some() {
             return;
         }
+        self.source = None;
         self.is_retry = false;
+        self.replace(now, credentials, is_other_user);
+    }
+
+    pub(super) fn replace(&mut self, now: Timestamp, new: Credentials, is_other_user: bool) {
+        let username = new.username().to_owned();
         if is_other_user {
-            self.replace_user(credentials);
+            self.replace_user(new);
         } else {
-            self.replace_password(now, credentials);
+            self.replace_password(now, new);
         }
         self.leave_store(is_other_user);
         self.tell(Event::CredentialsReplaced { username });
@@ -54,7 +59,7 @@ impl Machine {
 
     /// Another user: nothing of the old one's is kept, and nothing is done for the new one
     /// before somebody asks.
-    fn replace_user(&mut self, new: Credentials) {
+    pub(super) fn replace_user(&mut self, new: Credentials) {
         let replaced = self.replaced.take();
         self.expected = None;
         self.state.replace(|state| {

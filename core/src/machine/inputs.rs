@@ -40,7 +40,9 @@ impl Machine {
         exchange: JobId,
         response: Response<B>,
     ) {
-        if self.state.in_flight() != Some(exchange) {
+        if self.end_revocation(exchange, Ok(response.status()))
+            || self.state.in_flight() != Some(exchange)
+        {
             return;
         }
         // Parsed before the session moves: nothing fallible happens during a move.
@@ -55,8 +57,11 @@ impl Machine {
 
     /// No answer came, not even its status: refused, reset, timed out, abandoned.
     pub fn handle_failure(&mut self, now: Timestamp, exchange: JobId, failure: TransportFailure) {
+        let failure = Failure::Transport(failure);
         if self.state.in_flight() == Some(exchange) {
-            self.end_exchange(now, Answer::Undecided(Failure::Transport(failure)));
+            self.end_exchange(now, Answer::Undecided(failure));
+        } else {
+            self.end_revocation(exchange, Err(failure));
         }
     }
 
@@ -68,6 +73,8 @@ impl Machine {
         let attempt = self.weigh(&answer);
         let is_lock_lost = matches!(answer, Answer::Undecided(Failure::Store(_)));
         let replaced = self.replaced.take();
+        self.forget_asked();
+        self.revoke_answer(&answer);
         let is_odd = matches!(&answer, Answer::Tokens(tokens) if tokens.is_lifetime_odd);
         // What else is said of a password that was replaced meanwhile says nothing of the new one.
         let is_moot = replaced.is_some() && !matches!(answer, Answer::Tokens(_));

@@ -3,11 +3,12 @@
 use http::Response;
 
 use super::Machine;
+use crate::cause::ErrorCause;
 use crate::error::{Failure, TransportFailure};
 use crate::wire::{Answer, ResponseBody};
-use crate::{SavedSession, StoreFailure, Timestamp};
+use crate::{Credentials, SavedSession, StoreFailure, Timestamp};
 
-/// Names a job of one machine: an exchange, or something that its store is to do.
+/// Names a job of one machine: an exchange, something that its store is to do, or a question for credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobId {
     pub(super) machine: u64,
@@ -22,6 +23,8 @@ pub(super) enum JobKind {
     Load,
     Save,
     Mark,
+    Credentials,
+    Revocation,
 }
 
 /// How a job has ended, for [`Machine::handle_end`].
@@ -41,6 +44,10 @@ pub enum JobEnd {
     Saved,
     /// The mark stands.
     Marked,
+    /// These are to be sent: the same as before, or others that hold by now.
+    Credentials(Credentials),
+    /// There are none to be had, for this reason.
+    NoCredentials(ErrorCause),
     /// The store could not do what it was asked to. Of an exchange: it was not made, since the store's lock
     /// is lost.
     StoreFailed(StoreFailure),
@@ -49,16 +56,20 @@ pub enum JobEnd {
 impl Machine {
     /// The job whose end is yet to be reported, if there is one.
     pub fn in_flight(&self) -> Option<JobId> {
-        self.state.in_flight().or_else(|| self.at_store())
+        let others = || {
+            let job = self.at_store().or_else(|| self.source_job());
+            job.or_else(|| self.revocation_job())
+        };
+        self.state.in_flight().or_else(others)
     }
 
     /// A job has ended so. One that is not in flight, or an end that is not one of its kind, changes nothing.
     pub fn handle_end(&mut self, now: Timestamp, job: JobId, end: JobEnd) {
         match (job.kind, end) {
-            (JobKind::Exchange, JobEnd::Answered(response)) => {
+            (JobKind::Exchange | JobKind::Revocation, JobEnd::Answered(response)) => {
                 self.handle_response(now, job, response);
             }
-            (JobKind::Exchange, JobEnd::Unanswered(failure)) => {
+            (JobKind::Exchange | JobKind::Revocation, JobEnd::Unanswered(failure)) => {
                 self.handle_failure(now, job, failure);
             }
             (JobKind::Exchange, JobEnd::StoreFailed(failure))
@@ -70,6 +81,10 @@ impl Machine {
             (JobKind::Load, JobEnd::Loaded(saved)) => self.store_loaded(now, job, saved),
             (JobKind::Save, JobEnd::Saved) => self.store_saved(now, job),
             (JobKind::Mark, JobEnd::Marked) => self.store_marked(now, job),
+            (JobKind::Credentials, JobEnd::Credentials(new)) => self.credentials_got(now, job, new),
+            (JobKind::Credentials, JobEnd::NoCredentials(cause)) => {
+                self.credentials_failed(now, job, cause);
+            }
             (_, JobEnd::StoreFailed(failure)) => self.store_failed(now, job, failure),
             _ => {}
         }
@@ -78,7 +93,12 @@ impl Machine {
     /// Whoever did this job is gone or stuck: a panic, a thread that hangs. What becomes of it is unknown.
     pub fn abandon(&mut self, now: Timestamp, job: JobId) {
         let end = match job.kind {
-            JobKind::Exchange => JobEnd::Unanswered(TransportFailure::abandoned()),
+            JobKind::Exchange | JobKind::Revocation => {
+                JobEnd::Unanswered(TransportFailure::abandoned())
+            }
+            JobKind::Credentials => {
+                JobEnd::NoCredentials(ErrorCause::of_text("whoever was asked did not answer"))
+            }
             _ => JobEnd::StoreFailed(StoreFailure::Abandoned),
         };
         self.handle_end(now, job, end);

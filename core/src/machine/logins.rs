@@ -52,7 +52,8 @@ impl Machine {
 
     /// The same for what was answered to this very password.
     pub(super) fn until_clear(&mut self, now: Timestamp) -> Option<Rest> {
-        if self.is_retry || self.login_answers.is_empty() || !self.state.sends_password() {
+        let says_nothing = self.login_answers.is_empty() || self.are_credentials_stale();
+        if self.is_retry || says_nothing || !self.state.sends_password() {
             return None;
         }
         let check = self.check(None)?;

@@ -20,6 +20,11 @@ pub enum Output {
     /// Something for the session's store. Comes only from a machine [with a
     /// store](Machine::with_store).
     Store(StoreOp),
+    /// Ask for the credentials, with no lock held, and report them as
+    /// [`JobEnd::Credentials`](crate::JobEnd::Credentials) or
+    /// [`JobEnd::NoCredentials`](crate::JobEnd::NoCredentials). Comes only from a machine [with a
+    /// source](Machine::with_credentials_source).
+    Credentials(JobId),
     /// Nothing more to do until then, always later than the `now` that was given (I11), or until the
     /// next call of another method. `None`: until the next call.
     Wait(Option<Timestamp>),
@@ -53,6 +58,10 @@ impl Machine {
         if let Some(output) = self.poll_store(now) {
             return output;
         }
+        let others = self.poll_source().or_else(|| self.poll_revocation());
+        if let Some(output) = others {
+            return output;
+        }
         if self.refreshes_itself(now) && self.join_round(now, Demand::Early).is_ok() {
             self.leave_authenticated(now);
         }
@@ -67,6 +76,7 @@ impl Machine {
                     self.visit_store();
                     self.poll(now)
                 }
+                None if self.state.sends_password() && self.asks_credentials() => self.poll(now),
                 None => {
                     if self.state.sends_password() {
                         self.logins.count();
@@ -125,7 +135,9 @@ impl Machine {
         if !self.events.is_empty() {
             return true;
         }
-        if let Some(wants) = self.store_wants(now) {
+        let wants = self.store_wants(now).or_else(|| self.source_wants());
+        let wants = wants.or_else(|| self.revocation_wants());
+        if let Some(wants) = wants {
             return wants;
         }
         if self.round.is_open() {
@@ -148,6 +160,7 @@ impl Machine {
         self.is_closed = true;
         self.round.close();
         self.close_store();
+        self.forget_asked();
     }
 
     /// Demand without a caller. In flight there is nothing due; if it were taken for due, the open round

@@ -255,6 +255,7 @@ impl Machine {
     }
 
     fn end_round(&mut self, now: Timestamp) {
+        self.forget_asked();
         self.round.failed = self.round.number;
         self.round.open = false;
         // One target's 401 during an outage must not cost the others a token that they could use.

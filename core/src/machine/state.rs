@@ -297,6 +297,28 @@ impl State {
         });
     }
 
+    /// It is for others to send.
+    pub(super) fn drop_refresh_token(&mut self) {
+        self.replace(|state| match state {
+            Self::Refreshing(Phase::Due(session)) => {
+                (Self::ReLogin(session.without_refresh_token().into()), ())
+            }
+            other => (other, ()),
+        });
+    }
+
+    /// It stays over.
+    pub(super) fn forget_rejected_token(&mut self) {
+        self.replace(|state| match state {
+            Self::Rejected(rejected) => {
+                let (provider, refused, _) = rejected.into_parts();
+                let session = Session::new(provider, refused);
+                (Next::Login(session).reject().into(), ())
+            }
+            other => (other, ()),
+        });
+    }
+
     /// The password that is due is not to be sent. Whether one was.
     pub(super) fn reject_unsent(&mut self) -> bool {
         self.replace(|state| match state {

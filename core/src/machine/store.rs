@@ -3,7 +3,7 @@
 //! Each attempt is a visit to the store: lock, load, the exchange if it is still wanted, save, unlock.
 //!
 //! ```text
-//!        ┌──────────── refresh ────────────┐
+//!          ┌───── refresh, or Probe before ──┐
 //! Lock ─▶ Load ─▶ Announce ───────────────▶ Exchange ─▶ Save ─▶ Unlock
 //!          │       │   └─ not saved ─▶ Mark ─▲   │         │      ▲ ▲
 //!          │       └──────── the lock is lost ───┴─────────┴▶ Reload │
@@ -61,10 +61,11 @@ pub(super) struct Store {
     seen: Seen,
     /// Members of what is saved that only newer versions know.
     others: Others,
-    /// Whether our tokens are not in the store.
-    tokens_unsaved: bool,
-    /// Whether something that paces is not.
-    pacing_unsaved: bool,
+    unsaved: Unsaved,
+    /// Whether the last save was one.
+    can_save: bool,
+    /// Whether what is there is to be replaced by an empty session.
+    is_forgetting: bool,
     /// Since a save failed: until then none is tried for its own sake.
     retry: Option<Delay>,
     failed_in_a_row: u32,
@@ -76,6 +77,15 @@ pub(super) struct Store {
     /// Since it was loaded: a session that is over looks no sooner again.
     looked: Option<Delay>,
     held: Option<Held>,
+}
+
+/// What is not in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Unsaved {
+    /// Our tokens.
+    tokens: bool,
+    /// Something that paces.
+    pacing: bool,
 }
 
 /// What was in the store last.
@@ -118,6 +128,8 @@ enum Step {
     /// process does not let another leave too soon (I13).
     Announce,
     Mark(Timestamp, AfterMark),
+    /// A refresh token that was loaded is everybody's: it is not sent by whoever may not save its successor.
+    Probe,
     Exchange,
     Save,
     /// The lock is lost. What has whoever took it saved?
@@ -207,7 +219,7 @@ impl Machine {
             return;
         };
         match op.kind {
-            JobKind::Exchange => {}
+            JobKind::Exchange | JobKind::Credentials | JobKind::Revocation => {}
             JobKind::Lock => match failure {
                 StoreFailure::Denied(_) => self.go_on_alone(now, failure),
                 failure => {
@@ -258,12 +270,12 @@ impl Machine {
             Step::Exchange => return Some(self.begin(now)),
             Step::Lock => StoreOp::Lock(self.begin_op(JobKind::Lock)?),
             Step::Load | Step::Reload => StoreOp::Load(self.begin_op(JobKind::Load)?),
-            Step::Announce | Step::Save if is_alone => {
+            Step::Announce | Step::Probe | Step::Save if is_alone => {
                 let failure = visit.failure.clone().unwrap_or(StoreFailure::Abandoned);
                 self.not_saved(now, step, failure);
                 return Some(self.poll(now));
             }
-            Step::Announce | Step::Save => {
+            Step::Announce | Step::Probe | Step::Save => {
                 let Some(saved) = self.what_to_save() else {
                     self.leave_save(now, Step::Save);
                     return self.poll_store(now);

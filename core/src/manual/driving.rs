@@ -55,7 +55,7 @@
 //!                 machine.handle_end(now, exchange, end);
 //!             }
 //!             Output::Event(event) => println!("{event}"), // and wake whoever waits
-//!             Output::Store(_) => unreachable!("it has none"),
+//!             Output::Store(_) | Output::Credentials(_) => unreachable!("it has neither"),
 //!             Output::Wait(until) => return until,
 //!         }
 //!     }

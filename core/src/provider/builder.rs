@@ -17,6 +17,7 @@ pub struct ProviderBuilder {
     /// `None`: the Simacan dialect.
     client: Option<ClientAuth>,
     extras: Extras,
+    revocation: Option<String>,
     origins: Vec<String>,
     loopback_http: bool,
 }
@@ -27,6 +28,7 @@ impl ProviderBuilder {
             endpoint,
             client,
             extras: Extras::default(),
+            revocation: None,
             origins: Vec::new(),
             loopback_http: false,
         }
@@ -71,6 +73,13 @@ impl ProviderBuilder {
         self
     }
 
+    /// Where tokens are revoked (RFC 7009) that are [forgotten](crate::Machine::forget). The client
+    /// authenticates there as at the token endpoint.
+    pub fn revocation_endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.revocation = Some(endpoint.into());
+        self
+    }
+
     /// Accepts `http://` for loopback hosts: `localhost`, 127.0.0.0/8, `[::1]`. For tests.
     pub fn allow_loopback_http(mut self) -> Self {
         self.loopback_http = true;
@@ -95,11 +104,16 @@ impl ProviderBuilder {
             }
             Dialect::OAuth2 {
                 token: self.parse(&self.endpoint)?,
+                revocation: (self.revocation.as_deref())
+                    .map(|endpoint| self.parse(endpoint))
+                    .transpose()?,
                 client: client.clone(),
                 extras: self.extras.clone(),
             }
         } else if self.extras.scope.is_some() {
             return Err(InvalidProvider::ScopeWithoutOAuth2);
+        } else if self.revocation.is_some() {
+            return Err(InvalidProvider::RevocationWithoutOAuth2);
         } else if let Some((name, _)) = self.extras.members.first() {
             return Err(InvalidProvider::MemberWithoutOAuth2(name.clone()));
         } else {
@@ -136,6 +150,7 @@ impl fmt::Debug for ProviderBuilder {
             .field("endpoint", &printable(&self.endpoint))
             .field("client", &self.client)
             .field("extras", &self.extras)
+            .field("revocation", &self.revocation.as_deref().map(printable))
             .field("origins", &origins)
             .field("loopback_http", &self.loopback_http)
             .finish()
@@ -188,6 +203,9 @@ pub enum InvalidProvider {
     /// The Simacan dialect has no scope.
     #[error("a scope was given, but the Simacan API knows none")]
     ScopeWithoutOAuth2,
+    /// The Simacan dialect revokes nothing.
+    #[error("a revocation endpoint was given, but the Simacan API has none")]
+    RevocationWithoutOAuth2,
     /// The forms of the Simacan dialect have no further members.
     #[error("a form member `{0}` was given, but the Simacan API knows none")]
     MemberWithoutOAuth2(String),

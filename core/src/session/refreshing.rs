@@ -33,6 +33,10 @@ impl Session<Refreshing> {
         self.start(now, |state, _| Grant::Refresh(&state.refresh_token))
     }
 
+    pub(crate) fn without_refresh_token(self) -> Session<ReLogin> {
+        self.with_state(|state| ReLogin { token: state.token })
+    }
+
     pub(crate) fn refresh_token(&self) -> &RefreshToken {
         &self.state.refresh_token
     }

@@ -23,6 +23,8 @@ use crate::wiped::Wiped;
 pub(crate) enum Grant<'a> {
     Password(&'a Credentials),
     Refresh(&'a RefreshToken),
+    /// No grant, but its end (RFC 7009, section 2.1), with what kind of token it is.
+    Revocation(&'a RefreshToken, &'static str),
 }
 
 /// The body of a request to the auth endpoint: a form that holds a secret.
@@ -78,6 +80,8 @@ struct Form<'a> {
     client_id: Option<&'a str>,
     client_secret: Option<&'a str>,
     refresh_token: Option<&'a str>,
+    token: Option<&'a str>,
+    token_type_hint: Option<&'static str>,
     /// Those that the user has named.
     #[serde(skip)]
     members: &'a [(String, Zeroizing<String>)],
@@ -94,14 +98,20 @@ pub(crate) fn request(provider: &Provider, grant: Grant<'_>) -> Request<RequestB
             refresh_token: Some(token.expose()),
             ..Form::default()
         },
+        Grant::Revocation(token, hint) => Form {
+            token: Some(token.expose()),
+            token_type_hint: Some(hint),
+            ..Form::default()
+        },
     };
     let (uri, authorization) = match provider.dialect() {
         Dialect::Simacan { password, refresh } => match grant {
             Grant::Password(_) => (password, None),
-            Grant::Refresh(_) => (refresh, None),
+            Grant::Refresh(_) | Grant::Revocation(..) => (refresh, None),
         },
         Dialect::OAuth2 {
             token,
+            revocation,
             client,
             extras,
         } => {
@@ -113,9 +123,15 @@ pub(crate) fn request(provider: &Provider, grant: Grant<'_>) -> Request<RequestB
                     Some("refresh_token"),
                     scope.filter(|_| extras.scope_at_refresh),
                 ),
+                Grant::Revocation(..) => (None, None),
             };
-            form.members = &extras.members;
-            (token, authenticate(client, &mut form))
+            let uri = if let Grant::Revocation(..) = grant {
+                revocation.as_ref().unwrap_or(token)
+            } else {
+                form.members = &extras.members;
+                token
+            };
+            (uri, authenticate(client, &mut form))
         }
     };
     post(uri, authorization, encode(form))
@@ -176,6 +192,8 @@ fn encode(mut form: Form<'_>) -> RequestBody {
         form.client_id,
         form.client_secret,
         form.refresh_token,
+        form.token,
+        form.token_type_hint,
     ];
     // A byte takes three at most, `%XX`. More than that would be waste, less a copy left behind.
     let longest = |value: &&str| TOKEN.len() + 3 * value.len();

@@ -208,7 +208,7 @@ impl Driver {
                     self.events.push(event);
                 }
                 Output::Transmit(transmit) => self.launch(transmit),
-                Output::Store(op) => panic!("it has no store: {op:?}"),
+                Output::Store(_) | Output::Credentials(_) => panic!("it has neither"),
                 Output::Wait(at) => {
                     assert!(at.is_none_or(|at| at > self.now), "I11: {at:?}");
                     self.wake = at;

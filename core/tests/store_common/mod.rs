@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::Response;
 use simacan_auth::{
-    Authorization, Config, Event, InvalidSavedSession, JobEnd, JobId, Machine, Output, Pending,
-    Provider, Review, SavedSession, Sent, StoreFailure, StoreOp, Timestamp, Transmit,
+    Authorization, Config, ErrorCause, Event, InvalidSavedSession, JobEnd, JobId, Machine, Output,
+    Pending, Provider, Review, SavedSession, Sent, StoreFailure, StoreOp, Timestamp, Transmit,
     TransportFailure,
 };
 
@@ -28,6 +28,8 @@ pub(crate) enum Op {
     Unlock,
     Password,
     Refresh,
+    /// The credentials are asked for.
+    Ask,
     /// It begins with these words.
     Event(&'static str),
 }
@@ -114,6 +116,8 @@ pub(crate) struct Process {
     pub(crate) printed: String,
     store: Memory,
     pub(crate) flight: Option<Transmit>,
+    /// What number the password has by now where it is kept; `None` if it can't be had.
+    pub(crate) source: Option<u32>,
     pub(crate) until: Option<Timestamp>,
 }
 
@@ -133,6 +137,7 @@ impl Process {
             printed: String::new(),
             store: store.clone(),
             flight: None,
+            source: None,
             until: None,
         }
     }
@@ -216,6 +221,14 @@ impl Process {
                     self.flight = Some(transmit);
                 }
                 Output::Store(op) => self.operate(op),
+                Output::Credentials(id) => {
+                    self.log.push(Op::Ask);
+                    let end = match self.source {
+                        Some(number) => JobEnd::Credentials(credentials("fleet", number)),
+                        None => JobEnd::NoCredentials(ErrorCause::new("the vault is sealed")),
+                    };
+                    self.machine.handle_end(self.now, id, end);
+                }
                 Output::Wait(until) => {
                     self.until = until;
                     return;
@@ -319,4 +332,5 @@ const KNOWN: &[&str] = &[
     "the session was not saved",
     "the password of fleet was refused",
     "new credentials",
+    "logged out",
 ];

@@ -47,7 +47,7 @@ fn drain(
         match machine.poll(now) {
             Output::Event(_) => {}
             Output::Transmit(transmit) => in_flight = Some(transmit.exchange),
-            Output::Store(op) => panic!("it has no store: {op:?}"),
+            Output::Store(_) | Output::Credentials(_) => panic!("it has neither"),
             Output::Wait(_) => {
                 let Some(exchange) = in_flight.take() else {
                     return;

@@ -141,6 +141,7 @@ fn answer(machine: &mut Machine, response: Response<&'static [u8]>) {
         match machine.poll(NOW) {
             Output::Event(_) => {}
             Output::Store(op) => panic!("it has no store: {op:?}"),
+            Output::Credentials(_) => unreachable!("it has no source"),
             Output::Wait(_) => break,
             Output::Transmit(transmit) => {
                 let response = response.take().expect("only one is due");
@@ -266,6 +267,7 @@ fn send(machine: &mut Machine) -> JobId {
         match machine.poll(NOW) {
             Output::Event(_) => {}
             Output::Store(op) => panic!("it has no store: {op:?}"),
+            Output::Credentials(_) => unreachable!("it has no source"),
             Output::Wait(_) => panic!("nothing is due"),
             Output::Transmit(transmit) => return transmit.exchange, // the request is dropped
         }

@@ -49,7 +49,7 @@ pub fn saved_session(json: &[u8]) {
                     machine.handle_end(now, op, JobEnd::Saved);
                 }
                 Output::Store(StoreOp::Mark(op, _)) => machine.handle_end(now, op, JobEnd::Marked),
-                Output::Store(StoreOp::Unlock) => {}
+                Output::Store(StoreOp::Unlock) | Output::Credentials(_) => {}
                 Output::Wait(until) => {
                     assert!(until.is_none_or(|until| until > now), "I11");
                     break;

@@ -201,7 +201,7 @@ impl Day {
                     }
                 }
                 Output::Event(_) => is_news = true,
-                Output::Store(_) => unreachable!("it has none"),
+                Output::Store(_) | Output::Credentials(_) => unreachable!("it has neither"),
                 Output::Wait(until) => {
                     self.wait = until.map(Timestamp::as_millis);
                     return is_news;

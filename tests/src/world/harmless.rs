@@ -26,7 +26,7 @@ static FOREIGN: LazyLock<Vec<JobId>> = LazyLock::new(|| {
                 machine.handle_failure(now, transmit.exchange, TransportFailure::abandoned());
             }
             Output::Event(_) => {}
-            Output::Store(op) => panic!("it has no store: {op:?}"),
+            Output::Store(_) | Output::Credentials(_) => panic!("it has neither"),
             Output::Wait(_) => now = now.saturating_add(Duration::from_secs(86_400)),
         }
     }

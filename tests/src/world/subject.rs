@@ -79,7 +79,7 @@ impl From<Output> for Out {
                 transmit.request.map(|body| body.as_ref().to_vec()),
             ),
             Output::Event(event) => Self::Event(event),
-            Output::Store(op) => panic!("it has no store: {op:?}"),
+            Output::Store(_) | Output::Credentials(_) => panic!("it has neither"),
             Output::Wait(until) => Self::Wait(until),
         }
     }

@@ -80,7 +80,7 @@ fn i8_an_agent_takes_the_token_nowhere_else() {
 fn i2_an_agent_whose_password_is_refused_says_so_and_goes_on_with_another() {
     let world = World::new();
     let mut plan = world.plan();
-    plan.credentials = Credentials::new(USERNAME, WRONG_PASSWORD);
+    plan.credentials = Credentials::new(USERNAME, WRONG_PASSWORD).into();
     let client = Ureq::builder(plan).build().expect("a client");
     let agent = agent(&client, true);
     for _ in 0..3 {

@@ -79,7 +79,7 @@ impl Environment {
 
     fn subject<S: Subject>(&self, proxy: &Stub, authority: &Authority) -> S {
         S::build(Plan {
-            credentials: Credentials::new(USERNAME, self.password),
+            credentials: Credentials::new(USERNAME, self.password).into(),
             root: Some(authority.der().to_vec()),
             proxy: Some(proxy.origin()),
             ..self.world.plan_at((self.provider)())

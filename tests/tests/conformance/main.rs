@@ -65,6 +65,7 @@ mod runtimes;
 mod secrets;
 mod sessions;
 mod soak;
+mod sources;
 mod stacks;
 mod store;
 mod store_faults;

@@ -29,7 +29,7 @@ conformance! {
 
 fn with_wrong_password(world: &World) -> Plan {
     Plan {
-        credentials: Credentials::new(USERNAME, WRONG_PASSWORD),
+        credentials: Credentials::new(USERNAME, WRONG_PASSWORD).into(),
         ..world.plan()
     }
 }

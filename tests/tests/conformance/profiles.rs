@@ -66,7 +66,7 @@ fn i2_a_refused_password_is_not_repeated_and_another_is_sent_at_once<S: Subject>
         let world = world(profile);
         let credentials = Credentials::new(USERNAME, WRONG_PASSWORD);
         let subject = S::build(Plan {
-            credentials,
+            credentials: credentials.into(),
             ..plan(&world, profile)
         });
         for _ in 0..20 {

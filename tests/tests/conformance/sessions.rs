@@ -6,12 +6,14 @@ use std::time::Duration;
 use simacan_auth::{ClientAuth, Credentials, Denied, Failure, OAuthError, Provider, Status};
 use simacan_auth_emulator::{Emulator, PasswordOutcome, Presented, RefreshOutcome, What};
 
+use crate::store::TestStore;
 use crate::subject::{Plan, Subject, Trouble};
 use crate::world::{
     HOUR, PASSWORD, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied, eventually,
 };
 
 conformance! {
+    what_one_process_forgets_no_other_one_refreshes,
     a_login_brings_a_token_and_says_how_long_it_is_good,
     a_session_is_kept_alive_until_its_clients_are_gone,
     a_session_is_kept_alive_when_the_clock_jumps,
@@ -109,7 +111,7 @@ fn two_users_in_one_process_share_nothing<S: Subject>() {
     let world = World::with(World::settings().with_user(USERS[1], PASSWORD));
     let subjects = USERS.map(|user| {
         S::build(Plan {
-            credentials: Credentials::new(user, PASSWORD),
+            credentials: Credentials::new(user, PASSWORD).into(),
             ..world.plan()
         })
     });
@@ -247,11 +249,29 @@ fn rfc_6749_with_the_wrong_secret_is_no_refused_password<S: Subject>() {
 fn rfc_6749_with_a_wrong_password_is_a_refused_password<S: Subject>() {
     let world = World::with(World::settings().with_client(CLIENT, None));
     let subject = S::build(Plan {
-        credentials: Credentials::new(USERNAME, WRONG_PASSWORD),
+        credentials: Credentials::new(USERNAME, WRONG_PASSWORD).into(),
         ..world.plan_at(oauth2(&world, ClientAuth::public(CLIENT)))
     });
     for outcome in subject.send_all(world.crowd(20)) {
         assert!(matches!(denied(outcome), Denied::Rejected { .. }));
     }
     world.assert_exchanges(1, 0);
+}
+
+fn what_one_process_forgets_no_other_one_refreshes<S: Subject>() {
+    let (world, store) = (World::new(), TestStore::working());
+    let [first, second] = [(); 2].map(|()| S::build(world.plan_with(store.clone())));
+    assert_accepted(&first.send_all(world.crowd(5)));
+    assert_accepted(&second.send_all(world.crowd(5)));
+    world.assert_exchanges(1, 0);
+    assert!(first.forget());
+    assert!(!store.has_tokens(), "{}", store.saved());
+    assert_eq!(first.status(), Status::Unauthenticated);
+    // The other one's access token is good until it ends. Then it logs in, and both go on with that.
+    assert_accepted(&second.send_all(world.crowd(5)));
+    world.assert_exchanges(1, 0);
+    world.revoke();
+    assert_accepted(&second.send_all(world.crowd(5)));
+    assert_accepted(&first.send_all(world.crowd(5)));
+    world.assert_exchanges(2, 0);
 }

@@ -104,7 +104,7 @@ fn i2_a_refusal_is_saved_before_its_caller_is_told<S: Subject>() {
     let (world, store) = (World::new(), TestStore::working());
     for _ in 0..3 {
         let mut plan = world.plan_with(store.clone());
-        plan.credentials = Credentials::new(USERNAME, WRONG_PASSWORD);
+        plan.credentials = Credentials::new(USERNAME, WRONG_PASSWORD).into();
         let subject = S::build(plan);
         denied(subject.send(world.post("/x", "x")));
         let saved = store.saved();
@@ -152,7 +152,7 @@ fn two_users_with_one_file_do_not_get_each_others_token<S: Subject>() {
     let users = [(USERNAME, PASSWORD), (OTHER_USER, OTHER_PASSWORD)];
     let clients = users.map(|(username, password)| {
         let mut plan = world.plan_with(folder.store());
-        plan.credentials = Credentials::new(username, password);
+        plan.credentials = Credentials::new(username, password).into();
         (username, S::build(plan))
     });
     for _ in 0..3 {

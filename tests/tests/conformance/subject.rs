@@ -10,6 +10,7 @@ use http::{Request, Response};
 use simacan_auth::{
     Config, Credentials, Denied, Event, ForeignOrigin, Provider, SessionStore, Status, Timestamp,
 };
+use simacan_auth_driver::CredentialsSource;
 use simacan_auth_driver::Error;
 use tokio::runtime::{self, Runtime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -20,7 +21,7 @@ use crate::world::{PATIENCE, assert_holds_no_secret};
 /// What a client is built from.
 pub(crate) struct Plan {
     pub(crate) provider: Provider,
-    pub(crate) credentials: Credentials,
+    pub(crate) credentials: CredentialsSource,
     pub(crate) config: Config,
     pub(crate) exchange_timeout: Duration,
     pub(crate) token_timeout: Duration,
@@ -58,6 +59,8 @@ pub(crate) trait Subject: Clone + Send + Sync + 'static {
     fn debug(&self) -> String;
 
     fn settle(&self) -> bool;
+
+    fn forget(&self) -> bool;
 }
 
 pub(crate) type Outcome = Result<Response<Bytes>, Trouble>;
@@ -184,6 +187,10 @@ impl Subject for Ureq {
 
     fn settle(&self) -> bool {
         self.0.settle(PATIENCE)
+    }
+
+    fn forget(&self) -> bool {
+        self.0.forget(PATIENCE)
     }
 }
 
@@ -333,5 +340,9 @@ impl<F: Flavour> Subject for Reqwest<F> {
 
     fn settle(&self) -> bool {
         self.runtime.block_on(self.client.settle(PATIENCE))
+    }
+
+    fn forget(&self) -> bool {
+        self.runtime.block_on(self.client.forget(PATIENCE))
     }
 }

@@ -90,7 +90,7 @@ impl World {
         let (clock, events) = (self.clock.clone(), self.events.clone());
         Plan {
             provider,
-            credentials: Credentials::new(USERNAME, PASSWORD),
+            credentials: Credentials::new(USERNAME, PASSWORD).into(),
             config: config(),
             exchange_timeout: PATIENCE,
             token_timeout: 2 * PATIENCE,

@@ -2,13 +2,15 @@
 //! (`simacan_auth::manual::rules`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write};
-use std::time::{Duration, SystemTime};
+use std::fmt::Write;
+use std::ops::Range;
+use std::time::Duration;
 
 use simacan_auth_emulator::{
     Entry, Fault, PasswordOutcome, Presented, RefreshOutcome, Refusal, What,
 };
 
+use crate::exchange::Exchange;
 use crate::front::Incarnation;
 
 pub(crate) struct Audit {
@@ -18,14 +20,19 @@ pub(crate) struct Audit {
     killed: BTreeSet<Incarnation>,
     /// What was in the ledger when all access tokens were ended.
     revocations: Vec<usize>,
+    trials: Vec<Trial>,
 }
 
-struct Exchange {
-    place: usize,
-    at: SystemTime,
-    by: Incarnation,
-    what: What,
-    fault: Option<Fault>,
+/// A fault of the store or of a process, until all have got over it.
+#[derive(Clone, Debug)]
+pub(crate) struct Trial {
+    pub(crate) name: &'static str,
+    /// In the ledger.
+    pub(crate) places: Range<usize>,
+    /// Passwords, and spent tokens that are sent again, that it may cost.
+    pub(crate) price: usize,
+    /// Whether a process takes good tokens for old ones.
+    pub(crate) is_hasty: bool,
 }
 
 /// What there was of it.
@@ -49,6 +56,7 @@ impl Audit {
         senders: &BTreeMap<usize, Incarnation>,
         killed: BTreeSet<Incarnation>,
         revocations: Vec<usize>,
+        trials: Vec<Trial>,
     ) -> Self {
         let mut exchanges = Vec::new();
         let mut presented = BTreeSet::new();
@@ -79,6 +87,7 @@ impl Audit {
             presented,
             killed,
             revocations,
+            trials,
         }
     }
 
@@ -96,14 +105,47 @@ impl Audit {
                 What::Unhandled if exchange.fault.is_some() => Ok(()),
                 _ => Err("nobody sends such a thing".into()),
             };
-            if let Err(why) = review {
+            if let Err(why) = review
+                && !self.is_priced(i)
+            {
                 panic!("{why}:\n{}", self.story(i));
             }
+        }
+        for trial in &self.trials {
+            let (passwords, reuses) = self.costs(trial);
+            let is_paid = passwords.len() <= trial.price && reuses.len() <= trial.price;
+            let last = passwords.last().max(reuses.last());
+            let story = || last.map(|&last| self.story(last)).unwrap_or_default();
+            let (name, passwords, reuses) = (trial.name, passwords.len(), reuses.len());
+            assert!(
+                is_paid,
+                "{name}: {passwords} passwords, {reuses} spent tokens:\n{}",
+                story()
+            );
         }
         let figures = self.figures();
         let allowed = 1 + figures.refreshes_refused + figures.passwords_lost;
         assert!(figures.passwords <= allowed, "{figures:?}");
         figures
+    }
+
+    /// The passwords of a trial, and the spent tokens that were sent again.
+    pub(crate) fn costs(&self, trial: &Trial) -> (Vec<usize>, Vec<usize>) {
+        let all = |which: &dyn Fn(&Exchange) -> bool| {
+            let exchanges = self.exchanges.iter().enumerate();
+            let which = exchanges.filter(|(_, e)| trial.places.contains(&e.place) && which(e));
+            which.map(|(i, _)| i).collect()
+        };
+        let is_reuse = |exchange: &Exchange| exchange.refused() == Some(Refusal::Reused);
+        (all(&Exchange::is_password), all(&is_reuse))
+    }
+
+    /// It belongs to a trial, whose costs are counted.
+    fn is_priced(&self, i: usize) -> bool {
+        let exchange = &self.exchanges[i];
+        let mut trials = self.trials.iter();
+        let trial = trials.find(|trial| trial.places.contains(&exchange.place));
+        trial.is_some_and(|trial| trial.is_hasty || exchange.spent().is_none())
     }
 
     pub(crate) fn figures(&self) -> Figures {
@@ -212,6 +254,10 @@ impl Audit {
         self.killed.contains(&by) && !later.any(|exchange| exchange.by == by)
     }
 
+    pub(crate) fn last_words(&self) -> String {
+        self.story(self.exchanges.len().saturating_sub(1))
+    }
+
     /// What led to it.
     fn story(&self, i: usize) -> String {
         let mut story = String::new();
@@ -220,7 +266,7 @@ impl Audit {
             .iter()
             .enumerate()
             .take(i + 3)
-            .skip(i.saturating_sub(10))
+            .skip(i.saturating_sub(16))
         {
             let mark = if n == i { '>' } else { ' ' };
             let end = if self.is_last_of_killed(n) {
@@ -231,67 +277,5 @@ impl Audit {
             let _ = writeln!(story, "{mark} {exchange}{end}");
         }
         story
-    }
-}
-
-impl Exchange {
-    fn is_password(&self) -> bool {
-        matches!(self.what, What::Password { .. })
-    }
-
-    /// The serial number of the tokens that it brought.
-    fn granted(&self) -> Option<u64> {
-        match self.what {
-            What::Password {
-                outcome: PasswordOutcome::Accepted { serial },
-                ..
-            }
-            | What::Refresh {
-                outcome: RefreshOutcome::Rotated { serial },
-                ..
-            } => Some(serial),
-            _ => None,
-        }
-    }
-
-    /// The serial number of the refresh token that it has used up.
-    fn spent(&self) -> Option<u64> {
-        match self.what {
-            What::Refresh {
-                serial,
-                outcome: RefreshOutcome::Rotated { .. },
-                ..
-            } => serial,
-            _ => None,
-        }
-    }
-
-    fn refused(&self) -> Option<Refusal> {
-        match self.what {
-            What::Refresh {
-                outcome: RefreshOutcome::Refused(why),
-                ..
-            } => Some(why),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Exchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.is_password() {
-            "password"
-        } else {
-            "refresh"
-        };
-        write!(
-            f,
-            "{:5}. process {}: {kind}, {}",
-            self.place, self.by, self.what
-        )?;
-        match &self.fault {
-            Some(fault) => write!(f, " [{fault}]"),
-            None => Ok(()),
-        }
     }
 }

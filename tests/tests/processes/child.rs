@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
 use crate::world::PATIENCE;
 use crate::{example, minutely_processes, push_once, worker};
 
@@ -108,6 +110,25 @@ impl Process {
             let was_killed = status.signal() == Some(9);
             self.was_killed.store(was_killed, Ordering::SeqCst);
         }
+    }
+
+    /// SIGSTOP: when this returns it does nothing any more.
+    pub(crate) fn stop(&self) {
+        let pid = self.signal(Signal::STOP);
+        let stopped = waitpid(Some(pid), WaitOptions::UNTRACED).expect("its state");
+        assert!(stopped.is_some_and(|(_, status)| status.stopped()));
+    }
+
+    /// SIGCONT.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) -> Pid {
+        let id = lock(&self.child).id().try_into();
+        let pid = Pid::from_raw(id.expect("a number of a process")).expect("not 0");
+        kill_process(pid, signal).expect("a process that runs");
+        pid
     }
 
     pub(crate) fn was_killed(&self) -> bool {

@@ -1,47 +1,57 @@
-//! Ten processes share one session while tokens are ended early, answers are lost and some of them are killed
-//! and started again.
+//! Processes that share one session, and all that they have said.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::StatusCode;
-use simacan_auth_emulator::{Detail, Emulator, Endpoint, Fault};
+use simacan_auth_emulator::{Detail, Emulator, Settings};
 
-use crate::audit::Audit;
+use crate::audit::{Audit, Trial};
 use crate::child::{Process, lock};
 use crate::front::{Front, Incarnation, Moment};
 use crate::lives::Lives;
+use crate::place;
 use crate::pusher::Adapter;
-use crate::worker::{CALLERS, Job, Said, body};
-use crate::world::{Folder, PATIENCE, Random, settings};
-
-/// Of each adapter.
-const WORKERS: usize = 5;
-const TOKEN_LIFE: Duration = Duration::from_secs(1);
-/// Token sets that are granted before it ends, if the machine is not too slow for it.
-const LIVES: usize = 300;
-const LONGEST: Duration = Duration::from_secs(180);
+use crate::tries::Tries;
+use crate::worker::{CALLERS, Job, Said, body, path};
+use crate::world::PATIENCE;
 
 type Positions = [u64; CALLERS];
 
-struct Fleet {
-    front: Front,
-    folder: Folder,
-    workers: Vec<Worker>,
+pub(crate) struct Fleet {
+    pub(crate) front: Front,
+    /// See [`place::open`].
+    place: String,
+    compressed: u32,
+    pub(crate) workers: Vec<Worker>,
     /// Which worker each start was of, and its first positions.
     starts: Vec<(usize, Positions)>,
     killed: BTreeSet<Incarnation>,
-    revocations: Vec<usize>,
-    lives: Lives,
+    pub(crate) revocations: Vec<usize>,
+    pub(crate) trials: Vec<Trial>,
+    pub(crate) lives: Lives,
 }
 
-struct Worker {
+pub(crate) struct Worker {
     adapter: Adapter,
-    incarnation: Incarnation,
-    process: Arc<Process>,
-    heard: Arc<Mutex<Heard>>,
+    pub(crate) habits: Habits,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) process: Arc<Process>,
+    pub(crate) heard: Arc<Mutex<Heard>>,
+}
+
+/// What one of them may do otherwise than the rest, from its next start.
+#[derive(Clone, Default)]
+pub(crate) struct Habits {
+    pub(crate) place: Option<String>,
+    pub(crate) key: Option<String>,
+    /// So many milliseconds is its clock wrong.
+    pub(crate) ahead: i64,
+    /// It never reaches the Auth API.
+    pub(crate) is_cut_off: bool,
+    /// It may be denied a token for as long as it is so.
+    pub(crate) may_fail: bool,
 }
 
 impl Drop for Worker {
@@ -52,38 +62,71 @@ impl Drop for Worker {
 
 /// What a worker has said, over all its lives.
 #[derive(Default)]
-struct Heard {
+pub(crate) struct Heard {
     /// The last position that was answered, of each caller.
-    accepted: Positions,
-    adopted: u64,
-    again: u64,
+    pub(crate) accepted: Positions,
+    pub(crate) adopted: u64,
+    pub(crate) again: u64,
+    pub(crate) unauthorized: [usize; CALLERS],
+    pub(crate) blocked: usize,
+    pub(crate) superseded: usize,
+    pub(crate) store: Vec<String>,
     trouble: Vec<String>,
 }
 
+impl Heard {
+    fn hear(&mut self, line: &str) {
+        match Said::from(line) {
+            Said::Accepted { caller, position } => self.accepted[caller] = position,
+            Said::Adopted => self.adopted += 1,
+            Said::Again => self.again += 1,
+            Said::Unauthorized { caller } => self.unauthorized[caller] += 1,
+            Said::Blocked => self.blocked += 1,
+            Said::Superseded => self.superseded += 1,
+            Said::Store(line) => self.store.push(line),
+            Said::Trouble(line) => self.trouble.push(line),
+        }
+    }
+}
+
 impl Fleet {
-    fn start() -> Self {
-        let settings = settings()
-            .with_access_token_life(TOKEN_LIFE)
-            .with_ledger(Detail::Bodies);
+    /// Half of it has one adapter, half the other. An hour is divided by `compressed`.
+    pub(crate) fn start(
+        place: String,
+        workers: usize,
+        settings: Settings,
+        compressed: u32,
+        habits: &Habits,
+    ) -> Self {
+        let settings = settings.with_ledger(Detail::Bodies);
         let front = Front::start(Emulator::new(settings), SystemTime::now);
         front.arm(Moment::Decided); // the first login is killed
         let mut fleet = Self {
             front,
-            folder: Folder::new("fleet"),
+            place,
+            compressed,
             workers: Vec::new(),
             starts: Vec::new(),
             killed: BTreeSet::new(),
             revocations: Vec::new(),
+            trials: Vec::new(),
             lives: Lives::default(),
         };
-        for n in 0..2 * WORKERS {
-            let worker = fleet.start_worker(n, Adapter::BOTH[n % 2], Arc::default());
+        for n in 0..workers {
+            let (adapter, habits) = (Adapter::BOTH[n % 2], habits.clone());
+            let worker = fleet.start_worker(n, adapter, habits, Arc::default());
             fleet.workers.push(worker);
         }
         fleet
     }
 
-    fn start_worker(&mut self, n: usize, adapter: Adapter, heard: Arc<Mutex<Heard>>) -> Worker {
+    fn start_worker(
+        &mut self,
+        n: usize,
+        adapter: Adapter,
+        habits: Habits,
+        heard: Arc<Mutex<Heard>>,
+    ) -> Worker {
         let incarnation = self.starts.len();
         let from = lock(&heard).accepted.map(|position| position + 1);
         self.starts.push((n, from));
@@ -92,25 +135,24 @@ impl Fleet {
             adapter,
             origin: self.front.origin(),
             proxy: self.front.proxy(incarnation),
-            session: &self.folder.session(),
+            session: habits.place.as_ref().unwrap_or(&self.place),
+            compressed: self.compressed,
+            ahead: habits.ahead,
             from,
         };
-        let hear = {
+        let mut command = job.command();
+        command.envs(habits.key.iter().map(|key| (place::KEY, key)));
+        if habits.is_cut_off {
+            self.front.cut_off(incarnation);
+        }
+        let process = Arc::new(Process::start(command, {
             let heard = heard.clone();
-            move |line: String| {
-                let mut heard = lock(&heard);
-                match Said::from(&*line) {
-                    Said::Accepted { caller, position } => heard.accepted[caller] = position,
-                    Said::Adopted => heard.adopted += 1,
-                    Said::Again => heard.again += 1,
-                    Said::Trouble(line) => heard.trouble.push(line),
-                }
-            }
-        };
-        let process = Arc::new(Process::start(job.command(), hear));
+            move |line| lock(&heard).hear(&line)
+        }));
         self.front.register(incarnation, process.clone());
         Worker {
             adapter,
+            habits,
             incarnation,
             process,
             heard,
@@ -118,7 +160,7 @@ impl Fleet {
     }
 
     /// Starts again who was killed.
-    fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         for n in 0..self.workers.len() {
             if !self.workers[n].process.is_running() {
                 self.end_one(n);
@@ -136,13 +178,19 @@ impl Fleet {
             return true;
         }
         self.killed.insert(worker.incarnation);
-        let (adapter, heard) = (worker.adapter, worker.heard.clone());
-        self.workers[n] = self.start_worker(n, adapter, heard);
+        let (adapter, habits, heard) =
+            (worker.adapter, worker.habits.clone(), worker.heard.clone());
+        self.workers[n] = self.start_worker(n, adapter, habits, heard);
         false
     }
 
+    /// How many were killed.
+    pub(crate) fn killed(&self) -> usize {
+        self.killed.len()
+    }
+
     /// Until the newest token was used so often, or another has replaced it.
-    fn use_token(&mut self, times: u64) {
+    pub(crate) fn use_token(&mut self, times: u64) {
         let start = Instant::now();
         let before = self.lives.granted;
         loop {
@@ -156,7 +204,7 @@ impl Fleet {
         }
     }
 
-    fn revoke(&mut self) {
+    pub(crate) fn revoke(&mut self) {
         let place = self.front.with(|emulator| {
             emulator.revoke_access_tokens();
             emulator.ledger().entries().len()
@@ -164,52 +212,8 @@ impl Fleet {
         self.revocations.push(place);
     }
 
-    /// What happens to the newest token.
-    fn interfere(&mut self, random: &mut Random) {
-        let moments = Moment::ALL.len() as u64;
-        match random.below(100) {
-            0..50 => self.revoke(),
-            // It comes to its end by itself.
-            50..56 => self.use_token(u64::MAX),
-            56..76 => {
-                let moment = usize::try_from(random.below(moments)).expect("a few");
-                self.front.arm(Moment::ALL[moment]);
-                self.revoke();
-            }
-            76..88 => {
-                self.revoke();
-                thread::sleep(Duration::from_millis(random.below(30)));
-                self.kill_one(random);
-            }
-            88..92 => self.kill_one(random),
-            92..95 => {
-                self.front.with(Emulator::revoke_refresh_tokens);
-                self.revoke();
-            }
-            95..98 => {
-                let lost = Fault::AnswerLost;
-                self.front
-                    .with(|emulator| emulator.script(Endpoint::Refresh, lost));
-                self.revoke();
-            }
-            _ => {
-                let down = Fault::Status(StatusCode::SERVICE_UNAVAILABLE);
-                self.front
-                    .with(|emulator| emulator.script(Endpoint::Refresh, down));
-                self.revoke();
-            }
-        }
-    }
-
-    fn kill_one(&mut self, random: &mut Random) {
-        let n = random.below(self.workers.len() as u64);
-        self.workers[usize::try_from(n).expect("a few")]
-            .process
-            .kill();
-    }
-
     /// Lets everyone push what they have begun, and end.
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.front.disarm();
         for n in 0..self.workers.len() {
             while !self.end_one(n) {}
@@ -218,7 +222,7 @@ impl Fleet {
 
     /// Every position that was answered was accepted once, but for those that the successor of a killed
     /// process has repeated since it could not know.
-    fn check_pushes(&self) -> (u64, u64) {
+    pub(crate) fn check_pushes(&self) -> (u64, u64) {
         let mut accepted = BTreeMap::<String, u64>::new();
         self.front.with(|emulator| {
             for body in emulator.ledger().accepted_bodies() {
@@ -248,53 +252,30 @@ impl Fleet {
         (total, repeated)
     }
 
-    fn audit(&self) -> Audit {
-        let entries = |emulator: &mut Emulator| emulator.ledger().entries().to_vec();
-        let (ledger, senders) = (self.front.with(entries), self.front.senders());
+    /// No 401 was delivered that a refresh would have cured.
+    pub(crate) fn check_unauthorized(&self) {
+        let tries = self
+            .front
+            .with(|emulator| Tries::new(emulator.ledger().entries()));
+        for (n, worker) in self.workers.iter().enumerate() {
+            for (caller, &delivered) in lock(&worker.heard).unauthorized.iter().enumerate() {
+                tries.check(&path(&n.to_string(), caller), delivered);
+            }
+        }
+    }
+
+    pub(crate) fn audit(&self) -> Audit {
+        let ledger = self
+            .front
+            .with(|emulator| emulator.ledger().entries().to_vec());
         let (killed, revocations) = (self.killed.clone(), self.revocations.clone());
-        Audit::new(&ledger, &senders, killed, revocations)
+        let (senders, trials) = (self.front.senders(), self.trials.clone());
+        Audit::new(&ledger, &senders, killed, revocations, trials)
     }
-}
 
-#[test]
-fn i1_i3_processes_share_one_session_whatever_kills_them() {
-    let mut random = Random::from_env();
-    println!("SIMACAN_SEED={}", random.seed());
-    let began = Instant::now();
-    let mut fleet = Fleet::start();
-    while fleet.lives.granted < LIVES && began.elapsed() < LONGEST {
-        fleet.use_token(1 + random.below(30));
-        fleet.interfere(&mut random);
-    }
-    fleet.end();
-    let took = began.elapsed();
-
-    let (struck, killed) = (fleet.front.struck(), fleet.killed.len());
-    println!(
-        "{} processes in {took:.1?}: {killed} were killed, of which {} at a chosen moment of an exchange",
-        2 * WORKERS,
-        struck.len(),
-    );
-    for moment in Moment::ALL {
-        let times = struck.iter().filter(|&&struck| struck == moment).count();
-        println!("  {moment:?}: {times}");
-    }
-    assert!(struck.contains(&Moment::Decided), "the first login");
-    let audit = fleet.audit();
-    println!("{:#?}", audit.figures());
-    let figures = audit.check(TOKEN_LIFE);
-    assert!(figures.passwords > 1, "what was killed has a successor");
-
-    let (accepted, repeated) = fleet.check_pushes();
-    let heard = |of: fn(&Heard) -> u64| -> u64 {
-        let workers = fleet.workers.iter();
+    /// What all have said.
+    pub(crate) fn heard<T: std::iter::Sum>(&self, of: impl Fn(&Heard) -> T) -> T {
+        let workers = self.workers.iter();
         workers.map(|worker| of(&lock(&worker.heard))).sum()
-    };
-    println!(
-        "{accepted} pushes accepted, {repeated} of them again by a successor; {} sent again; {} adoptions",
-        heard(|heard| heard.again),
-        heard(|heard| heard.adopted),
-    );
-    let counters = fleet.front.with(|emulator| *emulator.ledger().counters());
-    assert_eq!(counters.targets_accepted, accepted);
+    }
 }

@@ -1,24 +1,23 @@
 //! The platform as the processes see it: through a proxy that knows who has sent what, and that can kill
-//! the sender at the worst of moments.
+//! the sender at the worst of moments, or do something else to it.
 
-use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::SystemTime;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use http::{Method, Request, Response, StatusCode, Uri, header};
-use simacan_auth_emulator::{Emulator, Outcome};
+use http::{Method, Request};
+use simacan_auth_emulator::{Emulator, Outcome, Presented, What};
 
 use crate::child::{Process, lock};
+use crate::http1::{bytes, named, read};
 
-/// When the sender of a request to the Auth API is killed.
+/// When the sender of a request to the Auth API is struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Moment {
-    /// The request has arrived and is not handled.
+    /// The request has arrived and is not handled; of a killed sender it never will be.
     Asked,
     /// It is handled: the token is spent. Nothing of the answer is sent.
     Decided,
@@ -40,9 +39,21 @@ impl Moment {
 /// A start of a process.
 pub(crate) type Incarnation = usize;
 
+/// What is done to the sender, or behind its back.
+pub(crate) type Strike = Box<dyn FnOnce(&Arc<Process>) + Send>;
+
 pub(crate) struct Front {
     address: SocketAddr,
     shared: Arc<Shared>,
+}
+
+/// A request with a good token.
+#[derive(Clone, Copy)]
+pub(crate) struct Good {
+    /// In the ledger.
+    pub(crate) place: usize,
+    /// The token's.
+    pub(crate) serial: u64,
 }
 
 struct Shared {
@@ -50,8 +61,11 @@ struct Shared {
     clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     processes: Mutex<BTreeMap<Incarnation, Arc<Process>>>,
     registered: Condvar,
-    armed: Mutex<Option<Moment>>,
+    armed: Mutex<Option<(Moment, Strike)>>,
     struck: Mutex<Vec<Moment>>,
+    /// Who can't reach the Auth API.
+    cut_off: Mutex<BTreeSet<Incarnation>>,
+    good: Mutex<BTreeMap<Incarnation, Good>>,
     /// Who has sent what, by its place in the ledger.
     senders: Mutex<BTreeMap<usize, Incarnation>>,
 }
@@ -71,6 +85,8 @@ impl Front {
             registered: Condvar::new(),
             armed: Mutex::default(),
             struck: Mutex::default(),
+            cut_off: Mutex::default(),
+            good: Mutex::default(),
             senders: Mutex::default(),
         });
         thread::spawn({
@@ -102,9 +118,23 @@ impl Front {
         self.shared.registered.notify_all();
     }
 
-    /// Strikes the next that sends something to the Auth API.
+    /// Kills the next that sends something to the Auth API.
     pub(crate) fn arm(&self, moment: Moment) {
-        *lock(&self.shared.armed) = Some(moment);
+        self.strike(moment, Box::new(|sender| sender.kill()));
+    }
+
+    /// Strikes the next that sends something to the Auth API.
+    pub(crate) fn strike(&self, moment: Moment, strike: Strike) {
+        *lock(&self.shared.armed) = Some((moment, strike));
+    }
+
+    pub(crate) fn cut_off(&self, incarnation: Incarnation) {
+        lock(&self.shared.cut_off).insert(incarnation);
+    }
+
+    /// What each has sent last with a good token.
+    pub(crate) fn good(&self) -> BTreeMap<Incarnation, Good> {
+        lock(&self.shared.good).clone()
     }
 
     pub(crate) fn disarm(&self) {
@@ -137,31 +167,47 @@ impl Shared {
                 continue;
             }
             let is_exchange = request.uri().path().contains("/auth/");
-            let moment = if is_exchange {
-                lock(&self.armed).take()
-            } else {
-                None
-            };
-            let answer = match moment {
-                Some(Moment::Asked) => Vec::new(),
-                _ => self.answer(sender, &request),
-            };
-            let sent = match moment {
-                Some(Moment::Asked | Moment::Decided) => 0,
-                Some(Moment::HalfAnswered) => answer.len() / 2,
-                Some(Moment::Answered) | None => answer.len(),
-            };
-            let written = { stream }.write_all(&answer[..sent]);
-            if let Some(moment) = moment {
-                lock(&self.struck).push(moment);
-                self.kill(sender);
+            if is_exchange && lock(&self.cut_off).contains(&sender) {
+                break;
             }
-            written?;
-            if sent == 0 {
-                break; // lost
+            let armed = is_exchange.then(|| lock(&self.armed).take()).flatten();
+            let is_lost = match armed {
+                Some((moment, strike)) => self.strike(stream, sender, &request, moment, strike)?,
+                None => write(stream, &self.answer(sender, &request))?,
+            };
+            if is_lost {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Whether the connection is lost.
+    fn strike(
+        &self,
+        stream: &TcpStream,
+        sender: Incarnation,
+        request: &Request<Vec<u8>>,
+        moment: Moment,
+        strike: Strike,
+    ) -> io::Result<bool> {
+        let process = self.process(sender);
+        let strike = || {
+            strike(&process);
+            lock(&self.struck).push(moment);
+            process.was_killed()
+        };
+        if moment == Moment::Asked {
+            return Ok(strike() || write(stream, &self.answer(sender, request))?);
+        }
+        let answer = self.answer(sender, request);
+        let before = match moment {
+            Moment::HalfAnswered => answer.len() / 2,
+            Moment::Answered => answer.len(),
+            Moment::Asked | Moment::Decided => 0,
+        };
+        write(stream, &answer[..before])?;
+        Ok(strike() || write(stream, &answer[before..])? && before == 0)
     }
 
     /// Nothing, if it is lost.
@@ -170,73 +216,31 @@ impl Shared {
         let reply = emulator.handle((self.clock)(), request);
         let place = emulator.ledger().entries().len() - 1;
         lock(&self.senders).insert(place, sender);
+        if let What::Target {
+            token: Presented::Valid { serial },
+            ..
+        } = emulator.ledger().entries()[place].what
+        {
+            lock(&self.good).insert(sender, Good { place, serial });
+        }
         drop(emulator);
+        thread::sleep(reply.delay);
         match reply.outcome {
             Outcome::Answer(answer) | Outcome::CutShort(answer) => bytes(&answer),
             Outcome::Lost => Vec::new(),
         }
     }
 
-    fn kill(&self, incarnation: Incarnation) {
+    fn process(&self, incarnation: Incarnation) -> Arc<Process> {
         let is_unknown = |processes: &mut BTreeMap<_, _>| !processes.contains_key(&incarnation);
         let processes = lock(&self.processes);
         let processes = self.registered.wait_while(processes, is_unknown);
-        let process = processes.expect("no panic")[&incarnation].clone();
-        process.kill();
+        processes.expect("no panic")[&incarnation].clone()
     }
 }
 
-/// Who it is from, if it says so.
-fn named(request: &Request<Vec<u8>>) -> Option<Incarnation> {
-    let value = request.headers().get(header::PROXY_AUTHORIZATION)?;
-    let encoded = value.to_str().ok()?.strip_prefix("Basic ")?;
-    let decoded = BASE64_STANDARD.decode(encoded).ok()?;
-    let (name, _) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-    name.parse().ok()
-}
-
-/// `None`: no more come.
-fn read(input: &mut BufReader<&TcpStream>) -> io::Result<Option<Request<Vec<u8>>>> {
-    let broken = |_| io::Error::from(io::ErrorKind::InvalidData);
-    let mut line = String::new();
-    if input.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    let mut words = line.split(' ');
-    let (method, uri) = (words.next(), words.next());
-    let mut request = Request::builder()
-        .method(method.unwrap_or_default())
-        .uri(uri.unwrap_or_default());
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        input.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            break;
-        };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().unwrap_or_default();
-        }
-        request = request.header(name, value.trim());
-    }
-    let mut body = vec![0; length];
-    input.read_exact(&mut body)?;
-    let mut request = request.body(body).map_err(broken)?;
-    if let Some(path) = request.uri().path_and_query()
-        && request.method() != Method::CONNECT
-    {
-        *request.uri_mut() = Uri::from(path.clone()); // as if it had come without a proxy
-    }
-    Ok(Some(request))
-}
-
-fn bytes(answer: &Response<Vec<u8>>) -> Vec<u8> {
-    let mut head = vec![format!("HTTP/1.1 {}", answer.status())];
-    for (name, value) in answer.headers() {
-        head.push(format!("{name}: {}", value.to_str().expect("text")));
-    }
-    if answer.status() != StatusCode::NO_CONTENT {
-        head.push(format!("content-length: {}", answer.body().len()));
-    }
-    [head.join("\r\n").as_bytes(), b"\r\n\r\n", answer.body()].concat()
+/// Whether there was nothing.
+fn write(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<bool> {
+    stream.write_all(bytes)?;
+    Ok(bytes.is_empty())
 }

@@ -5,7 +5,7 @@ use simacan_auth_emulator::{Emulator, PasswordOutcome, Presented, RefreshOutcome
 pub(crate) struct Lives {
     read: usize,
     pub(crate) granted: usize,
-    newest: u64,
+    pub(crate) newest: u64,
     /// Pushes with the newest.
     pub(crate) pushes: u64,
 }

@@ -1,5 +1,5 @@
 //! Programs that start often, and processes that share one session: real processes over one
-//! `FileStore` and one emulator, some of which are killed.
+//! file or server and one emulator, some of which are killed.
 //!
 //! ```sh
 //! cargo test -p simacan-auth-tests --test processes -- --nocapture # prints its figures
@@ -30,12 +30,21 @@ mod child;
     reason = "its `main` reads the command line, which is the test's here"
 )]
 mod example;
+mod exchange;
+mod faults;
 mod fleet;
 mod front;
+mod http1;
+mod killed;
 mod lives;
 mod minutely;
 mod minutely_processes;
+mod ordeal;
+mod place;
 mod push_once;
 mod pusher;
+mod servers;
+mod trials;
+mod tries;
 mod worker;
 mod world;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use simacan_auth::{Config, Credentials, Denied, Event, Provider, Timestamp};
+use simacan_auth::{Config, Credentials, Denied, Event, Provider, SessionStore, Timestamp};
 use simacan_auth_file_store::FileStore;
 use tokio::runtime::{self, Runtime};
 
@@ -45,7 +45,7 @@ impl FromStr for Adapter {
 pub(crate) struct Plan {
     pub(crate) provider: Provider,
     pub(crate) credentials: Credentials,
-    pub(crate) store: FileStore,
+    pub(crate) store: Box<dyn SessionStore>,
     pub(crate) config: Config,
     pub(crate) proxy: Option<String>,
     pub(crate) clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
@@ -62,7 +62,7 @@ impl Plan {
         Self {
             provider: provider.expect("a provider"),
             credentials: Credentials::new(USERNAME, PASSWORD),
-            store: FileStore::new(session),
+            store: Box::new(FileStore::new(session)),
             config: Config::default(),
             proxy: None,
             clock: Box::new(|| std::time::SystemTime::now().into()),

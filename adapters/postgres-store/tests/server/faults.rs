@@ -30,10 +30,31 @@ fn a_connection_that_the_server_ends_has_lost_the_lock() {
             locked.mark(SystemTime::now().into()),
             Err(StoreFailure::Superseded)
         );
-        assert_eq!(kind(locked.load(), &["can't load"]), Kind::Unreachable);
+        assert!(locked.load().expect("it can be read").is_some());
+        assert_eq!(locked.renew(), Err(StoreFailure::Superseded));
+        assert_eq!(locked.save(b"2"), Err(StoreFailure::Superseded));
         assert_eq!(locked.unlock(), Ok(()));
         assert_eq!(saved(&store).as_deref(), Some("1"));
     }
+}
+
+#[test]
+fn who_has_lost_the_lock_sees_what_the_next_one_has_saved() {
+    let Some(server) = shared() else {
+        return;
+    };
+    let store = store(server, "lost");
+    let mut lost = lock(&store);
+    lost.load().expect("what is there");
+    end_holder(server, "lost");
+    let mut next = lock(&store);
+    next.save(b"the next one's").expect("a save");
+    let seen = lost.load().expect("a session");
+    assert_eq!(seen.as_deref(), Some(&b"the next one's".to_vec()));
+    assert_eq!(lost.save(b"ours"), Err(StoreFailure::Superseded));
+    assert_eq!(lost.unlock(), Ok(()));
+    assert_eq!(store.lock(AT_ONCE).err(), Some(StoreFailure::Locked));
+    assert_eq!(next.unlock(), Ok(()));
 }
 
 #[test]

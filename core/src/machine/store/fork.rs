@@ -16,7 +16,8 @@ impl Fork for Store {
     fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
         self.visit.fingerprint(hasher);
         (&self.lineages, self.seen, &self.others).hash(&mut hasher);
-        (self.tokens_unsaved, self.pacing_unsaved, &self.retry).hash(&mut hasher);
+        (self.unsaved, &self.retry).hash(&mut hasher);
+        (self.is_forgetting, self.can_save).hash(&mut hasher);
         (self.failed_in_a_row, &self.marks, self.outage).hash(&mut hasher);
         (self.remembered, &self.looked).hash(&mut hasher);
         let held = self.held.as_ref().map(|held| held.is_awaited);

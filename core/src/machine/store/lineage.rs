@@ -1,5 +1,7 @@
 //! Which of two saved sessions is newer: see `manual::stores`.
 
+use std::mem;
+
 /// Each login begins a lineage, with an id drawn from the seed, the time and the token. One that was left before is an old copy
 /// that has come back, such as a backup; one that was never known is somebody else's later login.
 #[derive(Clone, Debug, Default, Hash)]
@@ -19,11 +21,16 @@ impl Lineages {
 
     pub(super) fn enter(&mut self, lineage: Option<u64>) {
         if lineage != self.current {
-            self.left.extend(self.current);
-            let excess = self.left.len().saturating_sub(Self::MANY);
-            self.left.drain(..excess);
-            self.current = lineage;
+            let left = mem::replace(&mut self.current, lineage);
+            self.leave(left);
         }
+    }
+
+    /// Whatever is found of it from now on is old.
+    pub(super) fn leave(&mut self, lineage: Option<u64>) {
+        self.left.extend(lineage);
+        let excess = self.left.len().saturating_sub(Self::MANY);
+        self.left.drain(..excess);
     }
 
     pub(super) fn has_left(&self, lineage: u64) -> bool {

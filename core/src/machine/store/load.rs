@@ -34,7 +34,7 @@ impl Machine {
         mended |= self.login_answers.merge(now, &saved.login_answers);
         mended |= !is_known && (self.targets).merge(now, &self.config, &mut saved.targets);
         mended |= Outage::merge(&mut store.outage, now, saved.outage);
-        store.pacing_unsaved |= mended;
+        store.unsaved.pacing |= mended;
         store.seen = Seen {
             revision: before.revision.max(saved.revision),
             ..found
@@ -46,6 +46,14 @@ impl Machine {
             return self.tell(Event::SavedSessionForeign);
         }
         store.others = mem::take(&mut saved.others);
+        if store.is_forgetting {
+            store.lineages.leave(saved.lineage);
+            if let Some(tokens) = saved.tokens {
+                let (access, refresh) = tokens.into_parts();
+                self.revoke_saved(access.bearer(), refresh.as_ref());
+            }
+            return;
+        }
         if !store.is_newer(&saved, before) {
             return;
         }
@@ -55,7 +63,7 @@ impl Machine {
             }
             return;
         }
-        store.tokens_unsaved = false;
+        store.unsaved.tokens = false;
         store.lineages.enter(saved.lineage);
         // Without tokens the refresh token is spent: a good access token stays.
         let ours = || Some(SavedTokens::of(self.state.token()?, None));
@@ -75,6 +83,7 @@ impl Machine {
             _ => false,
         };
         self.is_retry = false;
+        self.forget_asked();
         self.expected = None;
         self.state.adopt(access, refresh);
         let Some(token) = self.state.token() else {
@@ -119,21 +128,34 @@ impl Machine {
         let may_begin = self.round.is_open() && self.state.is_due();
         if may_begin && self.until_attempt(now).is_none() {
             if !self.state.sends_password() {
-                return self.step(Step::Exchange);
+                return self.step(self.before_refresh());
             }
-            let refusal = self.refusal(now, None).filter(|_| !self.is_retry);
-            let Some(refusal) = refusal else {
-                self.logins.count();
-                self.logins.note(now);
-                return self.step(Step::Announce);
-            };
-            self.reject_unsent(refusal.at);
+            // Else with the lock free, and then in a visit anew.
+            if !self.asks_credentials() {
+                let refusal = self.refusal(now, None).filter(|_| !self.is_retry);
+                let Some(refusal) = refusal else {
+                    self.logins.count();
+                    self.logins.note(now);
+                    return self.step(Step::Announce);
+                };
+                self.reject_unsent(refusal.at);
+            }
         }
         self.step(if self.is_saved() {
             Step::Unlock
         } else {
             Step::Save
         });
+    }
+
+    fn before_refresh(&self) -> Step {
+        let is_shared = |store: &Store| !store.can_save && !store.unsaved.tokens;
+        let is_alone = self.visit().is_none_or(|visit| visit.is_alone);
+        if !is_alone && self.store.as_deref().is_some_and(is_shared) {
+            Step::Probe
+        } else {
+            Step::Exchange
+        }
     }
 
     /// Nothing can be saved, which only a person can mend.
@@ -171,7 +193,7 @@ impl Store {
         let access_token = saved.tokens.as_ref().map(SavedTokens::digest);
         let is_same = access_token == before.access_token;
         // Ours has replaced that very set, and could not be saved.
-        let is_successor = self.tokens_unsaved && is_same;
+        let is_successor = self.unsaved.tokens && is_same;
         let is_later = saved.revision > before.revision;
         !is_successor && (is_later || (saved.revision == before.revision && !is_same))
     }

@@ -22,7 +22,7 @@ impl Machine {
     /// the callers is held until it is.
     pub(in crate::machine) fn end_store_exchange(&mut self, changed: bool) {
         if let Some(store) = &mut self.store {
-            store.tokens_unsaved |= changed;
+            store.unsaved.tokens |= changed;
             self.step(if changed { Step::Save } else { Step::Unlock });
         }
     }
@@ -30,7 +30,7 @@ impl Machine {
     /// What other processes are to know has changed, and is to be saved in another visit. Whoever has a cached bearer would not poll.
     pub(in crate::machine) fn note_unsaved(&mut self) {
         if let Some(store) = &mut self.store {
-            store.pacing_unsaved = true;
+            store.unsaved.pacing = true;
             self.state.void_cached();
         }
     }
@@ -38,7 +38,7 @@ impl Machine {
     /// It may have brought nothing, but what it counts for is to be saved, or whose 401 it was for.
     pub(in crate::machine) fn end_store_exchange_noted(&mut self) {
         if let Some(store) = &mut self.store {
-            store.pacing_unsaved = true;
+            store.unsaved.pacing = true;
             self.step(Step::Save);
         }
     }
@@ -46,14 +46,34 @@ impl Machine {
     /// Tokens have come, of a new login or of the last one's lineage.
     pub(in crate::machine) fn note_tokens(&mut self, now: Timestamp, is_login: bool) {
         let token = self.state.token().map(|token| token.bearer().digest());
+        let lineage = self.new_lineage(now, token);
         if let Some(store) = &mut self.store {
-            store.outage = None;
+            (store.outage, store.is_forgetting) = (None, false);
             if is_login {
-                // Seeds may be alike, and so may clocks: tokens are not.
-                let parts = [self.config.seed, now.as_millis(), token.unwrap_or_default()];
-                let bytes = parts.into_iter().flat_map(u64::to_le_bytes);
-                store.lineages.enter(Some(fnv::add(fnv::START, bytes)));
+                store.lineages.enter(Some(lineage));
             }
+        }
+    }
+
+    /// Seeds may be alike, and so may clocks: tokens are not.
+    fn new_lineage(&self, now: Timestamp, token: Option<u64>) -> u64 {
+        let parts = [self.config.seed, now.as_millis(), token.unwrap_or_default()];
+        fnv::add(fnv::START, parts.into_iter().flat_map(u64::to_le_bytes))
+    }
+
+    /// An empty session of a new lineage is to be saved in the place of whatever is there.
+    pub(in crate::machine) fn forget_in_store(&mut self, now: Timestamp) {
+        let token = self
+            .store
+            .as_ref()
+            .and_then(|store| store.seen.access_token);
+        let lineage = self.new_lineage(now, token.map(|token| !token));
+        let lineages = self.store.as_ref().map(|store| store.lineages.clone());
+        self.leave_store(true);
+        if let (Some(store), Some(lineages)) = (&mut self.store, lineages) {
+            store.lineages = lineages;
+            store.lineages.enter(Some(lineage));
+            (store.unsaved.tokens, store.is_forgetting, store.retry) = (true, true, None);
         }
     }
 
@@ -103,7 +123,10 @@ impl Machine {
         let is_before = self.state.is_due();
         if let Some(visit) = &mut store.visit {
             let is_moot = match visit.step {
-                Step::Announce | Step::Exchange | Step::Mark(_, AfterMark::Exchange) => is_before,
+                Step::Announce
+                | Step::Probe
+                | Step::Exchange
+                | Step::Mark(_, AfterMark::Exchange) => is_before,
                 Step::Save => is_other_user && visit.awaited.is_none(),
                 Step::Lock | Step::Load | Step::Mark(..) | Step::Reload | Step::Unlock => false,
             };
@@ -112,7 +135,7 @@ impl Machine {
             }
         }
         if is_other_user {
-            (store.seen.access_token, store.tokens_unsaved) = (None, false);
+            (store.seen.access_token, store.unsaved.tokens) = (None, false);
             store.lineages.reset();
         }
         let is_moot =
@@ -131,22 +154,36 @@ impl Machine {
                 revision: store.visit.as_ref().map_or(0, |visit| visit.tried),
                 access_token,
             };
-            (store.tokens_unsaved, store.pacing_unsaved) = (false, false);
+            (store.unsaved.tokens, store.unsaved.pacing) = (false, false);
+            (store.is_forgetting, store.can_save) = (false, true);
             (store.retry, store.failed_in_a_row) = (None, 0);
         }
     }
 
     pub(super) fn not_saved(&mut self, now: Timestamp, step: Step, failure: StoreFailure) {
         if let (Some(store), Step::Announce | Step::Unlock) = (&mut self.store, step) {
-            store.pacing_unsaved = true;
+            store.unsaved.pacing = true;
         }
         match (step, failure) {
-            (Step::Announce, failure @ StoreFailure::Superseded) => {
+            (Step::Announce | Step::Probe, failure @ StoreFailure::Superseded) => {
                 self.take_back_login();
                 self.lock_lost(now, failure);
             }
+            (Step::Probe, failure @ StoreFailure::Denied(_)) => {
+                self.save_failed(now, failure.clone());
+                if self.state.has_usable_token(now) {
+                    self.step(Step::Unlock);
+                    return self.miss(now, failure);
+                }
+                // It needs a login of its own, if that can be recorded.
+                self.state.drop_refresh_token();
+                if let Some(store) = &mut self.store {
+                    store.seen.revision = 0; // what is there is taken over again once that is mended
+                }
+                self.go_on(now);
+            }
             // Whoever was to save it may be gone, or at it still.
-            (Step::Announce, failure @ StoreFailure::Abandoned) => {
+            (Step::Announce | Step::Probe, failure @ StoreFailure::Abandoned) => {
                 self.take_back_login();
                 self.save_failed(now, failure.clone());
                 self.step(Step::Unlock);
@@ -154,6 +191,9 @@ impl Machine {
             }
             (step, failure) => {
                 let is_lock_lost = failure == StoreFailure::Superseded;
+                if is_lock_lost {
+                    self.targets.prove_nothing();
+                }
                 if let Some(visit) = self.visit_mut() {
                     visit.failure = Some(failure.clone());
                 }
@@ -172,7 +212,7 @@ impl Machine {
         if self.logins.settle(false)
             && let Some(store) = &mut self.store
         {
-            store.pacing_unsaved = true;
+            store.unsaved.pacing = true;
         }
     }
 
@@ -180,6 +220,7 @@ impl Machine {
         let Some(store) = &mut self.store else {
             return;
         };
+        store.can_save &= !matches!(failure, StoreFailure::Denied(_));
         let brings =
             |held: &Held| matches!(held.event, Event::LoggedIn { .. } | Event::Refreshed { .. });
         let has_brought = store.held.as_ref().is_some_and(brings);
@@ -197,7 +238,7 @@ impl Machine {
 
     pub(super) fn leave_save(&mut self, now: Timestamp, step: Step) {
         self.step(match step {
-            Step::Announce => Step::Exchange,
+            Step::Announce | Step::Probe => Step::Exchange,
             _ => Step::Unlock,
         });
         if self.holds_token()
@@ -257,7 +298,7 @@ impl Store {
     }
 
     pub(in crate::machine) fn is_unsaved(&self) -> bool {
-        self.tokens_unsaved || self.pacing_unsaved
+        self.unsaved.tokens || self.unsaved.pacing
     }
 
     pub(super) fn is_save_due(&mut self, now: Timestamp) -> bool {

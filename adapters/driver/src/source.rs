@@ -1,0 +1,122 @@
+//! Where the password is kept.
+
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use simacan_auth::{Credentials, Zeroizing};
+
+/// Who logs in, and where the password is kept: in the program, in a file, in a variable, or wherever a closure
+/// looks.
+///
+/// [`Credentials`] are one: they stay as they are. The others are asked each time that a password is needed, and
+/// once it was refused, so a password that is changed where it is kept needs no restart. One that is the same as
+/// was refused is not sent again.
+///
+/// ```
+/// use simacan_auth_driver::CredentialsSource;
+///
+/// // A secret of the orchestrator, mounted as a file.
+/// let file = CredentialsSource::file("fleet", "/run/secrets/simacan-password");
+/// let variable = CredentialsSource::variable("fleet", "SIMACAN_PASSWORD");
+/// let vault = CredentialsSource::new("fleet", || read_from_vault("kv/simacan"));
+/// # fn read_from_vault(path: &str) -> Result<String, std::io::Error> { Ok(path.to_owned()) }
+/// # drop((file, variable, vault));
+/// ```
+pub struct CredentialsSource {
+    username: String,
+    kind: Kind,
+}
+
+type Cause = Box<dyn Error + Send + Sync>;
+type Ask = dyn Fn() -> Result<String, Cause> + Send + Sync;
+
+enum Kind {
+    Fixed(Credentials),
+    Asked(Box<Ask>),
+}
+
+impl CredentialsSource {
+    /// Asks this closure for the password. It may block: it is called by a thread of the driver's, which keeps
+    /// no store's lock meanwhile. A failure is retried and paced like one of the auth endpoint. What its error
+    /// says is logged, so it must hold no secret.
+    pub fn new<P, E>(
+        username: impl Into<String>,
+        ask: impl Fn() -> Result<P, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        P: Into<String>,
+        E: Into<Cause>,
+    {
+        let ask = move || ask().map(Into::into).map_err(Into::into);
+        Self {
+            username: username.into(),
+            kind: Kind::Asked(Box::new(ask)),
+        }
+    }
+
+    /// Reads the password from a file. A line end at its end is none of it.
+    pub fn file(username: impl Into<String>, path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref().to_owned();
+        Self::new(username, move || read(&path))
+    }
+
+    /// Reads the password from a variable of the environment, which keeps it out of this program's memory while
+    /// none is needed. (A variable changes only if the program changes it.)
+    pub fn variable(username: impl Into<String>, name: impl Into<String>) -> Self {
+        let name = name.into();
+        let ask = move || env::var(&name).map_err(|error| format!("variable {name}: {error}"));
+        Self::new(username, ask)
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        matches!(self.kind, Kind::Asked(_))
+    }
+
+    /// Those to begin with: their password is not sent if there is another place for it.
+    pub(crate) fn first(&mut self) -> Credentials {
+        let placeholder = Credentials::new(self.username.as_str(), "");
+        match &mut self.kind {
+            Kind::Fixed(credentials) => std::mem::replace(credentials, placeholder),
+            Kind::Asked(_) => placeholder,
+        }
+    }
+
+    pub(crate) fn ask(&self) -> Result<Credentials, Cause> {
+        let Kind::Asked(ask) = &self.kind else {
+            return Err("there is no source".into());
+        };
+        let password = ask()?;
+        if password.is_empty() {
+            // As while it is being replaced. An empty one would count, and be refused.
+            return Err("it is empty".into());
+        }
+        Ok(Credentials::new(self.username.as_str(), password))
+    }
+}
+
+impl From<Credentials> for CredentialsSource {
+    fn from(credentials: Credentials) -> Self {
+        Self {
+            username: credentials.username().to_owned(),
+            kind: Kind::Fixed(credentials),
+        }
+    }
+}
+
+impl fmt::Debug for CredentialsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialsSource")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+fn read(path: &PathBuf) -> Result<String, Cause> {
+    let name = |error: io::Error| format!("{}: {error}", path.display());
+    let text = Zeroizing::new(fs::read(path).map_err(name)?);
+    let text = std::str::from_utf8(&text).map_err(|_| format!("{}: no UTF-8", path.display()))?;
+    let password = text.strip_suffix('\n').unwrap_or(text);
+    Ok(password.strip_suffix('\r').unwrap_or(password).to_owned())
+}
