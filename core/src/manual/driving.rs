@@ -27,6 +27,10 @@
 //!    what they were given back.
 //! 5. On [`Store`](crate::Output::Store) do the step at the store with no lock held, and report
 //!    its end ([`stores`](super::stores)).
+//!    On [`Credentials`](crate::Output::Credentials), which only a machine
+//!    [with a source](crate::Machine::with_credentials_source) says, ask for them, with no lock
+//!    held, and report them. It says so when a password is needed, once the store is let go, and
+//!    when one was refused. The same ones again count as refused.
 //! 6. On `Wait` with a time, poll again when it has come, or after any other call.
 //! 7. When a target has answered, ask [`review`](crate::Machine::review) what the status means:
 //!    the answer is the caller's, or the request is sent once more.

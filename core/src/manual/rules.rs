@@ -19,7 +19,9 @@
 //! - **Source:** rule 3 of the API; RFC 6749, section 10.7. RFC 9700, section 2.4, rules the
 //!   password grant out; the platform has no other, so it is used as seldom as can be. That there
 //!   has to be a fallback which works more than once: go-cfclient (444).
-//! - **Exceptions:** none. What counts as refused is said [below](#how-an-answer-is-read).
+//! - **Exceptions:** a process that may not save the session takes over tokens without their
+//!   refresh token, which is for the others to send ([`stores`](super::stores)). What counts as
+//!   refused is said [below](#how-an-answer-is-read).
 //! - **Kept in:** `session`: only a refused refresh gives a [`Session<ReLogin>`](crate::ReLogin).
 //!   `machine::round` opens no other way.
 //!
@@ -47,7 +49,8 @@
 //!   where the answer was lost.
 //! - **Exceptions:** none. If the answer was lost, its successor was not received, so the same
 //!   token is sent again. What a store could not overwrite stays there: the process that spent it
-//!   does not take it back, but another may send it once, and is refused.
+//!   does not take it back, but another may send it once, and is refused. So one that was loaded is
+//!   not sent before a save has worked, unless what is wrong with the store is not that it is denied.
 //! - **Kept in:** `session::refreshing` (an exchange consumes the token), `machine::store::load`.
 //!
 //! # I4: one job at a time

@@ -34,7 +34,7 @@
 //! Each attempt of a machine with a store is a visit (module `machine::store`):
 //!
 //! ```text
-//!        ┌──────────── refresh ────────────┐
+//!          ┌───── refresh, or probe before ──┐
 //! lock ─▶ load ─▶ announce ───────────────▶ exchange ─▶ save ─▶ unlock
 //!          │       │   └─ not saved ─▶ mark ─▲   │        │      ▲ ▲
 //!          │       └──────── the lock is lost ───┴────────┴▶ load │
@@ -45,6 +45,9 @@
 //!   tokens are taken over, and nothing is sent.
 //! - **Announce** is a save before a password leaves. It holds the count of passwords, so that
 //!   the death of the process does not let the next one out too soon (I13).
+//! - **Probe** is a save before a refresh by a process that has not saved yet: a refresh token
+//!   that is in the store is everybody's, and is not sent by whoever may not save its successor.
+//!   Denied that, a process serves the access token, and then needs a login of its own.
 //! - **Save** comes before anybody hears of new tokens: a program may end as soon as it has its
 //!   answer. Callers who have a good token need not wait for it.
 //! - If others have sent passwords, this one's waits. If another had this very password refused,
@@ -170,6 +173,16 @@
 //! - Where neither can be recorded (a read-only folder or database), no password leaves, and
 //!   callers are told why at once. [`unrecorded_logins`](crate::Config::unrecorded_logins) allows
 //!   it; then only this process's own pacing holds.
+//!
+//! # The end of a session
+//!
+//! A file that is deleted is written again by whoever still holds tokens: an empty store is the
+//! predecessor of any session. [`forget`](crate::Machine::forget) saves an empty session of a new
+//! lineage, which all others take for the newest. Their access tokens serve until they expire, and
+//! their refresh tokens are dropped. Where the provider has a
+//! [revocation endpoint](crate::ProviderBuilder::revocation_endpoint), each refresh token that was
+//! held, found in the store or still on its way is revoked once (RFC 7009, section 2.1); without
+//! one, the access token.
 //!
 //! # Writing one
 //!
