@@ -50,7 +50,7 @@
 //! - **Exceptions:** none. If the answer was lost, its successor was not received, so the same
 //!   token is sent again. What a store could not overwrite stays there: the process that spent it
 //!   does not take it back, but another may send it once, and is refused. So one that was loaded is
-//!   not sent before a save has worked, unless what is wrong with the store is not that it is denied.
+//!   not sent by a process that may not save.
 //! - **Kept in:** `session::refreshing` (an exchange consumes the token), `machine::store::load`.
 //!
 //! # I4: one job at a time
