@@ -48,13 +48,14 @@ pub enum Denied {
         /// Until when that is believed.
         until: Timestamp,
     },
-    /// The auth endpoint could not be reached or gave no useful answer.
+    /// The auth endpoint could not be reached or gave no useful answer, or something on the way to it failed.
     #[error(
-        "no usable token: {failure} ({auth_host}, {attempts} attempt{}); the next attempt is made on demand after {until}",
+        "no usable token: {failure} ({}{attempts} attempt{}); the next attempt is made on demand after {until}",
+        if .failure.is_of_server() { format!("{auth_host}, ") } else { String::new() },
         if *.attempts == 1 { "" } else { "s" }
     )]
     Unavailable {
-        /// Who could not be reached.
+        /// Where the session logs in.
         auth_host: String,
         /// What went wrong at the last attempt.
         #[source]
@@ -135,6 +136,11 @@ impl Failure {
     /// Whether it makes sense to try again soon. Other failures would only be repeated.
     pub fn is_transient(&self) -> bool {
         self.kind() == FailureKind::Transient
+    }
+
+    /// Whether it is the auth endpoint's, or of the way there: not the store's, say.
+    fn is_of_server(&self) -> bool {
+        !matches!(self, Self::Store(_) | Self::Credentials(_) | Self::LoginsMarked)
     }
 
     pub(crate) fn kind(&self) -> FailureKind {
