@@ -17,6 +17,8 @@ mod load;
 mod mark;
 mod save;
 
+use std::time::Duration;
+
 use super::job::{JobId, JobKind};
 use super::{Machine, Output};
 use crate::error::Failure;
@@ -51,6 +53,9 @@ pub enum StoreOp {
     /// Give the lock free, if it is held. There is nothing to report.
     Unlock,
 }
+
+/// Between two looks at the store, where there is no cool-down.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a machine knows of its store.
 #[derive(Default)]
@@ -336,6 +341,9 @@ impl Machine {
             {
                 return false;
             }
+            // Whatever comes of it: those who ask again are answered.
+            let pause = self.config.cool_down.first.max(LEAST_PAUSE);
+            store.looked = Some(Delay::new(now, pause));
             self.visit_store();
             if let Some(visit) = self.visit_mut() {
                 visit.is_look = true;

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Seen, Step, Store};
+use super::{LEAST_PAUSE, Seen, Step, Store};
 use crate::event::Event;
 use crate::machine::Machine;
 use crate::outage::Outage;
@@ -108,7 +108,7 @@ impl Machine {
         let Some(store) = &mut self.store else {
             return;
         };
-        store.looked = Some(Delay::new(now, self.config.cool_down.first));
+        store.looked = Some(Delay::new(now, self.config.cool_down.first.max(LEAST_PAUSE)));
         let outage = store
             .outage
             .filter(|_| self.round.is_open() && self.state.is_due());

@@ -1,0 +1,135 @@
+//! What a review has found.
+
+#![allow(dead_code, unused_imports, reason = "grows by a test each commit")]
+
+mod common;
+mod store_common;
+
+use std::time::Duration;
+
+use common::{HOUR, MINUTE, SECOND, START, credentials};
+use simacan_auth::{
+    Authorization, Config, JobEnd, Machine, Output, Pending, Provider, StoreFailure, StoreOp,
+};
+use store_common::{Memory, Op, Process, TOKENS};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn disk_full() -> StoreFailure {
+    StoreFailure::new("disk full")
+}
+
+fn rejected(store: &Memory) -> Process {
+    let mut process = Process::start(store, START);
+    let _pending = process.demand();
+    process.answer(401, "");
+    process.log.clear();
+    process
+}
+
+/// Asks again whenever it is woken, as a driver does. How often it asked before it was answered.
+fn asks_until_answered(process: &mut Process) -> Option<u32> {
+    let mut pending = match process.ask() {
+        Authorization::Wait(pending) => pending,
+        _ => return Some(1),
+    };
+    for asked in 2..10 {
+        process.run();
+        match process.ask_with(pending) {
+            Authorization::Wait(again) => pending = again,
+            _ => return Some(asked),
+        }
+    }
+    None
+}
+
+fn fail_round(process: &mut Process) {
+    let _pending = process.demand();
+    for _ in 0..3 {
+        process.answer(503, "");
+        process.pass(10 * SECOND);
+    }
+    assert!(process.flight.is_none());
+    process.log.clear();
+}
+
+/// Whether it sends anything while it is asked each minute.
+fn sends_within(process: &mut Process, minutes: u32) -> Option<u32> {
+    (0..minutes).find(|_| {
+        drop(process.ask());
+        process.run();
+        process.now = process.now.saturating_add(MINUTE);
+        process.flight.is_some()
+    })
+}
+
+fn at_mark(store: &Memory, process: &mut Process) -> simacan_auth::JobId {
+    let _pending = process.wait();
+    for _ in 0..3 {
+        let output = common::poll(&mut process.machine, process.now);
+        let Output::Store(op) = output else {
+            panic!("{output:?}")
+        };
+        match op {
+            StoreOp::Save(id, _) => process.machine.handle_end(
+                process.now,
+                id,
+                JobEnd::StoreFailed(disk_full()),
+            ),
+            op => store.operate(&mut process.machine, process.now, op),
+        }
+    }
+    loop {
+        match common::poll(&mut process.machine, process.now) {
+            Output::Event(_) => {}
+            Output::Store(StoreOp::Mark(id, until)) => {
+                store.set_mark(until);
+                return id;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn i6_a_look_at_a_store_that_is_away_ends() {
+    let store = Memory::default();
+    let mut process = rejected(&store);
+    process.pass(HOUR);
+    store.fail(Op::Lock, &StoreFailure::unreachable("away"), 100);
+    let asked = asks_until_answered(&mut process);
+    assert!(asked.is_some(), "{:?}", process.log);
+}
+
+#[test]
+fn i6_a_look_at_a_store_that_can_not_be_loaded_ends() {
+    let store = Memory::default();
+    let mut process = rejected(&store);
+    process.pass(HOUR);
+    store.fail(Op::Load, &StoreFailure::unreachable("away"), 100);
+    let asked = asks_until_answered(&mut process);
+    assert!(asked.is_some(), "{:?}", process.log);
+}
+
+#[test]
+fn i6_a_look_at_a_newer_format_ends() {
+    let store = Memory::default();
+    let mut process = rejected(&store);
+    process.pass(HOUR);
+    store.replace(Some(r#"{"version":2}"#.to_owned()));
+    let asked = asks_until_answered(&mut process);
+    assert!(asked.is_some(), "{:?}", process.log);
+}
+
+#[test]
+fn i6_a_look_ends_where_there_is_no_cool_down() {
+    let store = Memory::default();
+    let mut process = rejected(&store);
+    let mut config = Config::default();
+    config.cool_down.first = Duration::ZERO;
+    config.cool_down.longest = Duration::ZERO;
+    let credentials = credentials("fleet", 1);
+    process.machine = Machine::new(Provider::simacan(), credentials, config).with_store();
+    let asked = asks_until_answered(&mut process);
+    assert!(asked.is_some(), "{:?}", process.log);
+}
