@@ -133,3 +133,26 @@ fn i6_a_look_ends_where_there_is_no_cool_down() {
     let asked = asks_until_answered(&mut process);
     assert!(asked.is_some(), "{:?}", process.log);
 }
+
+#[test]
+fn another_ones_mark_that_is_cut_is_still_another_ones() {
+    let store = Memory::default();
+    store.set_mark(START.saturating_add(10 * DAY));
+    let mut process = Process::start(&store, START);
+    let sent = sends_within(&mut process, 60);
+    assert_eq!(sent, None, "{:?} {:?}", process.log, store.mark());
+}
+
+/// What is saved says nothing of what was marked.
+#[test]
+fn a_save_of_something_else_does_not_end_a_mark_that_was_cut() {
+    let store = Memory::default();
+    drop(Process::logged_in(&store, START));
+    store.set_mark(START.saturating_add(10 * DAY));
+    let mut process = Process::start(&store, START.saturating_add(2 * HOUR));
+    let _pending = process.demand();
+    process.answer(200, TOKENS);
+    assert!(process.log.contains(&Op::Refresh));
+    let least = START.saturating_add(20 * HOUR);
+    assert!(store.mark() > Some(least), "{:?}", process.log);
+}

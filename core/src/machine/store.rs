@@ -200,7 +200,9 @@ impl Machine {
 
     pub(super) fn store_marked(&mut self, now: Timestamp, op: JobId) {
         if let Some(Step::Mark(until, after)) = self.end_op(op) {
-            if let Some(store) = &mut self.store {
+            if let Some(store) = &mut self.store
+                && after != AfterMark::Load
+            {
                 store.marks.set(now, until);
             }
             self.after_mark(now, after);
