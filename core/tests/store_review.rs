@@ -156,3 +156,18 @@ fn a_save_of_something_else_does_not_end_a_mark_that_was_cut() {
     let least = START.saturating_add(20 * HOUR);
     assert!(store.mark() > Some(least), "{:?}", process.log);
 }
+
+#[test]
+fn retry_refused_passes_over_a_mark() {
+    let store = Memory::default();
+    store.set_mark(START.saturating_add(DAY));
+    let mut process = Process::start(&store, START);
+    drop(process.ask());
+    process.run();
+    assert!(!process.log.contains(&Op::Password));
+    process.machine.retry_refused(process.now);
+    process.run();
+    drop(process.ask());
+    process.run();
+    assert!(process.log.contains(&Op::Password), "{:?}", process.log);
+}

@@ -56,6 +56,10 @@ impl Marks {
         self.ours.is_some() || (is_accepted && self.theirs.is_some())
     }
 
+    pub(in crate::machine) fn are_theirs(&mut self, now: Timestamp) -> bool {
+        (self.theirs.as_mut()).is_some_and(|theirs| theirs.rest(now).is_some())
+    }
+
     pub(in crate::machine) fn rest(&mut self, now: Timestamp) -> Option<Rest> {
         self.looked.as_mut()?.rest(now)?;
         self.theirs.as_mut()?.rest(now)
