@@ -171,3 +171,20 @@ fn retry_refused_passes_over_a_mark() {
     process.run();
     assert!(process.log.contains(&Op::Password), "{:?}", process.log);
 }
+
+#[test]
+fn what_belongs_to_another_user_is_not_saved_with_a_new_ones_session() {
+    let store = Memory::default();
+    drop(Process::logged_in(&store, START));
+    let text = store.text();
+    let at = text.find(",\"checksum\"").unwrap();
+    store.replace(Some(format!("{},\"id_token\":\"of-fleet\"}}", &text[..at])));
+    let mut process = Process::start(&store, START);
+    drop(process.ask());
+    process.run();
+    process.set_credentials("other", 1);
+    let _pending = process.demand();
+    process.answer(200, TOKENS);
+    assert!(store.text().contains("other"));
+    assert!(!store.text().contains("of-fleet"), "{}", store.text());
+}

@@ -6,7 +6,7 @@ use super::{AfterMark, Held, Seen, Step, Store};
 use crate::event::Event;
 use crate::machine::Machine;
 use crate::machine::state::State;
-use crate::saved::SavedTokens;
+use crate::saved::{Others, SavedTokens};
 use crate::time::Delay;
 use crate::{SavedSession, StoreFailure, Timestamp, fnv};
 
@@ -114,6 +114,7 @@ impl Machine {
         if is_other_user {
             (store.seen.access_token, store.tokens_unsaved) = (None, false);
             store.lineages.reset();
+            store.others = Others::default();
         }
         let is_moot =
             |held: &mut Held| is_other_user || matches!(held.event, Event::Rejected { .. });
