@@ -188,3 +188,26 @@ fn what_belongs_to_another_user_is_not_saved_with_a_new_ones_session() {
     assert!(store.text().contains("other"));
     assert!(!store.text().contains("of-fleet"), "{}", store.text());
 }
+
+#[test]
+fn i12_a_clock_that_is_set_back_makes_no_outage_longer() {
+    let store = Memory::default();
+    let mut process = Process::start(&store, START.saturating_add(DAY));
+    fail_round(&mut process);
+    process.now = START;
+    let sent = sends_within(&mut process, 60);
+    assert!(sent.is_some_and(|sent| sent < 10), "{sent:?}");
+}
+
+#[test]
+fn i12_an_outage_that_is_ahead_ends_where_nothing_can_be_saved() {
+    let store = Memory::default();
+    let mut first = Process::logged_in(&store, START);
+    first.now = START.saturating_add(24 * HOUR);
+    fail_round(&mut first);
+    assert!(store.text().contains("outage"), "{}", store.text());
+    let mut second = Process::start(&store, START.saturating_add(2 * HOUR));
+    store.fail(Op::Save, &disk_full(), 1000);
+    let sent = sends_within(&mut second, 60);
+    assert!(sent.is_some_and(|sent| sent < 10), "{sent:?}");
+}

@@ -109,11 +109,15 @@ impl Machine {
             return;
         };
         store.looked = Some(Delay::new(now, self.config.cool_down.first.max(LEAST_PAUSE)));
-        let outage = store
-            .outage
-            .filter(|_| self.round.is_open() && self.state.is_due());
-        if let Some(outage) = outage {
-            self.learn(now, outage);
+        if self.round.is_open()
+            && self.state.is_due()
+            && let Some(outage) = &mut store.outage
+        {
+            let rest = outage.rest(now, self.config.cool_down.longest);
+            let outage = *outage;
+            if let Some(rest) = rest {
+                self.learn(now, outage, rest);
+            }
         }
         // If other processes have sent passwords, this one's waits.
         let may_begin = self.round.is_open() && self.state.is_due();
