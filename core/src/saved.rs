@@ -117,11 +117,15 @@ impl SavedSession {
     /// Whether it is this user's session at this provider, for what is asked of it: a refresh would bring
     /// tokens of the old scope again (RFC 6749, section 6).
     pub fn belongs_to(&self, provider: &Provider, username: &str) -> bool {
-        *provider.auth_endpoint() == *self.endpoint
+        self.is_at(provider)
             && provider.client_id() == self.client_id.as_deref()
             && provider.scope() == self.scope.as_deref()
             && members(provider) == self.members
             && username == self.username
+    }
+
+    pub(crate) fn is_at(&self, provider: &Provider) -> bool {
+        *provider.auth_endpoint() == *self.endpoint
     }
 
     /// Not `Clone`: tokens are not to be copied in passing.

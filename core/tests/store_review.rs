@@ -211,3 +211,19 @@ fn i12_an_outage_that_is_ahead_ends_where_nothing_can_be_saved() {
     let sent = sends_within(&mut second, 60);
     assert!(sent.is_some_and(|sent| sent < 10), "{sent:?}");
 }
+
+#[test]
+fn an_outage_of_another_endpoint_holds_nobody_up() {
+    let store = Memory::default();
+    let mut first = Process::logged_in(&store, START);
+    first.now = START.saturating_add(2 * HOUR);
+    fail_round(&mut first);
+    let mut second = Process::start(&store, first.now);
+    let config = Config::default();
+    let credentials = credentials("fleet", 1);
+    second.machine =
+        Machine::new(Provider::simacan_staging(), credentials, config).with_store();
+    drop(second.machine.log_in(second.now, Pending::new()));
+    second.run();
+    assert!(second.log.contains(&Op::Password), "{:?}", second.events);
+}

@@ -33,7 +33,9 @@ impl Machine {
         // Revisions begin anew where the session was removed, so what looks known may say something new.
         mended |= self.login_answers.merge(now, &saved.login_answers);
         mended |= !is_known && (self.targets).merge(now, &self.config, &mut saved.targets);
-        mended |= Outage::merge(&mut store.outage, now, saved.outage);
+        // Another endpoint's says nothing of ours.
+        let outage = saved.outage.filter(|_| saved.is_at(provider));
+        mended |= Outage::merge(&mut store.outage, now, outage);
         store.pacing_unsaved |= mended;
         store.seen = Seen {
             revision: before.revision.max(saved.revision),
