@@ -227,3 +227,16 @@ fn an_outage_of_another_endpoint_holds_nobody_up() {
     second.run();
     assert!(second.log.contains(&Op::Password), "{:?}", second.events);
 }
+
+#[test]
+fn i2_a_refusal_is_saved_at_once_after_a_lost_lock() {
+    let store = Memory::default();
+    let mut process = Process::start(&store, START);
+    let _pending = process.demand();
+    store.fail(Op::Save, &StoreFailure::Superseded, 1);
+    process.answer(401, "");
+    let mut next = Process::start(&store, START.saturating_add(SECOND));
+    drop(next.ask());
+    next.run();
+    assert!(!next.log.contains(&Op::Password), "{:?}", process.log);
+}

@@ -181,8 +181,13 @@ impl Machine {
         let Some(store) = &mut self.store else {
             return;
         };
-        let brings =
-            |held: &Held| matches!(held.event, Event::LoggedIn { .. } | Event::Refreshed { .. });
+        // Whoever has the lock by now may be about to send the password that was refused.
+        let is_lock_lost = failure == StoreFailure::Superseded;
+        let brings = |held: &Held| match held.event {
+            Event::LoggedIn { .. } | Event::Refreshed { .. } => true,
+            Event::Rejected { .. } => is_lock_lost,
+            _ => false,
+        };
         let has_brought = store.held.as_ref().is_some_and(brings);
         let wait = if has_brought && !matches!(failure, StoreFailure::Denied(_)) {
             Duration::ZERO // nobody else has these tokens
