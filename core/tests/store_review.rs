@@ -240,3 +240,17 @@ fn i2_a_refusal_is_saved_at_once_after_a_lost_lock() {
     next.run();
     assert!(!next.log.contains(&Op::Password), "{:?}", process.log);
 }
+
+#[test]
+fn a_mark_is_believed_where_there_is_no_cool_down() {
+    let store = Memory::default();
+    store.set_mark(START.saturating_add(10 * MINUTE));
+    let mut process = Process::start(&store, START);
+    let mut config = Config::default();
+    config.cool_down.first = Duration::ZERO;
+    let credentials = credentials("fleet", 1);
+    process.machine = Machine::new(Provider::simacan(), credentials, config).with_store();
+    drop(process.ask());
+    process.run();
+    assert!(!process.log.contains(&Op::Password), "{:?}", process.log);
+}

@@ -1,6 +1,6 @@
 //! The store's mark, where nothing can be saved: see `manual::stores`, *A store that can't be written*.
 
-use super::{AfterMark, Step};
+use super::{AfterMark, LEAST_PAUSE, Step};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::machine::Machine;
@@ -38,7 +38,7 @@ impl Marks {
         let rest = marked.map(|marked| marked.saturating_since(now));
         let longest = config.refusal_memory;
         self.theirs = rest.map(|rest| Delay::new(now, rest.min(longest)));
-        self.looked = rest.map(|_| Delay::new(now, config.cool_down.first));
+        self.looked = rest.map(|_| Delay::new(now, config.cool_down.first.max(LEAST_PAUSE)));
         let is_too_far =
             rest.is_some_and(|rest| rest.as_millis() > longest.as_millis() + u128::from(EXACTNESS));
         is_too_far.then(|| now.saturating_add(longest))
