@@ -254,3 +254,15 @@ fn a_mark_is_believed_where_there_is_no_cool_down() {
     process.run();
     assert!(!process.log.contains(&Op::Password), "{:?}", process.log);
 }
+
+#[test]
+fn a_process_does_not_wait_for_its_own_mark_after_other_credentials() {
+    let store = Memory::default();
+    let mut process = Process::start(&store, START);
+    let mark = at_mark(&store, &mut process);
+    process.set_credentials("fleet", 2);
+    process.machine.handle_end(process.now, mark, JobEnd::Marked);
+    process.run();
+    let sent = sends_within(&mut process, 10);
+    assert!(sent.is_some(), "{:?}", process.log);
+}
