@@ -266,3 +266,16 @@ fn a_process_does_not_wait_for_its_own_mark_after_other_credentials() {
     let sent = sends_within(&mut process, 10);
     assert!(sent.is_some(), "{:?}", process.log);
 }
+
+#[test]
+fn a_password_that_has_not_left_before_the_close_leaves_no_mark() {
+    let store = Memory::default();
+    let mut process = Process::start(&store, START);
+    let mark = at_mark(&store, &mut process);
+    process.machine.close();
+    process.machine.handle_end(process.now, mark, JobEnd::Marked);
+    process.run();
+    let mut next = Process::start(&store, START.saturating_add(MINUTE));
+    let sent = sends_within(&mut next, 10);
+    assert!(sent.is_some(), "{:?} {:?}", process.log, next.log);
+}
