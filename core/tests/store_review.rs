@@ -279,3 +279,32 @@ fn a_password_that_has_not_left_before_the_close_leaves_no_mark() {
     let sent = sends_within(&mut next, 10);
     assert!(sent.is_some(), "{:?} {:?}", process.log, next.log);
 }
+
+#[test]
+fn a_password_that_was_announced_and_has_not_left_is_not_counted() {
+    let store = Memory::default();
+    let mut process = Process::start(&store, START);
+    for number in 2..8 {
+        let _pending = process.wait();
+        for _ in 0..2 {
+            let output = common::poll(&mut process.machine, process.now);
+            match output {
+                Output::Store(op) => store.operate(&mut process.machine, process.now, op),
+                other => panic!("{other:?}"),
+            }
+        }
+        let save = loop {
+            match common::poll(&mut process.machine, process.now) {
+                Output::Store(StoreOp::Save(id, _)) => break id,
+                Output::Event(_) => {}
+                other => panic!("{number}: {other:?}"),
+            }
+        };
+        process.set_credentials("fleet", number);
+        process.machine.handle_end(process.now, save, JobEnd::Saved);
+        while !matches!(
+            common::poll(&mut process.machine, process.now),
+            Output::Store(StoreOp::Unlock)
+        ) {}
+    }
+}
