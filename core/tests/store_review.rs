@@ -308,3 +308,17 @@ fn a_password_that_was_announced_and_has_not_left_is_not_counted() {
         ) {}
     }
 }
+
+#[test]
+fn i2_a_mark_for_a_refused_password_is_not_shortened_by_the_next_password() {
+    let store = Memory::default();
+    let mut process = Process::start(&store, START);
+    store.fail(Op::Save, &disk_full(), 1000);
+    let _pending = process.demand();
+    process.answer(401, "");
+    let marked = store.mark();
+    process.set_credentials("fleet", 2);
+    let _pending = process.demand();
+    process.lose();
+    assert!(store.mark() >= marked, "{marked:?} {:?}", store.mark());
+}
