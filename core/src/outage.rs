@@ -60,6 +60,10 @@ impl Outage {
         is_ahead
     }
 
+    pub(crate) fn is_before(&self, time: Timestamp) -> bool {
+        self.since < time
+    }
+
     /// However long it was to be: no longer than `longest`, or than a server can ask for.
     pub(crate) fn rest(&mut self, now: Timestamp, longest: Duration) -> Option<Rest> {
         let longest = longest.max(wire::MAX_RETRY_AFTER);

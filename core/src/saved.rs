@@ -173,6 +173,10 @@ impl SavedTokens {
         self.access_token.digest()
     }
 
+    pub(crate) fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
     pub(crate) fn into_parts(self) -> (AccessToken, Option<RefreshToken>) {
         let access = AccessToken::saved(self.access_token, self.expires_at, self.received_at);
         let mut refresh = self.refresh_token;

@@ -322,3 +322,34 @@ fn i2_a_mark_for_a_refused_password_is_not_shortened_by_the_next_password() {
     process.lose();
     assert!(store.mark() >= marked, "{marked:?} {:?}", store.mark());
 }
+
+/// It has been told to wait for an hour, which could not be saved, and another process has got tokens since.
+#[test]
+fn a_late_save_of_an_outage_holds_up_nobody_who_has_got_tokens_since() {
+    let store = Memory::default();
+    let mut first = Process::logged_in(&store, START);
+    first.now = START.saturating_add(2 * HOUR);
+    let _pending = first.demand();
+    let exchange = first.flight.take().unwrap().exchange;
+    let response = http::Response::builder()
+        .status(503)
+        .header("retry-after", "3600")
+        .body("")
+        .unwrap();
+    store.fail(Op::Save, &disk_full(), 1);
+    first.machine.handle_response(first.now, exchange, response);
+    first.run();
+    let mut second = Process::start(&store, first.now.saturating_add(SECOND));
+    let _pending = second.demand();
+    second.answer(200, TOKENS);
+    first.pass(MINUTE);
+    second.now = first.now;
+    let sent = match second.ask() {
+        Authorization::Ready(sent) => sent,
+        other => panic!("{other:?}"),
+    };
+    let pending = second.unauthorized(sent);
+    drop(second.ask_with(pending));
+    second.run();
+    assert!(second.flight.is_some(), "{:?} {:?}", second.events.last(), store.text());
+}

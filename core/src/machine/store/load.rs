@@ -59,6 +59,10 @@ impl Machine {
         }
         store.tokens_unsaved = false;
         store.lineages.enter(saved.lineage);
+        if let Some(tokens) = &saved.tokens {
+            // The server has given tokens since.
+            (store.outage).take_if(|outage| outage.is_before(tokens.received_at()));
+        }
         // Without tokens the refresh token is spent: a good access token stays.
         let ours = || Some(SavedTokens::of(self.state.token()?, None));
         if let Some(tokens) = saved.tokens.or_else(ours) {
