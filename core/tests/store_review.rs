@@ -353,3 +353,19 @@ fn a_late_save_of_an_outage_holds_up_nobody_who_has_got_tokens_since() {
     second.run();
     assert!(second.flight.is_some(), "{:?} {:?}", second.events.last(), store.text());
 }
+
+#[test]
+fn unknown_members_that_fill_a_session_do_not_make_it_unreadable() {
+    let store = Memory::default();
+    drop(Process::logged_in(&store, START));
+    let text = store.text();
+    let at = text.find(",\"checksum\"").unwrap();
+    let filler = "x".repeat((1 << 20) - at - 12);
+    store.replace(Some(format!("{},\"new\":\"{filler}\"}}", &text[..at])));
+    assert!(store.saved().is_ok());
+    let mut process = Process::start(&store, START.saturating_add(2 * HOUR));
+    let _pending = process.demand();
+    process.answer(200, TOKENS);
+    assert!(process.log.contains(&Op::Refresh));
+    assert!(store.saved().is_ok(), "{:?}", store.saved().err());
+}
