@@ -134,6 +134,8 @@ enum Step {
 enum AfterMark {
     Load,
     Exchange,
+    /// The password does not leave after all.
+    TakeBack,
     Leave,
 }
 
@@ -186,6 +188,12 @@ impl Machine {
             return;
         };
         self.note_saved();
+        if step == Step::Unlock
+            && !self.is_closed
+            && let Some(store) = &mut self.store
+        {
+            store.pacing_unsaved = true; // it has said of a password that it leaves
+        }
         let is_mark_over = self.store.as_ref().is_some_and(|store| {
             let event = store.held.as_ref().map(|held| &held.event);
             let is_accepted = matches!(event, Some(Event::LoggedIn { .. }));
@@ -309,9 +317,12 @@ impl Machine {
             store.retry = None;
             if let Some(visit) = &mut store.visit
                 && self.state.in_flight().is_none()
-                && !matches!(visit.step, Step::Save)
+                && !matches!(
+                    visit.step,
+                    Step::Save | Step::Mark(_, AfterMark::Leave | AfterMark::TakeBack)
+                )
             {
-                visit.step = Step::Unlock;
+                visit.abort();
             }
         }
     }
@@ -419,5 +430,17 @@ impl Machine {
         } else if self.store.as_ref().is_some_and(|store| store.is_unsaved()) {
             self.save_failed(now, failure); // nothing else was wanted
         }
+    }
+}
+
+impl Visit {
+    /// What it is for has gone. A mark that is being set has to be known, and ended.
+    fn abort(&mut self) {
+        self.step = match self.step {
+            Step::Mark(until, AfterMark::Exchange) if self.awaited.is_some() => {
+                Step::Mark(until, AfterMark::TakeBack)
+            }
+            _ => Step::Unlock,
+        };
     }
 }

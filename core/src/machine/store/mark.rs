@@ -71,11 +71,15 @@ impl Machine {
         match after {
             AfterMark::Load => self.step(Step::Load),
             AfterMark::Exchange => self.step(Step::Exchange),
+            AfterMark::TakeBack => self.step(Step::Mark(now, AfterMark::Leave)),
             AfterMark::Leave => self.leave_save(now, Step::Save),
         }
     }
 
     pub(super) fn not_marked(&mut self, now: Timestamp, after: AfterMark) {
+        if after == AfterMark::TakeBack {
+            return self.step(Step::Unlock);
+        }
         if after != AfterMark::Exchange || self.config.unrecorded_logins {
             return self.after_mark(now, after);
         }

@@ -108,9 +108,13 @@ impl Machine {
                 Step::Lock | Step::Load | Step::Mark(..) | Step::Reload | Step::Unlock => false,
             };
             if is_moot {
-                visit.step = Step::Unlock;
+                visit.abort();
+                self.take_back_login();
             }
         }
+        let Some(store) = &mut self.store else {
+            return;
+        };
         if is_other_user {
             (store.seen.access_token, store.tokens_unsaved) = (None, false);
             store.lineages.reset();
