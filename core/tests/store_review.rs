@@ -369,3 +369,19 @@ fn unknown_members_that_fill_a_session_do_not_make_it_unreadable() {
     assert!(process.log.contains(&Op::Refresh));
     assert!(store.saved().is_ok(), "{:?}", store.saved().err());
 }
+
+/// A file's time reaches to the year 2446, or to 2038: a later mark is none.
+#[test]
+fn i2_a_refusal_that_is_believed_for_ever_is_marked_as_far_as_a_store_can() {
+    let store = Memory::default();
+    let mut process = Process::start(&store, START);
+    let mut config = Config::default();
+    config.refusal_memory = Duration::MAX;
+    let credentials = credentials("fleet", 1);
+    process.machine = Machine::new(Provider::simacan(), credentials, config).with_store();
+    store.fail(Op::Save, &disk_full(), 1000);
+    let _pending = process.demand();
+    process.answer(401, "");
+    let most = START.saturating_add(366 * DAY);
+    assert!(store.mark() < Some(most), "{:?}", store.mark());
+}
