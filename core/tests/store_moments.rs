@@ -27,9 +27,8 @@ fn rejected(store: &Memory) -> Process {
 
 /// Asks again whenever it is woken, as a driver does. How often it asked before it was answered.
 fn asks_until_answered(process: &mut Process) -> Option<u32> {
-    let mut pending = match process.ask() {
-        Authorization::Wait(pending) => pending,
-        _ => return Some(1),
+    let Authorization::Wait(mut pending) = process.ask() else {
+        return Some(1);
     };
     for asked in 2..10 {
         process.run();
@@ -72,7 +71,7 @@ fn at_mark(store: &Memory, process: &mut Process) -> simacan_auth::JobId {
             StoreOp::Save(id, _) => {
                 process
                     .machine
-                    .handle_end(process.now, id, JobEnd::StoreFailed(disk_full()))
+                    .handle_end(process.now, id, JobEnd::StoreFailed(disk_full()));
             }
             op => store.operate(&mut process.machine, process.now, op),
         }
