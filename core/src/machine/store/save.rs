@@ -289,6 +289,7 @@ impl Machine {
                 saved.tokens = tokens;
                 saved.lineage = store.lineages.current();
                 saved.others.clone_from(&store.others);
+                saved.outage = store.outage;
                 saved
             }
         };
@@ -296,7 +297,6 @@ impl Machine {
         saved.logins = logins.clone();
         saved.login_answers = login_answers.clone();
         saved.targets = targets.to_save();
-        saved.outage = store.outage;
         Some(saved)
     }
 }
