@@ -140,7 +140,10 @@ impl Failure {
 
     /// Whether it is the auth endpoint's, or of the way there: not the store's, say.
     fn is_of_server(&self) -> bool {
-        !matches!(self, Self::Store(_) | Self::Credentials(_) | Self::LoginsMarked)
+        !matches!(
+            self,
+            Self::Store(_) | Self::Credentials(_) | Self::LoginsMarked
+        )
     }
 
     pub(crate) fn kind(&self) -> FailureKind {

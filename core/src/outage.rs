@@ -48,6 +48,10 @@ impl Outage {
         };
         let is_ahead = now.set_back_since(theirs.since);
         if is_ahead {
+            // Once: if that could not be saved, it would be put off with each load.
+            if ours.is_some() {
+                return true;
+            }
             theirs.since = now;
         }
         if ours.is_none_or(|ours| ours.since < theirs.since) {
@@ -56,11 +60,18 @@ impl Outage {
         is_ahead
     }
 
+    pub(crate) fn is_before(&self, time: Timestamp) -> bool {
+        self.since < time
+    }
+
     /// However long it was to be: no longer than `longest`, or than a server can ask for.
-    pub(crate) fn rest(&self, now: Timestamp, longest: Duration) -> Option<Rest> {
+    pub(crate) fn rest(&mut self, now: Timestamp, longest: Duration) -> Option<Rest> {
         let longest = longest.max(wire::MAX_RETRY_AFTER);
         let cool_down = Duration::from_millis(self.millis).min(longest);
-        Delay::new(self.since, cool_down).rest(now)
+        let mut delay = Delay::new(self.since, cool_down);
+        let rest = delay.rest(now);
+        self.since = delay.started(); // a clock that was set back starts it again, and once
+        rest
     }
 
     pub(crate) fn failure(&self) -> Failure {

@@ -117,11 +117,15 @@ impl SavedSession {
     /// Whether it is this user's session at this provider, for what is asked of it: a refresh would bring
     /// tokens of the old scope again (RFC 6749, section 6).
     pub fn belongs_to(&self, provider: &Provider, username: &str) -> bool {
-        *provider.auth_endpoint() == *self.endpoint
+        self.is_at(provider)
             && provider.client_id() == self.client_id.as_deref()
             && provider.scope() == self.scope.as_deref()
             && members(provider) == self.members
             && username == self.username
+    }
+
+    pub(crate) fn is_at(&self, provider: &Provider) -> bool {
+        *provider.auth_endpoint() == *self.endpoint
     }
 
     /// Not `Clone`: tokens are not to be copied in passing.
@@ -167,6 +171,10 @@ impl SavedTokens {
     /// Tells them from others, where little is lost if it does not.
     pub(crate) fn digest(&self) -> u64 {
         self.access_token.digest()
+    }
+
+    pub(crate) fn received_at(&self) -> Timestamp {
+        self.received_at
     }
 
     pub(crate) fn into_parts(self) -> (AccessToken, Option<RefreshToken>) {

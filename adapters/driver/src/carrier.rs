@@ -155,12 +155,22 @@ impl Carrier {
             _ => Task::Tell,
         };
         session.begin(&mut shared, first, id);
+        if first == Task::Tell {
+            // A callback may hang: who gives it up has to find it there.
+            shared.locked = self.locked.take();
+        }
         drop(shared);
         if is_unlock_due {
             self.unlock();
         }
         if !is_save {
             self.tell(id);
+        }
+        if first == Task::Tell {
+            let mut shared = session.lock();
+            if shared.is_current(self.number) {
+                self.locked = shared.locked.take();
+            }
         }
         match job {
             Some(Job::Exchange(transmit)) => self.exchange(transmit),

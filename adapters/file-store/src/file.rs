@@ -8,8 +8,8 @@ use simacan_auth::{InvalidSavedSession, StoreFailure, Zeroizing};
 
 use crate::{Error, padding, system};
 
-/// More than any session needs with its padding; what is larger is not read.
-const MOST: usize = 1 << 20;
+/// A session of a mebibyte with its padding; what is larger is not read.
+const MOST: usize = (1 << 20) + padding::STEP;
 
 /// The path of a companion.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {

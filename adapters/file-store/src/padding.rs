@@ -6,7 +6,7 @@
 use simacan_auth::Zeroizing;
 
 /// A file's length is a multiple of it: most file systems have blocks of this size.
-const STEP: usize = 4096;
+pub(crate) const STEP: usize = 4096;
 
 /// The session with its padding, and no shorter than `least`.
 pub(crate) fn pad(session: &[u8], least: usize) -> Zeroizing<Vec<u8>> {

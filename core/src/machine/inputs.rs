@@ -174,7 +174,9 @@ impl Machine {
     /// any; if that decides nothing, it waits as before.
     pub fn retry_refused(&mut self, now: Timestamp) {
         let is_rejected = matches!(self.state, State::Rejected(_));
-        let is_held = self.state.is_due() && self.until_clear(now).is_some();
+        let is_held = self.state.is_due()
+            && (self.until_clear(now).is_some()
+                || (self.state.sends_password() && self.is_marked(now)));
         if !is_rejected && !is_held {
             return;
         }

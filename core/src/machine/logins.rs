@@ -50,6 +50,12 @@ impl Machine {
         store.marks.rest(now)
     }
 
+    /// Whether another start of the program has marked the store, looked at lately or not.
+    pub(super) fn is_marked(&mut self, now: Timestamp) -> bool {
+        let store = self.store.as_mut();
+        store.is_some_and(|store| store.marks.are_theirs(now))
+    }
+
     /// The same for what was answered to this very password.
     pub(super) fn until_clear(&mut self, now: Timestamp) -> Option<Rest> {
         let says_nothing = self.login_answers.is_empty() || self.are_credentials_stale();

@@ -243,10 +243,7 @@ impl Machine {
     }
 
     /// Another process has found out that the server is failing: no attempt is made.
-    pub(super) fn learn(&mut self, now: Timestamp, outage: Outage) {
-        let Some(rest) = outage.rest(now, self.config.cool_down.longest) else {
-            return;
-        };
+    pub(super) fn learn(&mut self, now: Timestamp, outage: Outage, rest: Rest) {
         self.round.restart();
         self.round.failure = Some(outage.failure());
         self.round.failed_in_a_row = self.round.failed_in_a_row.max(outage.failed_in_a_row);

@@ -17,6 +17,8 @@ mod load;
 mod mark;
 mod save;
 
+use std::time::Duration;
+
 use super::job::{JobId, JobKind};
 use super::{Machine, Output};
 use crate::error::Failure;
@@ -51,6 +53,9 @@ pub enum StoreOp {
     /// Give the lock free, if it is held. There is nothing to report.
     Unlock,
 }
+
+/// Between two looks at the store, where there is no cool-down.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a machine knows of its store.
 #[derive(Default)]
@@ -141,6 +146,8 @@ enum Step {
 enum AfterMark {
     Load,
     Exchange,
+    /// The password does not leave after all.
+    TakeBack,
     Leave,
 }
 
@@ -193,6 +200,12 @@ impl Machine {
             return;
         };
         self.note_saved();
+        if step == Step::Unlock
+            && !self.is_closed
+            && let Some(store) = &mut self.store
+        {
+            store.unsaved.pacing = true; // it has said of a password that it leaves
+        }
         let is_mark_over = self.store.as_ref().is_some_and(|store| {
             let event = store.held.as_ref().map(|held| &held.event);
             let is_accepted = matches!(event, Some(Event::LoggedIn { .. }));
@@ -207,7 +220,9 @@ impl Machine {
 
     pub(super) fn store_marked(&mut self, now: Timestamp, op: JobId) {
         if let Some(Step::Mark(until, after)) = self.end_op(op) {
-            if let Some(store) = &mut self.store {
+            if let Some(store) = &mut self.store
+                && after != AfterMark::Load
+            {
                 store.marks.set(now, until);
             }
             self.after_mark(now, after);
@@ -314,9 +329,12 @@ impl Machine {
             store.retry = None;
             if let Some(visit) = &mut store.visit
                 && self.state.in_flight().is_none()
-                && !matches!(visit.step, Step::Save)
+                && !matches!(
+                    visit.step,
+                    Step::Save | Step::Mark(_, AfterMark::Leave | AfterMark::TakeBack)
+                )
             {
-                visit.step = Step::Unlock;
+                visit.abort();
             }
         }
     }
@@ -348,6 +366,9 @@ impl Machine {
             {
                 return false;
             }
+            // Whatever comes of it: those who ask again are answered.
+            let pause = self.config.cool_down.first.max(LEAST_PAUSE);
+            store.looked = Some(Delay::new(now, pause));
             self.visit_store();
             if let Some(visit) = self.visit_mut() {
                 visit.is_look = true;
@@ -421,5 +442,17 @@ impl Machine {
         } else if self.store.as_ref().is_some_and(|store| store.is_unsaved()) {
             self.save_failed(now, failure); // nothing else was wanted
         }
+    }
+}
+
+impl Visit {
+    /// What it is for has gone. A mark that is being set has to be known, and ended.
+    fn abort(&mut self) {
+        self.step = match self.step {
+            Step::Mark(until, AfterMark::Exchange) if self.awaited.is_some() => {
+                Step::Mark(until, AfterMark::TakeBack)
+            }
+            _ => Step::Unlock,
+        };
     }
 }

@@ -44,12 +44,19 @@ impl SavedSession {
         });
         let login_answers = LOGIN_ANSWER * self.login_answers.len();
         let targets: usize = self.targets.values().map(Record::json_len).sum();
-        let more = login_answers + targets + self.others.text.len();
-        let capacity = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens + more;
+        let own = NUMBERS_AND_NAMES + 6 * texts + 3 * tokens + login_answers + targets;
+        // What is too large is not read again.
+        let others = self.others.text.as_str();
+        let others = if own + others.len() <= MAX_JSON {
+            others
+        } else {
+            ""
+        };
+        let capacity = own + others.len();
         let mut json = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *json, self).expect("a struct of texts and numbers");
         json.pop();
-        json.extend(self.others.text.as_bytes());
+        json.extend(others.as_bytes());
         let checksum = checksum(&json);
         write!(json, "{CHECKSUM}{checksum:016x}\"}}").expect("memory takes it");
         debug_assert!(json.len() <= capacity, "grew and left a copy behind");

@@ -100,6 +100,11 @@ impl Memory {
         self.0.borrow().mark
     }
 
+    /// Another process has set it.
+    pub(crate) fn set_mark(&self, until: Timestamp) {
+        self.0.borrow_mut().mark = Some(until);
+    }
+
     fn failure(&self, op: Op) -> Option<StoreFailure> {
         let failures = &mut self.0.borrow_mut().failures;
         let at = failures.iter().position(|(failing, _)| *failing == op)?;
@@ -191,7 +196,9 @@ impl Process {
     /// The operation that it wants, which is left to the test.
     pub(crate) fn poll_op(&mut self) -> JobId {
         match poll(&mut self.machine, self.now) {
-            Output::Store(StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _)) => id,
+            Output::Store(
+                StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _) | StoreOp::Mark(id, _),
+            ) => id,
             other => panic!("{other:?}"),
         }
     }

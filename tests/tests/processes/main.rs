@@ -39,6 +39,7 @@ mod killed;
 mod lives;
 mod minutely;
 mod minutely_processes;
+mod often;
 mod ordeal;
 mod place;
 mod push_once;

@@ -45,7 +45,7 @@ impl Day {
     }
 
     /// A run of the program: all that it has is new, but for its file.
-    fn run(&self, password: &str) -> Outcome {
+    pub(crate) fn run(&self, password: &str) -> Outcome {
         let origin = self.server.origin();
         run(
             self.adapter,
@@ -61,10 +61,17 @@ impl Day {
     }
 }
 
-fn run(adapter: Adapter, origin: &str, session: &Path, password: &str, clock: Clock) -> Outcome {
+pub(crate) fn run(
+    adapter: Adapter,
+    origin: &str,
+    session: &Path,
+    password: &str,
+    clock: Clock,
+) -> Outcome {
     let mut plan = Plan::new(origin, session);
     plan.credentials = Credentials::new(USERNAME, password);
     plan.clock = Box::new(move || clock.now().into());
+    plan.config.patience = Duration::from_secs(10); // waiting takes real time
     push_by(adapter, plan, origin)
 }
 
@@ -120,7 +127,7 @@ fn i2_a_wrong_password_that_is_corrected_works_at_once(adapter: Adapter) {
 }
 
 /// When passwords were received.
-fn passwords_at(server: &Server) -> Vec<SystemTime> {
+pub(crate) fn passwords_at(server: &Server) -> Vec<SystemTime> {
     let is_password = |entry: &&Entry| entry.endpoint == Endpoint::Password;
     server.with(|emulator| {
         let entries = emulator.ledger().entries().iter();

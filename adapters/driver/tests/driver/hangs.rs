@@ -131,6 +131,23 @@ fn a_store_that_hangs_costs_one_thread() {
     }
 }
 
+/// It is told of what is about to be sent, and never returns: other processes are not kept out for that.
+#[test]
+fn a_callback_that_hangs_keeps_no_lock() {
+    let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
+    let settings = world.settings().store(store.clone()).on_event({
+        let gate = gate.clone();
+        move |_| gate.pass()
+    });
+    let hanging = settings.build(world.exchange());
+    let caller = world.sending(&hanging);
+    eventually("it hangs", || gate.waiting() == 1);
+    world.pass_until("the caller is answered", || caller.is_finished());
+    drop(caller.join().unwrap());
+    world.pass_until("the lock is let go", || !store.is_held());
+    gate.open();
+}
+
 /// It costs one thread and its events, and no session.
 #[test]
 fn a_callback_that_hangs_costs_one_thread() {

@@ -30,6 +30,17 @@ fn what_was_saved_is_loaded() {
     }
 }
 
+/// The largest that the core reads.
+#[test]
+fn the_largest_session_is_loaded_with_its_padding() {
+    let folder = Folder::new("largest");
+    let store = folder.store();
+    let saved = vec![b'x'; 1 << 20];
+    lock(&store).save(&saved).expect("a save");
+    let loaded = lock(&store).load().expect("a session");
+    assert_eq!(loaded.as_deref(), Some(&saved));
+}
+
 #[test]
 fn several_are_saved_under_one_lock() {
     let folder = Folder::new("under-one-lock");
@@ -101,7 +112,8 @@ fn a_mebibyte_is_read_and_no_more() {
     let loaded = lock(&store).load().expect("bytes");
     assert_eq!(loaded.map(|loaded| loaded.len()), Some(1 << 20));
 
-    write(store.path(), &vec![b'x'; (1 << 20) + 1]);
+    let padding = 4096;
+    write(store.path(), &vec![b'x'; (1 << 20) + padding + 1]);
     assert!(is_too_large());
 
     // More than there is memory: it takes no room on the disk.

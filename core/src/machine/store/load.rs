@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Seen, Step, Store};
+use super::{LEAST_PAUSE, Seen, Step, Store};
 use crate::event::Event;
 use crate::machine::Machine;
 use crate::outage::Outage;
@@ -33,7 +33,9 @@ impl Machine {
         // Revisions begin anew where the session was removed, so what looks known may say something new.
         mended |= self.login_answers.merge(now, &saved.login_answers);
         mended |= !is_known && (self.targets).merge(now, &self.config, &mut saved.targets);
-        mended |= Outage::merge(&mut store.outage, now, saved.outage);
+        // Another endpoint's says nothing of ours.
+        let outage = saved.outage.filter(|_| saved.is_at(provider));
+        mended |= Outage::merge(&mut store.outage, now, outage);
         store.unsaved.pacing |= mended;
         store.seen = Seen {
             revision: before.revision.max(saved.revision),
@@ -65,6 +67,10 @@ impl Machine {
         }
         store.unsaved.tokens = false;
         store.lineages.enter(saved.lineage);
+        if let Some(tokens) = &saved.tokens {
+            // The server has given tokens since.
+            (store.outage).take_if(|outage| outage.is_before(tokens.received_at()));
+        }
         // Without tokens the refresh token is spent: a good access token stays.
         let ours = || Some(SavedTokens::of(self.state.token()?, None));
         if let Some(tokens) = saved.tokens.or_else(ours) {
@@ -117,12 +123,19 @@ impl Machine {
         let Some(store) = &mut self.store else {
             return;
         };
-        store.looked = Some(Delay::new(now, self.config.cool_down.first));
-        let outage = store
-            .outage
-            .filter(|_| self.round.is_open() && self.state.is_due());
-        if let Some(outage) = outage {
-            self.learn(now, outage);
+        store.looked = Some(Delay::new(
+            now,
+            self.config.cool_down.first.max(LEAST_PAUSE),
+        ));
+        if self.round.is_open()
+            && self.state.is_due()
+            && let Some(outage) = &mut store.outage
+        {
+            let rest = outage.rest(now, self.config.cool_down.longest);
+            let outage = *outage;
+            if let Some(rest) = rest {
+                self.learn(now, outage, rest);
+            }
         }
         // If other processes have sent passwords, this one's waits.
         let may_begin = self.round.is_open() && self.state.is_due();

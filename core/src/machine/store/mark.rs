@@ -1,6 +1,8 @@
 //! The store's mark, where nothing can be saved: see `manual::stores`, *A store that can't be written*.
 
-use super::{AfterMark, Step};
+use std::time::Duration;
+
+use super::{AfterMark, LEAST_PAUSE, Step};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::machine::Machine;
@@ -38,10 +40,19 @@ impl Marks {
         let rest = marked.map(|marked| marked.saturating_since(now));
         let longest = config.refusal_memory;
         self.theirs = rest.map(|rest| Delay::new(now, rest.min(longest)));
-        self.looked = rest.map(|_| Delay::new(now, config.cool_down.first));
+        self.looked = rest.map(|_| Delay::new(now, config.cool_down.first.max(LEAST_PAUSE)));
         let is_too_far =
             rest.is_some_and(|rest| rest.as_millis() > longest.as_millis() + u128::from(EXACTNESS));
         is_too_far.then(|| now.saturating_add(longest))
+    }
+
+    /// A mark until then, or until what is marked already. No further than any store can keep it.
+    fn extended(&mut self, now: Timestamp, until: Timestamp) -> Timestamp {
+        const FURTHEST: Duration = Duration::from_secs(366 * 86_400);
+        let theirs = self.theirs.as_mut().and_then(|theirs| theirs.rest(now));
+        let theirs = theirs.map(|rest| rest.end);
+        let until = until.max(self.ours.max(theirs).unwrap_or_default());
+        until.min(now.saturating_add(FURTHEST))
     }
 
     pub(super) fn set(&mut self, now: Timestamp, until: Timestamp) {
@@ -56,6 +67,10 @@ impl Marks {
         self.ours.is_some() || (is_accepted && self.theirs.is_some())
     }
 
+    pub(in crate::machine) fn are_theirs(&mut self, now: Timestamp) -> bool {
+        (self.theirs.as_mut()).is_some_and(|theirs| theirs.rest(now).is_some())
+    }
+
     pub(in crate::machine) fn rest(&mut self, now: Timestamp) -> Option<Rest> {
         self.looked.as_mut()?.rest(now)?;
         self.theirs.as_mut()?.rest(now)
@@ -67,11 +82,15 @@ impl Machine {
         match after {
             AfterMark::Load => self.step(Step::Load),
             AfterMark::Exchange => self.step(Step::Exchange),
+            AfterMark::TakeBack => self.step(Step::Mark(now, AfterMark::Leave)),
             AfterMark::Leave => self.leave_save(now, Step::Save),
         }
     }
 
     pub(super) fn not_marked(&mut self, now: Timestamp, after: AfterMark) {
+        if after == AfterMark::TakeBack {
+            return self.step(Step::Unlock);
+        }
         if after != AfterMark::Exchange || self.config.unrecorded_logins {
             return self.after_mark(now, after);
         }
@@ -87,18 +106,20 @@ impl Machine {
 
     /// That it left, or was refused, is not saved.
     pub(super) fn mark_instead(&mut self, now: Timestamp, step: Step) -> Option<Step> {
-        match step {
+        let (until, after) = match step {
             Step::Announce => {
                 let until = now.saturating_add(self.config.login_spacing.longest);
-                Some(Step::Mark(until, AfterMark::Exchange))
+                (until, AfterMark::Exchange)
             }
             Step::Save => {
                 let held = self.store.as_ref()?.held.as_ref()?;
                 let is_refusal = matches!(held.event, Event::Rejected { .. });
                 let refused = is_refusal.then(|| self.refusal(now, None)).flatten()?;
-                Some(Step::Mark(refused.until, AfterMark::Leave))
+                (refused.until, AfterMark::Leave)
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        let until = self.store.as_mut()?.marks.extended(now, until);
+        Some(Step::Mark(until, after))
     }
 }

@@ -6,7 +6,7 @@ use super::{AfterMark, Held, Seen, Step, Store};
 use crate::event::Event;
 use crate::machine::Machine;
 use crate::machine::state::State;
-use crate::saved::SavedTokens;
+use crate::saved::{Others, SavedTokens};
 use crate::time::Delay;
 use crate::{SavedSession, StoreFailure, Timestamp, fnv};
 
@@ -131,12 +131,17 @@ impl Machine {
                 Step::Lock | Step::Load | Step::Mark(..) | Step::Reload | Step::Unlock => false,
             };
             if is_moot {
-                visit.step = Step::Unlock;
+                visit.abort();
+                self.take_back_login();
             }
         }
+        let Some(store) = &mut self.store else {
+            return;
+        };
         if is_other_user {
             (store.seen.access_token, store.unsaved.tokens) = (None, false);
             store.lineages.reset();
+            store.others = Others::default();
         }
         let is_moot =
             |held: &mut Held| is_other_user || matches!(held.event, Event::Rejected { .. });
@@ -221,8 +226,13 @@ impl Machine {
             return;
         };
         store.can_save &= !matches!(failure, StoreFailure::Denied(_));
-        let brings =
-            |held: &Held| matches!(held.event, Event::LoggedIn { .. } | Event::Refreshed { .. });
+        // Whoever has the lock by now may be about to send the password that was refused.
+        let is_lock_lost = failure == StoreFailure::Superseded;
+        let brings = |held: &Held| match held.event {
+            Event::LoggedIn { .. } | Event::Refreshed { .. } => true,
+            Event::Rejected { .. } => is_lock_lost,
+            _ => false,
+        };
         let has_brought = store.held.as_ref().is_some_and(brings);
         let wait = if has_brought && !matches!(failure, StoreFailure::Denied(_)) {
             Duration::ZERO // nobody else has these tokens
@@ -279,6 +289,7 @@ impl Machine {
                 saved.tokens = tokens;
                 saved.lineage = store.lineages.current();
                 saved.others.clone_from(&store.others);
+                saved.outage = store.outage;
                 saved
             }
         };
@@ -286,7 +297,6 @@ impl Machine {
         saved.logins = logins.clone();
         saved.login_answers = login_answers.clone();
         saved.targets = targets.to_save();
-        saved.outage = store.outage;
         Some(saved)
     }
 }

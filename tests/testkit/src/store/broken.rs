@@ -32,11 +32,12 @@ enum Defect {
     RunsOut,
     HasNoFence,
     FreesTheThiefs,
+    RenewsTheThiefs,
 }
 use Defect::{
     DropsNothing, FreesTheThiefs, HasNoFence, Impatient, IsText, KeepsTheTail, LockOfTheThread,
-    LosesTheMark, NoLock, OneForAll, Oversleeps, Panics, RunsOut, SavesOnce, StartsFull,
-    UnlocksNothing,
+    LosesTheMark, NoLock, OneForAll, Oversleeps, Panics, RenewsTheThiefs, RunsOut, SavesOnce,
+    StartsFull, UnlocksNothing,
 };
 
 #[derive(Default)]
@@ -185,7 +186,12 @@ impl LockedStore for Locked {
     }
 
     fn renew(&mut self) -> Result<(), StoreFailure> {
-        Ok(())
+        let (number, is_fenced) = (self.number, !self.store.has(RenewsTheThiefs));
+        let is_ours = self.with(|place| place.owner.is_some_and(|(owner, ..)| owner == number));
+        if is_ours || !is_fenced {
+            return Ok(());
+        }
+        Err(StoreFailure::Superseded)
     }
 
     fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {
@@ -247,6 +253,7 @@ fn each_defect_breaks_the_rule_that_is_about_it() {
         (RunsOut, "renew-keeps-a-lease"),
         (HasNoFence, "a-lost-lock-saves-nothing"),
         (FreesTheThiefs, "a-lost-lock-saves-nothing"),
+        (RenewsTheThiefs, "a-lost-lock-saves-nothing"),
     ];
     thread::scope(|scope| {
         for (defect, rule) in cases {

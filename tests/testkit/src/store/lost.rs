@@ -16,6 +16,11 @@ pub(super) fn stolen<S: SessionStore>(subject: &Subject<S>, place: &str) -> Chec
 
     let mut thief = subject.lock(place)?;
     is_superseded(&mut *loser)?;
+    // Whoever renews is about to send a refresh token that is good once.
+    let renewed = loser.renew();
+    expect(renewed.is_err(), || {
+        "who has lost the lock could renew it".to_owned()
+    })?;
     expect_record(&mut *thief, Some(b"before"))?;
     done("the thief's save", thief.save(b"the thief's"))?;
     is_superseded(&mut *loser)?;
