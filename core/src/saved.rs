@@ -128,6 +128,13 @@ impl SavedSession {
         *provider.auth_endpoint() == *self.endpoint
     }
 
+    pub(crate) fn without_refresh_token(mut self) -> Self {
+        if let Some(tokens) = &mut self.tokens {
+            tokens.refresh_token = None;
+        }
+        self
+    }
+
     /// Not `Clone`: tokens are not to be copied in passing.
     pub(crate) fn duplicate(&self) -> Self {
         Self {

@@ -53,17 +53,33 @@ pub trait SessionStore: Send + Sync {
     /// Takes the lock, or gives up with [`StoreFailure::Locked`] when another has held it for as
     /// long as the request's `patience`.
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure>;
+
+    /// What was saved last, without the lock: for a process to which the lock is
+    /// [denied](StoreFailure::Denied), and which may read all the same. It uses the access token alone.
+    ///
+    /// By default it sees nothing.
+    fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+        Ok(None)
+    }
 }
 
 impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         (**self).lock(request)
     }
+
+    fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+        (**self).look()
+    }
 }
 
 impl<S: SessionStore + ?Sized> SessionStore for Box<S> {
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         (**self).lock(request)
+    }
+
+    fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+        (**self).look()
     }
 }
 

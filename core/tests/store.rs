@@ -404,3 +404,42 @@ fn another_set_of_the_same_revision_is_taken_over() {
     assert!(matches!(first.ask_with(pending), Authorization::Ready(_)));
     second.run();
 }
+
+/// A sidecar that may read what others save, and has no place for a lock.
+#[test]
+fn i3_what_can_be_looked_at_and_not_locked_is_used_without_its_refresh_token() {
+    let store = Memory::default();
+    Process::logged_in(&store, START);
+    let denied = || StoreFailure::denied("a read-only folder: mount it for writing");
+    let look = |reader: &mut Process, pending| {
+        let lock = reader.poll_op();
+        let end = JobEnd::NotLocked(denied(), store.saved().ok());
+        reader.machine.handle_end(reader.now, lock, end);
+        reader.run();
+        let sends = |op: &Op| matches!(op, Op::Refresh | Op::Password | Op::Save);
+        assert!(!reader.log.iter().any(sends), "{:?}", reader.log);
+        reader.ask_with(pending)
+    };
+    let mut reader = Process::start(&store, START);
+    let pending = reader.wait();
+    assert!(matches!(
+        look(&mut reader, pending),
+        Authorization::Ready(_)
+    ));
+    reader.now = START.saturating_add(HOUR);
+    let pending = reader.wait();
+    let Authorization::Denied(told) = look(&mut reader, pending) else {
+        panic!("nobody has refreshed it");
+    };
+    assert!(told.to_string().contains("mount it for writing"), "{told}");
+    // Those who may have.
+    let mut other = Process::start(&store, reader.now);
+    let _pending = other.demand();
+    other.answer(200, TOKENS);
+    reader.now = reader.now.saturating_add(MINUTE);
+    let pending = reader.wait();
+    assert!(matches!(
+        look(&mut reader, pending),
+        Authorization::Ready(_)
+    ));
+}

@@ -8,8 +8,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use simacan_auth::{
-    ErrorCause, Event, JobEnd, JobId, LockedStore, Output, SavedSession, StoreFailure, StoreOp,
-    Timestamp, Transmit,
+    ErrorCause, Event, JobEnd, JobId, LockedStore, Output, SavedSession, SessionStore,
+    StoreFailure, StoreOp, Timestamp, Transmit,
 };
 
 use crate::session::{Session, Shared, Task};
@@ -301,7 +301,7 @@ impl Carrier {
             .filter(|_| !shared.is_inside(Task::Store));
         drop(shared);
         let request = self.session.lock_request();
-        let locked = store.and_then(|store| {
+        let locked = store.as_ref().and_then(|store| {
             caught(|| {
                 let mut locked = store.lock(request)?;
                 let marked = match locked.marked() {
@@ -311,11 +311,16 @@ impl Carrier {
                 Ok((locked, marked))
             })
         });
+        let found = match (&locked, store) {
+            (Some(Err(StoreFailure::Denied(_))), Some(store)) => look(&*store),
+            _ => None,
+        };
         let end = locked.map(|locked| match locked {
             Ok((locked, marked)) => {
                 self.locked = Some(locked);
                 JobEnd::Locked(marked)
             }
+            Err(failure @ StoreFailure::Denied(_)) => JobEnd::NotLocked(failure, found),
             Err(failure) => JobEnd::StoreFailed(failure),
         });
         self.done = Some((id, end));
@@ -349,6 +354,12 @@ impl Carrier {
         let now = caught(|| self.session.now());
         now.unwrap_or_else(|| self.session.process.time().into())
     }
+}
+
+/// Why nothing is seen is of no consequence: that the lock is denied says more.
+fn look(store: &dyn SessionStore) -> Option<SavedSession> {
+    let found = caught(|| store.look())?.ok()??;
+    SavedSession::from_json(&found).ok()
 }
 
 /// Of the store's lock. If that fails, it is for the next who tells.

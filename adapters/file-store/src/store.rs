@@ -132,6 +132,10 @@ fn take(lock: &File, path: &Path) -> Result<bool, Error> {
 }
 
 impl SessionStore for FileStore {
+    fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+        file::read(&self.path, self.group)
+    }
+
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         let started = Instant::now();
         let (Some(folder), Some(_)) = (self.path.parent(), self.path.file_name()) else {

@@ -43,6 +43,11 @@ impl<S> SealedStore<S> {
 }
 
 impl<S: SessionStore> SessionStore for SealedStore<S> {
+    fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+        let record = self.store.look()?;
+        record.map(|record| self.keys.open(&record)).transpose()
+    }
+
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         Ok(Box::new(Locked {
             store: self.store.lock(request)?,

@@ -30,7 +30,6 @@ pub(super) enum JobKind {
 /// How a job has ended, for [`Machine::handle_end`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver makes them")]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub enum JobEnd {
     /// The answer to an exchange, read to its end or until it broke off.
     Answered(Response<ResponseBody>),
@@ -38,6 +37,8 @@ pub enum JobEnd {
     Unanswered(TransportFailure),
     /// The store's lock is held. With the store's [mark](crate::LockedStore::marked), if there is one.
     Locked(Option<Timestamp>),
+    /// The store's lock is denied, for this reason. With what could be [looked at](crate::SessionStore::look).
+    NotLocked(StoreFailure, Option<SavedSession>),
     /// This was saved last; `None` if nothing was.
     Loaded(Option<SavedSession>),
     /// It is saved, durably.
@@ -78,6 +79,9 @@ impl Machine {
                 self.end_exchange(now, Answer::Undecided(Failure::Store(failure)));
             }
             (JobKind::Lock, JobEnd::Locked(marked)) => self.store_locked(now, job, marked),
+            (JobKind::Lock, JobEnd::NotLocked(failure, found)) => {
+                self.store_not_locked(now, job, failure, found);
+            }
             (JobKind::Load, JobEnd::Loaded(saved)) => self.store_loaded(now, job, saved),
             (JobKind::Save, JobEnd::Saved) => self.store_saved(now, job),
             (JobKind::Mark, JobEnd::Marked) => self.store_marked(now, job),

@@ -40,8 +40,9 @@ use mark::Marks;
 #[derive(Debug)]
 #[must_use = "do it and report how it ended, or nobody gets a token any more"]
 pub enum StoreOp {
-    /// Take the store's lock and look whether there is a mark: [`JobEnd::Locked`](crate::JobEnd::Locked). Give up
-    /// after some time: half a minute is ample.
+    /// Take the store's lock and look whether there is a mark: [`JobEnd::Locked`](crate::JobEnd::Locked), or
+    /// [`JobEnd::NotLocked`](crate::JobEnd::NotLocked) if it is denied. Give up after some time: half a minute is
+    /// ample.
     Lock(JobId),
     /// Load what is there: [`JobEnd::Loaded`](crate::JobEnd::Loaded).
     Load(JobId),
@@ -178,6 +179,23 @@ impl Machine {
         };
         let anew = store.marks.found(now, &self.config, marked);
         self.step(anew.map_or(Step::Load, |until| Step::Mark(until, AfterMark::Load)));
+    }
+
+    pub(super) fn store_not_locked(
+        &mut self,
+        now: Timestamp,
+        op: JobId,
+        failure: StoreFailure,
+        found: Option<SavedSession>,
+    ) {
+        if self.end_op(op).is_none() {
+            return;
+        }
+        if let Some(found) = found {
+            // Its refresh token is for those who have the lock.
+            self.compare(now, found.without_refresh_token());
+        }
+        self.go_on_alone(now, failure);
     }
 
     pub(super) fn store_loaded(&mut self, now: Timestamp, op: JobId, saved: Option<SavedSession>) {

@@ -132,7 +132,7 @@
 //!
 //! | step | kind | consequence |
 //! |---|---|---|
-//! | lock | `Denied` | goes on alone: what is in memory serves and is refreshed; no password |
+//! | lock | `Denied` | goes on alone: what is in memory serves and is refreshed; what can be [looked at](crate::SessionStore::look) serves without its refresh token; no password |
 //! | lock | any other | nothing is sent; a failed attempt |
 //! | load | `Damaged` | an event; goes on as if nothing was there |
 //! | load | `Damaged`, by a newer format | nothing is sent, nothing replaced; the error says which program to update |

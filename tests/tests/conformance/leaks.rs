@@ -367,7 +367,7 @@ fn an_exchange_has_no_more_time_than_is_its_own() {
     let plan = |world: &World| {
         let mut plan = world.plan_at(provider_at(&silent.origin()));
         plan.config.attempts = 1;
-        plan.exchange_timeout = Duration::from_millis(300);
+        plan.exchange_timeout = Duration::from_millis(1500);
         plan
     };
     let builder = reqwest_builder(plan(&world)).http(|http| {

@@ -109,6 +109,10 @@ impl SessionStore for TestStore {
         drop(is_held);
         Ok(Box::new(Held(self.clone())))
     }
+
+    fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+        Ok(lock(&self.0.saved).clone().map(Zeroizing::new))
+    }
 }
 
 struct Held(TestStore);

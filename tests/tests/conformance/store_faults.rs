@@ -16,6 +16,7 @@ use crate::world::{
 };
 
 conformance! {
+    what_can_be_looked_at_serves_while_the_lock_is_denied,
     a_lock_that_another_holds_is_waited_for,
     a_lock_that_another_does_not_give_back_is_a_typed_error,
     i6_a_store_that_panics_once_holds_up_nobody,
@@ -225,6 +226,30 @@ fn i14_a_save_that_fails_costs_an_event_and_no_request<S: Subject>() {
     world.assert_exchanges(1, 1);
     assert_accepted(&send_all(&S::build(world.plan_with(store)), &world));
     world.assert_exchanges(1, 1);
+}
+
+fn what_can_be_looked_at_serves_while_the_lock_is_denied<S: Subject>() {
+    let is_denied = Arc::new(AtomicBool::new(false));
+    let store = TestStore::new({
+        let is_denied = is_denied.clone();
+        move |op| match op {
+            Op::Lock if is_denied.load(Ordering::SeqCst) => {
+                Err(StoreFailure::denied("mount it for writing"))
+            }
+            _ => Ok(()),
+        }
+    });
+    let world = World::new();
+    assert_accepted(&send_all(&S::build(world.plan_with(store.clone())), &world));
+    is_denied.store(true, Ordering::SeqCst);
+    let reader = S::build(world.plan_with(store));
+    assert_accepted(&send_all(&reader, &world));
+    world.revoke();
+    for outcome in send_all(&reader, &world) {
+        let text = denied(outcome).to_string();
+        assert!(text.contains("mount it for writing"), "{text}");
+    }
+    world.assert_exchanges(1, 0);
 }
 
 #[cfg(unix)]

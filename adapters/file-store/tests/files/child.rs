@@ -130,6 +130,11 @@ fn child() {
             Ok(_) => eprintln!("locked"),
             Err(failure) => eprintln!("{failure}"),
         },
+        Some("look") => {
+            let denied = store.lock(PATIENTLY).err().expect("no lock");
+            assert!(matches!(denied, StoreFailure::Denied(_)), "{denied}");
+            eprintln!("{}", store.look().expect("a session").is_some());
+        }
         Some("load") => match lock(&store).load() {
             Ok(saved) => eprintln!("{saved:?}"),
             Err(failure) => eprintln!("{failure}"),

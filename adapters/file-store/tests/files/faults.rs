@@ -71,6 +71,20 @@ fn a_read_only_folder_without_a_session_is_an_error() {
 }
 
 #[test]
+fn what_can_not_be_locked_can_be_looked_at() {
+    let folder = Folder::new("look");
+    let store = folder.store();
+    save(&store, 1);
+    fs::remove_file(folder.join("session.json.lock")).expect("the lock file");
+    set_mode(store.path(), 0o400);
+    set_mode(folder.path(), 0o500);
+    let said = Child::start_with(without_override(), "look", store.path(), |_| {}).says();
+    set_mode(folder.path(), 0o700);
+    assert_eq!(said, "true");
+    assert_eq!(folder.names(), ["session.json"]);
+}
+
+#[test]
 fn in_a_read_only_folder_a_session_is_written_in_place() {
     let folder = Folder::new("read-only-in-place");
     let store = folder.store();
