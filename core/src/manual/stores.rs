@@ -7,7 +7,7 @@
 //! | where | for whom | what can be lost, and what that costs |
 //! |---|---|---|
 //! | a file | one machine, or one volume with locks | nothing |
-//! | a row of PostgreSQL | several machines | what a failover to a standby loses: a password |
+//! | a row of a database | several machines | what a failover to a standby loses: a password |
 //! | a key of Redis | several machines | what a failover or a crash loses, or a lease that runs out: a password |
 //! | any of these, sealed | where others can read the place | as it is there |
 //!
