@@ -22,7 +22,7 @@ const TWO: Dangers = Dangers {
     ..NONE
 };
 #[cfg(any(model, fuzzing))]
-const THREE: Dangers = Dangers {
+const ONE: Dangers = Dangers {
     requests: 1,
     ..NONE
 };
@@ -54,7 +54,7 @@ const ALL: &[(&str, usize, Dangers)] = &[
             crashes: 1,
             store: 1,
             clock: 1,
-            ..TWO
+            ..ONE
         },
     ),
     (
@@ -64,7 +64,7 @@ const ALL: &[(&str, usize, Dangers)] = &[
             crashes: 2,
             network: 1,
             platform: 1,
-            ..THREE
+            ..ONE
         },
     ),
     (
@@ -74,7 +74,7 @@ const ALL: &[(&str, usize, Dangers)] = &[
             crashes: 1,
             store: 1,
             platform: 1,
-            ..THREE
+            ..ONE
         },
     ),
     (
@@ -84,28 +84,28 @@ const ALL: &[(&str, usize, Dangers)] = &[
             crashes: 1,
             store: 1,
             clock: 1,
-            ..THREE
+            ..ONE
         },
     ),
     (
         "two, locks that are lost",
         2,
         Dangers {
-            locks: 2,
+            locks: 1,
             crashes: 1,
             clock: 1,
-            ..TWO
+            ..ONE
         },
     ),
     (
         "two, a full disk",
         2,
         Dangers {
-            disk: 1,
+            disk: 2,
             crashes: 1,
             platform: 1,
             clock: 1,
-            ..TWO
+            ..ONE
         },
     ),
     (
@@ -115,7 +115,7 @@ const ALL: &[(&str, usize, Dangers)] = &[
             locks: 1,
             credentials: 1,
             platform: 1,
-            ..THREE
+            ..ONE
         },
     ),
     (

@@ -229,6 +229,7 @@ impl Fleet {
                 Output::Store(StoreOp::Load(id)) => process.op = Some(Op::Load(id)),
                 Output::Store(StoreOp::Save(id, session)) => {
                     process.op = Some(Op::Save(id, Arc::from(&session.to_json()[..])));
+                    process.announced = self.ghost.elapsed;
                 }
                 Output::Store(StoreOp::Mark(id, until)) => process.op = Some(Op::Mark(id, until)),
                 Output::Store(StoreOp::Unlock) => {
@@ -272,7 +273,8 @@ impl Fleet {
             let why = format!("process {p} sends a password, and that is recorded nowhere");
             return Violation::found(13, why);
         }
-        self.ghost.check_password(p, body)
+        let announced = process.announced;
+        self.ghost.check_password(p, body, announced)
     }
 
     /// Whether this refresh token would still bring others.

@@ -4,6 +4,13 @@
 //! And processes that share a refresh token end each other's sessions, since it is good once.
 //! Both need a place for the session and a lock on it: a [`SessionStore`](crate::SessionStore).
 //!
+//! | where | for whom | what can be lost, and what that costs |
+//! |---|---|---|
+//! | a file | one machine, or one volume with locks | nothing |
+//! | a row of a database | several machines | what a failover to a standby loses: a password |
+//! | a key of Redis | several machines | what a failover or a crash loses, or a lease that runs out: a password |
+//! | any of these, sealed | where others can read the place | as it is there |
+//!
 //! # Bytes under a lock
 //!
 //! A store knows neither sessions nor JSON. It keeps some bytes, and it has a lock. So each store

@@ -70,7 +70,12 @@ impl Ghost {
     }
 
     /// A password leaves, and no refresh token that is saved is alive.
-    pub(super) fn check_password(&mut self, p: usize, body: &str) -> Result<(), Violation> {
+    pub(super) fn check_password(
+        &mut self,
+        p: usize,
+        body: &str,
+        announced: u64,
+    ) -> Result<(), Violation> {
         let Some(which) = which_password(body) else {
             return Violation::found(1, "a password was sent that nobody has given");
         };
@@ -103,7 +108,7 @@ impl Ghost {
                 return Violation::found(13, why);
             }
         }
-        self.passwords.push(now);
+        self.passwords.push(announced);
         Ok(())
     }
 

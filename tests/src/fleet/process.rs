@@ -21,6 +21,8 @@ pub(super) struct Process {
     /// What the store is to do for it.
     pub(super) op: Option<Op>,
     pub(super) has_lost_lock: bool,
+    /// When its last save was begun: a password that follows counts from then.
+    pub(super) announced: u64,
     /// Whether something was saved or marked under this lock.
     pub(super) is_recorded: bool,
     pub(super) wait: Option<u64>,
@@ -104,6 +106,7 @@ impl Process {
             wire: None,
             op: None,
             has_lost_lock: false,
+            announced: 0,
             is_recorded: false,
             wait: None,
             knowledge: Knowledge::default(),
@@ -193,6 +196,7 @@ impl Clone for Process {
             wire: self.wire.clone(),
             op: self.op.clone(),
             has_lost_lock: self.has_lost_lock,
+            announced: self.announced,
             is_recorded: self.is_recorded,
             wait: self.wait,
             knowledge: self.knowledge.clone(),
