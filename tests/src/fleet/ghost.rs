@@ -39,7 +39,7 @@ pub(super) struct Ghost {
     /// Whether a save has failed, or vandals were there: then passwords may not have been counted.
     has_lost: bool,
     /// Whether vandals were there: revisions begin anew, and then a process may know less than it could.
-    had_vandals: bool,
+    pub(super) had_vandals: bool,
 }
 
 impl Ghost {

@@ -79,8 +79,9 @@ impl Fleet {
             Some(token) => self.is_alive(token),
             None => Ok(false),
         };
-        // Two logins that did not know of each other are both good.
-        if self.defect.is_none() && is_good(self.saved.as_deref())? && !is_good(Some(&json))? {
+        // Two logins that did not know of each other are both good. After vandals revisions begin anew.
+        let is_known = self.defect.is_none() && !self.ghost.had_vandals;
+        if is_known && is_good(self.saved.as_deref())? && !is_good(Some(&json))? {
             let why = format!("process {p} overwrites a refresh token that is alive");
             return Violation::found(14, why);
         }
