@@ -26,7 +26,7 @@ use crate::event::Event;
 use crate::outage::Outage;
 use crate::saved::Others;
 use crate::time::Delay;
-use crate::{InvalidSavedSession, SavedSession, StoreFailure, Timestamp};
+use crate::{Config, InvalidSavedSession, SavedSession, StoreFailure, Timestamp};
 
 use lineage::Lineages;
 use mark::Marks;
@@ -55,8 +55,10 @@ pub enum StoreOp {
     Unlock,
 }
 
-/// Between two looks at the store, where there is no cool-down.
-const LEAST_PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at the store for what others may have changed, even where there is no cool-down.
+fn pause(config: &Config) -> Duration {
+    config.cool_down.first.max(Duration::from_secs(1))
+}
 
 /// What a machine knows of its store.
 #[derive(Default)]
@@ -385,8 +387,7 @@ impl Machine {
                 return false;
             }
             // Whatever comes of it: those who ask again are answered.
-            let pause = self.config.cool_down.first.max(LEAST_PAUSE);
-            store.looked = Some(Delay::new(now, pause));
+            store.looked = Some(Delay::new(now, pause(&self.config)));
             self.visit_store();
             if let Some(visit) = self.visit_mut() {
                 visit.is_look = true;

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{LEAST_PAUSE, Seen, Step, Store};
+use super::{Seen, Step, Store, pause};
 use crate::event::Event;
 use crate::machine::Machine;
 use crate::outage::Outage;
@@ -123,10 +123,7 @@ impl Machine {
         let Some(store) = &mut self.store else {
             return;
         };
-        store.looked = Some(Delay::new(
-            now,
-            self.config.cool_down.first.max(LEAST_PAUSE),
-        ));
+        store.looked = Some(Delay::new(now, pause(&self.config)));
         if self.round.is_open()
             && self.state.is_due()
             && let Some(outage) = &mut store.outage

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AfterMark, LEAST_PAUSE, Step};
+use super::{AfterMark, Step, pause};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::machine::Machine;
@@ -40,7 +40,7 @@ impl Marks {
         let rest = marked.map(|marked| marked.saturating_since(now));
         let longest = config.refusal_memory;
         self.theirs = rest.map(|rest| Delay::new(now, rest.min(longest)));
-        self.looked = rest.map(|_| Delay::new(now, config.cool_down.first.max(LEAST_PAUSE)));
+        self.looked = rest.map(|_| Delay::new(now, pause(config)));
         let is_too_far =
             rest.is_some_and(|rest| rest.as_millis() > longest.as_millis() + u128::from(EXACTNESS));
         is_too_far.then(|| now.saturating_add(longest))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AfterMark, Held, Seen, Step, Store};
+use super::{AfterMark, Held, Seen, Step, Store, Unsaved};
 use crate::event::Event;
 use crate::machine::Machine;
 use crate::machine::state::State;
@@ -159,7 +159,7 @@ impl Machine {
                 revision: store.visit.as_ref().map_or(0, |visit| visit.tried),
                 access_token,
             };
-            (store.unsaved.tokens, store.unsaved.pacing) = (false, false);
+            store.unsaved = Unsaved::default();
             (store.is_forgetting, store.can_save) = (false, true);
             (store.retry, store.failed_in_a_row) = (None, 0);
         }
