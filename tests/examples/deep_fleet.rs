@@ -4,28 +4,9 @@
 use simacan_auth_tests::fleet::{Dangers, Fleets};
 
 #[cfg(any(model, fuzzing))]
-const NONE: Dangers = Dangers {
-    requests: 0,
-    crashes: 0,
-    network: 0,
-    store: 0,
-    locks: 0,
-    disk: 0,
-    vandals: 0,
-    credentials: 0,
-    clock: 0,
-    platform: 0,
-};
+const ONE: Dangers = Dangers::none(1);
 #[cfg(any(model, fuzzing))]
-const TWO: Dangers = Dangers {
-    requests: 2,
-    ..NONE
-};
-#[cfg(any(model, fuzzing))]
-const ONE: Dangers = Dangers {
-    requests: 1,
-    ..NONE
-};
+const TWO: Dangers = Dangers::none(2);
 
 #[cfg(any(model, fuzzing))]
 const ALL: &[(&str, usize, Dangers)] = &[

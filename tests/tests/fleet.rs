@@ -5,19 +5,8 @@
 use simacan_auth_emulator::Reuse;
 use simacan_auth_tests::fleet::{Dangers, Fleets, Random, StoreDefect};
 
-const ONE: Dangers = Dangers {
-    requests: 1,
-    crashes: 0,
-    network: 0,
-    store: 0,
-    locks: 0,
-    disk: 0,
-    vandals: 0,
-    credentials: 0,
-    clock: 0,
-    platform: 0,
-};
-const TWO: Dangers = Dangers { requests: 2, ..ONE };
+const ONE: Dangers = Dangers::none(1);
+const TWO: Dangers = Dangers::none(2);
 
 fn fleets(processes: usize, dangers: Dangers) -> Fleets {
     Fleets {

@@ -33,6 +33,24 @@ pub struct Dangers {
     pub platform: u8,
 }
 
+impl Dangers {
+    /// So many requests of each process, with which nothing goes wrong.
+    pub const fn none(requests: u8) -> Self {
+        Self {
+            requests,
+            crashes: 0,
+            network: 0,
+            store: 0,
+            locks: 0,
+            disk: 0,
+            vandals: 0,
+            credentials: 0,
+            clock: 0,
+            platform: 0,
+        }
+    }
+}
+
 /// All histories of some processes within [`Dangers`].
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "they are what they are called")]
