@@ -284,10 +284,7 @@ impl Fleet {
         let request = Request::post(uri)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form)
-            .map_err(|_| Violation {
-                invariant: 1,
-                why: "the token fits no request".to_owned(),
-            })?;
+            .map_err(|_| Violation::new(1, "the token fits no request"))?;
         let answer = self.emulator.clone().respond(self.time(), &request);
         Ok(answer.is_some_and(|answer| answer.status() == 200))
     }

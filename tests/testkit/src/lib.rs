@@ -51,6 +51,7 @@
 //! StoreContract::new(move |place| places.at(place)).check();
 //! ```
 
+pub mod referee;
 mod store;
 
 pub use store::{StoreContract, hold, this_test};
