@@ -43,7 +43,7 @@ impl<S: Subject> World<S> {
         world.emulator.answer_targets_as_usual();
         world.leave(0);
         let began = world.elapsed();
-        while world.elapsed() - began <= longest {
+        while world.elapsed().saturating_sub(began) <= longest {
             let is_doubted = world.referee.doubts(0).0 > doubts;
             let is_over = world.subject.machine().status() == Status::Rejected || is_doubted;
             if world.is_sent(0) || is_over {
@@ -131,7 +131,7 @@ impl<S: Subject> World<S> {
             };
             history.push(step);
             world.apply(step)?;
-            let seconds = (world.elapsed() - began).as_secs();
+            let seconds = world.elapsed().saturating_sub(began).as_secs();
             if seconds > 300 {
                 let history = printed(&history);
                 return Violation::found(6, format!("someone waits for {seconds} s{history}"));

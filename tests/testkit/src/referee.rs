@@ -188,7 +188,7 @@ impl Referee {
             Carried::Nothing => format!("sends something without a secret to {}", request.uri()),
         });
         if let Some(taken) = taken {
-            self.adopt(process, taken);
+            self.take_over(process, taken);
         }
         self.note_sent(now, process, &carried);
         Ok(Exchange {
@@ -552,6 +552,22 @@ impl Referee {
         }
     }
 
+    /// They were received by another, perhaps before what ended those before: no target's 401 was in vain.
+    fn take_over(&mut self, process: usize, held: Held) {
+        let party = &mut self.parties[process];
+        if party
+            .held
+            .as_ref()
+            .is_none_or(|before| before.access != held.access)
+        {
+            party
+                .targets
+                .iter_mut()
+                .for_each(|(_, target)| target.prove_nothing());
+        }
+        self.adopt(process, held);
+    }
+
     /// These are the process's tokens from now on.
     fn adopt(&mut self, process: usize, mut held: Held) {
         let until = self.elapsed + self.limits.slack;
@@ -597,6 +613,7 @@ impl Referee {
         let party = &mut self.parties[process];
         let before = party.login.replace(login);
         party.next_login = None;
+        party.replaced = before.clone().filter(|_| party.locked.is_some());
         party.has_unsaved_refusal = false; // no news to its callers any more
         let user = party.login.as_ref().map(|login| &login.user);
         if before.is_some_and(|before| Some(&before.user) != user) {
@@ -675,7 +692,7 @@ impl Referee {
             Event::Adopted { .. } => {
                 if let Some(saved) = &self.store.saved {
                     let held = saved.held.clone();
-                    self.adopt(process, held);
+                    self.take_over(process, held);
                 }
                 Ok(())
             }

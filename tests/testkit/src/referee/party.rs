@@ -12,6 +12,8 @@ use super::tokens::Held;
 pub(super) struct Party {
     /// The credentials that the program has set last and that changed something.
     pub(super) login: Option<Login>,
+    /// Those before, if they were replaced under the lock: what it does under this may be decided.
+    pub(super) replaced: Option<Login>,
     /// A refused password that was set again: the library says whether it takes it.
     pub(super) next_login: Option<Login>,
     /// The tokens that were received last, or taken from the store, if they are still this user's.
@@ -99,7 +101,7 @@ impl Party {
 
     /// All that a later check depends on.
     pub(super) fn fingerprint(&self, elapsed: u64, mut hasher: &mut dyn Hasher) {
-        (&self.login, &self.next_login, self.has_held).hash(&mut hasher);
+        (&self.login, &self.replaced, &self.next_login, self.has_held).hash(&mut hasher);
         self.held.is_some().hash(&mut hasher);
         if let Some(held) = &self.held {
             held.fingerprint(elapsed, hasher);

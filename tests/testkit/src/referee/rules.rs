@@ -105,7 +105,12 @@ impl Referee {
         party: &Party,
         login: &Login,
     ) -> Review {
-        if party.login.as_ref().is_some_and(|set| set != login) {
+        let is_set = |set: &Option<Login>| set.as_ref() == Some(login);
+        let is_given = party.login.is_none()
+            || [&party.login, &party.replaced, &party.next_login]
+                .into_iter()
+                .any(is_set);
+        if !is_given {
             return Violation::found(
                 1,
                 "a password was sent that is not, or no longer, the program's",

@@ -7,7 +7,7 @@ use serde_json::Value;
 use simacan_auth::Timestamp;
 
 use super::passwords::{Pace, Words};
-use super::tokens::Held;
+use super::tokens::{Held, Standing};
 use super::{Referee, Violation};
 
 #[derive(Clone, Debug, Default)]
@@ -71,6 +71,7 @@ impl Referee {
         let elapsed = self.elapsed;
         let party = self.party(process);
         (party.locked, party.is_recorded) = (Some(elapsed), false);
+        party.replaced = None;
         self.tell(process, || "has the lock".into());
     }
 
@@ -134,6 +135,7 @@ impl Referee {
         };
         self.store.saved = own.or(saved).or(known).or_else(unknown).map(|mut held| {
             held.is_saved = true;
+            held.standing = Standing::Good; // that of a 401 is not saved
             let user = record.get("username").and_then(text).map(Arc::from);
             Saved { user, held }
         });

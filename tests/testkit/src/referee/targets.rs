@@ -77,6 +77,11 @@ impl Target {
         self.reset();
     }
 
+    /// What its last 401 has led to, says nothing.
+    pub(super) fn prove_nothing(&mut self) {
+        self.ended = None;
+    }
+
     /// There is another user.
     pub(super) fn reset(&mut self) {
         self.ended = None;
