@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use simacan_auth::Timestamp;
 
+use super::party::Party;
 use super::passwords::{Pace, Words};
 use super::tokens::{Held, Standing};
 use super::{Referee, Violation};
@@ -37,6 +38,15 @@ pub(super) struct Saved {
 }
 
 impl Store {
+    /// When passwords left: of all that share it, or of this one.
+    pub(super) fn pace<'a>(&'a mut self, party: &'a mut Party) -> &'a mut Pace {
+        if self.is_reported {
+            &mut self.pace
+        } else {
+            &mut party.pace
+        }
+    }
+
     pub(super) fn look_at(&mut self, now: u64) {
         self.words.look_at(now);
         self.saved
