@@ -3,24 +3,6 @@
 
 use crate::common::prelude::*;
 
-/// splitmix64, as good as any here.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % sides
-    }
-
-    fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
-        let count = u64::try_from(choices.len()).unwrap();
-        choices[usize::try_from(self.roll(count)).unwrap()].clone()
-    }
-}
-
 const REPLIES: &[Reply] = &[
     TOKENS,
     TOKENS,
@@ -161,16 +143,11 @@ impl World {
     }
 
     fn jump(&mut self) {
-        let by = self
-            .dice
-            .pick(&[MILLI, 30 * SECOND, 61 * SECOND, 10 * MINUTE, 30 * HOUR]);
+        let steps = [MILLI, 30 * SECOND, 61 * SECOND, 10 * MINUTE, 30 * HOUR];
+        let by = self.dice.pick(&steps);
         let now = self.driver.now;
-        let to = if self.dice.roll(2) == 0 {
-            earlier(now, by)
-        } else {
-            now.saturating_add(by)
-        };
-        self.driver.jump_to(to);
+        let to = [earlier(now, by), now.saturating_add(by)];
+        self.driver.jump_to(self.dice.pick(&to));
     }
 
     /// Everything works from now on: all who wait are answered, and a new caller gets a token.

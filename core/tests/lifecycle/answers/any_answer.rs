@@ -57,10 +57,10 @@ fn rfc_6749_refuses_with_invalid_grant_and_a_401_is_the_clients_fault() {
     let (request, exchange) = Session::new(provider(), credentials("fleet", 1)).begin(START);
     assert_clean(&format!("{request:?} {exchange:?} {:?}", provider()));
     let invalid_client = Reply::Body(401, r#"{"error":"invalid_client"}"#);
-    let LoginOutcome::Failed(session, failure) = exchange.receive(START, invalid_client.answer(0))
-    else {
-        panic!("401 is no refusal there");
-    };
+    let (session, failure) = shows!(
+        exchange.receive(START, invalid_client.answer(0)),
+        LoginOutcome::Failed(session, failure) => (session, failure)
+    );
     assert!(!failure.is_transient(), "{failure}");
     assert!(failure.to_string().contains("invalid_client"), "{failure}");
     let invalid_grant = Reply::Body(400, r#"{"error":"invalid_grant"}"#);
@@ -68,7 +68,7 @@ fn rfc_6749_refuses_with_invalid_grant_and_a_401_is_the_clients_fault() {
         .begin(START)
         .1
         .receive(START, invalid_grant.answer(0));
-    assert!(matches!(outcome, LoginOutcome::Rejected(_)), "{outcome:?}");
+    shows!(outcome, LoginOutcome::Rejected(_));
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn a_lifetime_that_was_not_understood_is_told() {
         ("[3600]", true),
         ("-1", true),
     ] {
-        let driver = Driver::logged_in(Config::default(), &Reply::Tokens(life));
+        let driver = Driver::given(&Reply::Tokens(life));
         assert_eq!(!odd(&driver).is_empty(), is_told, "{life}");
     }
 }
@@ -33,27 +33,17 @@ fn an_unclear_answer_is_told_and_which_of_three_it_is() {
     let mut driver = Driver::expired();
     driver.on_refresh = Some(Reply::Status(403));
     driver.on_password = Some(Reply::Status(404));
-    for _ in 0..40 {
-        let _authorization = driver.ask();
-        driver.advance(MINUTE);
-    }
+    driver.ask_every(MINUTE, 40);
     let told = odd(&driver);
-    assert_eq!(
-        told[0],
-        "refresh: unclear answer 1 (three have consequences)"
-    );
-    assert_eq!(
-        told[1],
-        "refresh: unclear answer 2 (three have consequences)"
-    );
+    for (n, told) in [1, 2].into_iter().zip(&told) {
+        let first = format!("refresh: unclear answer {n} (three have consequences)");
+        assert_eq!(*told, first);
+    }
     let last = "login after a refused refresh: unclear answer 3 (three have consequences)";
     assert_eq!(told.last().unwrap(), last);
     let (purpose, count) = (Purpose::ReLogin, 1);
-    assert!(
-        driver
-            .events
-            .contains(&Event::AnswerUnclear { purpose, count })
-    );
+    let first = Event::AnswerUnclear { purpose, count };
+    assert!(driver.events.contains(&first));
 }
 
 #[test]
@@ -67,20 +57,11 @@ fn after_a_failed_early_round_an_urgent_attempt_keeps_what_the_server_asked_for(
         }
         let (start, refreshes) = (driver.now, driver.refreshes());
         driver.advance_to(driver.machine.expires_at().unwrap());
-        let since = |driver: &Driver| driver.now.saturating_since(start);
         while driver.refreshes() == refreshes {
-            let _authorization = driver.ask();
-            driver.advance(SECOND);
+            driver.ask_every(SECOND, 1);
         }
-        assert!(
-            since(&driver) <= kept + 2 * SECOND,
-            "{wait}: {:?}",
-            since(&driver)
-        );
-        assert!(
-            wait == "1" || since(&driver) >= kept,
-            "{wait}: {:?}",
-            since(&driver)
-        );
+        let took = driver.now.saturating_since(start);
+        assert!(took <= kept + 2 * SECOND, "{wait}: {took:?}");
+        assert!(wait == "1" || took >= kept, "{wait}: {took:?}");
     }
 }

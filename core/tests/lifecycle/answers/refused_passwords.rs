@@ -24,8 +24,7 @@ fn i10_a_refusal_ends_after_a_day_with_the_next_demand() {
     driver.advance(SECOND);
     assert_eq!(driver.passwords(), 1, "nobody has asked");
     driver.on_password = Some(TOKENS);
-    let pending = driver.wait();
-    let _sent = driver.go_with(pending);
+    let _sent = driver.wait_and_go();
     assert_eq!(driver.passwords(), 2);
 }
 
@@ -104,8 +103,7 @@ fn i14_a_token_that_a_401_condemned_outlives_a_rejection() {
     let _pending = driver.retry_after_401(sent);
     driver.on_password = Some(Reply::Status(404));
     driver.set_credentials("fleet", 2);
-    let pending = driver.wait();
-    let _sent = driver.go_with(pending);
+    let _sent = driver.wait_and_go();
 }
 
 fn refuse_as_a_gateway(process: &mut Process) {
@@ -117,11 +115,10 @@ fn refuse_as_a_gateway(process: &mut Process) {
 /// When passwords are sent to a gateway that refuses each, by a process that is asked every ten minutes for
 /// five days, or by one that is started anew each time.
 fn hours_of_passwords(is_restarted: bool) -> Vec<u64> {
-    let store = Memory::default();
-    let mut process = Process::start(&store, START);
+    let (store, mut process) = Process::first();
     let mut hours = Vec::new();
     for step in 0..6 * 24 * 5 {
-        let now = START.saturating_add(step * 10 * MINUTE);
+        let now = after(step * 10 * MINUTE);
         if is_restarted {
             process = Process::start(&store, now);
         }
@@ -147,11 +144,8 @@ fn i10_a_gateways_refusal_is_believed_for_an_hour_doubling_to_a_day() {
 
 #[test]
 fn i2_a_process_that_is_started_anew_can_be_told_too() {
-    let store = Memory::default();
-    let mut first = Process::start(&store, START);
-    let _pending = first.demand();
-    first.refuse();
-    let mut second = Process::start(&store, START.saturating_add(MINUTE));
+    let store = Memory::with_refusal();
+    let mut second = Process::start(&store, after(MINUTE));
     let _waits = second.ask();
     second.run();
     assert_eq!(second.machine.status(), Status::Rejected);
@@ -165,7 +159,7 @@ fn i2_a_process_that_is_started_anew_can_be_told_too() {
 #[test]
 fn a_denial_says_until_when_the_refusal_is_believed() {
     let mut driver = rejected();
-    let day = START.saturating_add(DAY);
+    let day = after(DAY);
     driver.advance(HOUR);
     let denied = driver.denied();
     assert!(matches!(denied, Denied::Rejected { until, .. } if until == day));
@@ -175,12 +169,12 @@ fn a_denial_says_until_when_the_refusal_is_believed() {
         "{text}"
     );
 
-    let store = Memory::default();
-    let mut process = Process::start(&store, START);
+    let (_, mut process) = Process::first();
     let pending = process.demand();
     refuse_as_a_gateway(&mut process);
-    let Authorization::Denied(Denied::Rejected { until, .. }) = process.ask_with(pending) else {
-        panic!("not rejected");
-    };
-    assert_eq!(until, START.saturating_add(HOUR));
+    let until = shows!(
+        process.ask_with(pending),
+        Authorization::Denied(Denied::Rejected { until, .. }) => until
+    );
+    assert_eq!(until, after(HOUR));
 }

@@ -6,10 +6,7 @@ use crate::common::prelude::*;
 /// In whole hours, when passwords are sent in three days if somebody asks each minute.
 fn hours(reply: &Reply) -> Vec<u64> {
     let mut driver = Driver::answering(reply.clone());
-    for _ in 0..3 * 24 * 60 {
-        let _authorization = driver.ask();
-        driver.advance(MINUTE);
-    }
+    driver.ask_every(MINUTE, 3 * 24 * 60);
     let hours = driver.sent.iter();
     hours
         .map(|(at, _)| at.saturating_since(START).as_secs() / 3600)
@@ -38,8 +35,7 @@ fn i10_after_three_answers_the_next_is_an_hour_away_doubling_to_a_day() {
 fn doubtful() -> Driver {
     let mut driver = Driver::answering(Reply::Status(403));
     while driver.passwords() < 3 {
-        let _authorization = driver.ask();
-        driver.advance(SECOND);
+        driver.ask_every(SECOND, 1);
     }
     driver
 }
@@ -60,8 +56,7 @@ fn only_tokens_end_a_count() {
     driver.advance(MINUTE);
     driver.on_password = Some(Reply::Tokens("60"));
     driver.on_refresh = Some(Reply::Refused);
-    let pending = driver.wait();
-    let _sent = driver.go_with(pending);
+    let _sent = driver.wait_and_go();
     driver.advance(2 * HOUR);
     driver.on_password = Some(Reply::Status(403));
     let _pending = driver.wait();
@@ -108,7 +103,7 @@ fn i10_processes_that_are_started_each_minute_count_together() {
     let store = Memory::default();
     let mut hours = Vec::new();
     for minute in 0..24 * 60 {
-        let now = START.saturating_add(minute * MINUTE);
+        let now = after(minute * MINUTE);
         let mut process = Process::start(&store, now);
         let pending = process.demand();
         if process.flight.is_some() {
@@ -122,19 +117,17 @@ fn i10_processes_that_are_started_each_minute_count_together() {
                 .rposition(|op| matches!(op, Op::Event(_)));
             assert!(saved < told, "{:?}", process.log);
         } else if minute == 30 {
-            let Authorization::Denied(Denied::Unavailable { failure, .. }) =
-                process.ask_with(pending)
-            else {
-                panic!("not denied");
-            };
+            let failure = shows!(
+                process.ask_with(pending),
+                Authorization::Denied(Denied::Unavailable { failure, .. }) => failure
+            );
             assert_eq!(failure, Failure::LoginsUnclear);
         }
     }
     assert_eq!(hours, [0, 0, 0, 1, 3, 7, 15]);
-    assert!(!store.text().contains("s3cr3t"), "{}", store.text());
+    assert_clean(&store.text());
 
-    let mut process = Process::start(&store, START.saturating_add(24 * HOUR));
-    let _pending = process.demand();
+    let mut process = Process::asked(&store, after(24 * HOUR));
     process.machine.retry_refused(process.now);
     process.run();
     process.grant();
@@ -144,33 +137,21 @@ fn i10_processes_that_are_started_each_minute_count_together() {
 /// Whether three unclear answers to the first hold the second back.
 fn holds_back(first: Provider, second: Provider) -> bool {
     let store = Memory::default();
-    let mut now = START;
-    for provider in [first.clone(), first.clone(), first, second] {
-        now = now.saturating_add(MINUTE);
-        let credentials = Credentials::new("fleet", "s3cr3t");
-        let mut machine = Machine::new(provider, credentials, Config::default()).with_store();
-        let pending = Pending::new();
-        let Authorization::Wait(_) = machine.log_in(now, pending) else {
-            panic!("no token");
-        };
-        let mut is_sent = false;
-        loop {
-            match machine.poll(now) {
-                Output::Transmit(transmit) => {
-                    is_sent = true;
-                    let unclear = Response::builder().status(409).body("").unwrap();
-                    machine.handle_response(now, transmit.exchange, unclear);
-                }
-                Output::Store(op) => store.operate(&mut machine, now, op),
-                Output::Event(_) => {}
-                Output::Wait(_) | Output::Credentials(_) => break,
+    let fleet = || credentials("fleet", 1);
+    [first.clone(), first.clone(), first, second]
+        .into_iter()
+        .zip(1..)
+        .any(|(provider, minute)| {
+            let machine = Machine::new(provider, fleet(), Config::default()).with_store();
+            let mut process = Process::of(machine, &store, after(minute * MINUTE));
+            process.log_in();
+            if process.flight.is_none() {
+                return true;
             }
-        }
-        if !is_sent {
-            return true;
-        }
-    }
-    false
+            process.answer(409, "");
+            process.machine.close();
+            false
+        })
 }
 
 #[test]

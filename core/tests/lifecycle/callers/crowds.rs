@@ -7,10 +7,7 @@ fn i6_200_callers_at_the_moment_of_expiry_cost_one_refresh() {
     let mut driver = Driver::expired();
     let pending: Vec<_> = (0..200).map(|_| driver.wait()).collect();
     driver.advance(SECOND);
-    let pending: Vec<_> = pending
-        .into_iter()
-        .map(|pending| driver.wait_with(pending))
-        .collect();
+    let pending = driver.wait_all(pending);
     driver.reply(&TOKENS);
     for pending in pending {
         assert_eq!(driver.go_with(pending).generation().get(), 2);
@@ -35,14 +32,9 @@ fn i6_200_callers_of_a_first_login_that_is_refused_are_all_told() {
 fn i6_200_callers_with_a_401_cost_one_refresh() {
     let mut driver = Driver::for_an_hour();
     let sent: Vec<_> = (0..200).map(|_| driver.go()).collect();
-    let pending: Vec<_> = sent
-        .into_iter()
-        .map(|t| driver.retry_after_401(t))
-        .collect();
-    let pending: Vec<_> = pending
-        .into_iter()
-        .map(|pending| driver.wait_with(pending))
-        .collect();
+    let retry = |sent| driver.retry_after_401(sent);
+    let pending = sent.into_iter().map(retry).collect();
+    let pending = driver.wait_all(pending);
     let newcomer = driver.wait();
     assert_eq!(driver.refreshes(), 1);
     driver.reply(&TOKENS);
@@ -51,8 +43,8 @@ fn i6_200_callers_with_a_401_cost_one_refresh() {
         driver.deliver(sent, 200);
     }
     assert_eq!((driver.passwords(), driver.refreshes()), (1, 1));
-    let unauthorized = |event: &&Event| matches!(event, Event::Unauthorized { .. });
-    assert_eq!(driver.events.iter().filter(unauthorized).count(), 1);
+    let unauthorized = |event: &Event| matches!(event, Event::Unauthorized { .. });
+    assert_eq!(driver.told(unauthorized), 1);
 }
 
 #[test]
@@ -73,8 +65,7 @@ fn i5_a_late_401_for_a_replaced_token_starts_nothing() {
 #[test]
 fn i5_a_late_401_of_a_retry_is_delivered() {
     let mut driver = Driver::for_an_hour();
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     driver.reply(&TOKENS);
     let retry = driver.go_with(pending);
     driver.advance(2 * HOUR);
@@ -107,8 +98,7 @@ fn i7_a_request_goes_out_twice_at_most_whatever_the_target_answers() {
 fn i7_only_a_401_is_tried_again() {
     let mut driver = Driver::for_an_hour();
     for status in (100..600).filter(|&status| status != 401) {
-        let sent = driver.go();
-        driver.deliver(sent, status);
+        driver.go_and_deliver(status);
     }
     assert_eq!(driver.sent.len(), 1);
 }
@@ -116,8 +106,7 @@ fn i7_only_a_401_is_tried_again() {
 #[test]
 fn i7_a_retry_stays_one_at_another_machine() {
     let (mut here, mut there) = (Driver::for_an_hour(), Driver::for_an_hour());
-    let sent = here.go();
-    let retry = here.retry_after_401(sent);
+    let retry = here.unauthorized();
     let sent = there.go_with(retry);
     there.deliver(sent, 401);
 }
@@ -169,24 +158,19 @@ fn i8_a_foreign_request_is_refused_and_starts_nothing() {
 #[test]
 fn i8_a_retry_to_a_foreign_origin_is_refused_with_a_good_token() {
     let mut driver = Driver::for_an_hour();
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     driver.reply(&TOKENS);
     let mut target = request("https://evil.example/");
     target.headers_mut().insert("x-mine", "1".parse().unwrap());
     let authorization = driver.machine.authorize(driver.now, pending, &mut target);
-    assert!(
-        matches!(authorization, Authorization::Foreign(_)),
-        "{authorization:?}"
-    );
+    shows!(authorization, Authorization::Foreign(_));
     assert_eq!((target.headers().len(), bearer(&target)), (1, None));
 }
 
 #[test]
 fn i4_nothing_else_starts_while_an_exchange_is_unreported() {
     let mut driver = Driver::due();
-    let sent = driver.go();
-    let _retry = driver.retry_after_401(sent);
+    let _retry = driver.unauthorized();
     for _ in 0..10 {
         driver.advance(HOUR);
         let _pending: Pending = driver.wait();
@@ -233,7 +217,7 @@ fn i4_answers_to_unknown_foreign_and_reported_exchanges_change_nothing() {
 
 #[test]
 fn i1_without_a_refresh_token_the_password_follows_at_expiry_and_not_before() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
+    let mut driver = Driver::given(&Reply::AccessOnly("3600"));
     driver.advance(HOUR - 30 * SECOND);
     let _sent = driver.go();
     assert!(!driver.is_flying());
@@ -261,19 +245,15 @@ fn an_output_and_a_review_are_owned() {
     let mut driver = Driver::fresh();
     let pending = Pending::new();
     let mut target = request(API);
-    let authorization = driver.machine.authorize(START, pending, &mut target);
-    let Output::Transmit(transmit) = driver.machine.poll(START) else {
-        panic!("{authorization:?}");
-    };
+    let _authorization = driver.machine.authorize(START, pending, &mut target);
+    let transmit = shows!(driver.machine.poll(START), Output::Transmit(transmit) => transmit);
     let response = TOKENS.response(1).unwrap();
     driver
         .machine
         .handle_response(START, transmit.exchange, response);
     assert_eq!(&transmit.request.body()[..9], b"username=");
     let pending = Pending::new();
-    let Authorization::Ready(sent) = driver.machine.authorize(START, pending, &mut target) else {
-        panic!("there is a token");
-    };
+    let sent = ready(driver.machine.authorize(START, pending, &mut target));
     let review = driver.machine.review(START, sent, StatusCode::OK);
     assert!(matches!(review, Review::Deliver));
     assert_eq!(bearer(&target), Some(format!("Bearer {MARK}-access-1")));

@@ -19,8 +19,7 @@ fn nothing_is_sent_before_somebody_asks() {
 fn a_valid_token_costs_nothing_for_as_long_as_it_lasts() {
     let mut driver = Driver::for_an_hour();
     for _ in 0..58 {
-        let sent = driver.go();
-        driver.deliver(sent, 200);
+        driver.go_and_deliver(200);
         driver.advance(MINUTE);
     }
     assert_eq!(driver.sent.len(), 1);
@@ -57,11 +56,7 @@ fn keep_alive_refreshes_by_itself_and_logs_in_only_on_demand() {
     driver.on_refresh = Some(TOKENS);
     driver.advance(24 * HOUR);
     assert_eq!(driver.passwords(), 1);
-    assert!(
-        (24..=26).contains(&driver.refreshes()),
-        "{}",
-        driver.refreshes()
-    );
+    within(driver.refreshes(), 24..=26);
     let sent = driver.go_to(OTHER_API);
     driver.deliver(sent, 200);
 }
@@ -77,16 +72,11 @@ fn log_in(driver: &mut Driver, pending: Pending) -> Authorization {
 fn a_login_without_a_request_is_demand_like_any_other() {
     let mut driver = Driver::fresh();
     let pending = Pending::new();
-    let Authorization::Wait(pending) = log_in(&mut driver, pending) else {
-        panic!("there is no token yet");
-    };
+    let pending = waits(log_in(&mut driver, pending));
     assert_eq!(*driver.flying(), Driver::password("fleet", 1));
     driver.reply(&TOKENS);
     let authorization = log_in(&mut driver, pending);
-    assert!(
-        matches!(authorization, Authorization::Ready(_)),
-        "{authorization:?}"
-    );
+    shows!(authorization, Authorization::Ready(_));
     let _sent = driver.go_to(API);
     assert_eq!(driver.header, format!("Bearer {MARK}-access-1"));
     assert_eq!(driver.sent.len(), 1);
@@ -98,7 +88,7 @@ fn i2_a_login_without_a_request_says_that_the_password_was_refused() {
     for _ in 0..3 {
         let pending = Pending::new();
         if let Authorization::Denied(denied) = log_in(&mut driver, pending) {
-            assert!(matches!(denied, Denied::Rejected { .. }), "{denied:?}");
+            shows!(denied, Denied::Rejected { .. });
         }
     }
     assert_eq!(driver.passwords(), 1);
@@ -133,9 +123,7 @@ fn keep_alive_has_nothing_to_do_without_a_refresh_token() {
 /// somebody asks.
 #[test]
 fn demand_during_a_rejection_is_no_demand_for_what_comes_after_it() {
-    let mut driver = Driver::due();
-    let _sent = driver.go();
-    driver.reply(&Reply::Refused);
+    let mut driver = Driver::relogging_in();
     driver.reply(&Reply::Refused);
     let _sent = driver.go();
     let before = driver.sent.len();

@@ -69,7 +69,7 @@ fn a_machine_wants_something_if_it_was_asked_or_told_or_its_time_has_come() {
     assert!(wants(&mut driver.machine, START), "a login");
     driver.settle();
     assert!(!wants(&mut driver.machine, START), "it is in flight");
-    let day = START.saturating_add(24 * HOUR);
+    let day = after(24 * HOUR);
     assert!(!wants(&mut driver.machine, day));
     driver.reply(&Reply::Lost);
     let retry = driver.wake.expect("the next attempt");
@@ -124,7 +124,7 @@ fn a_machine_whose_login_waits_wants_nothing() {
 fn a_machine_with_a_store_wants_the_next_job_once_one_has_ended() {
     for op in LOGIN {
         let (mut process, job) = at(op);
-        let later = START.saturating_add(HOUR);
+        let later = after(HOUR);
         assert!(!wants(&mut process.machine, later), "{op:?} is in flight");
         assert_eq!(process.machine.in_flight(), Some(job));
         process.end(job, done(op));
@@ -201,8 +201,7 @@ fn what_is_abandoned_is_a_failed_attempt() {
 
 #[test]
 fn i14_the_tokens_of_an_abandoned_save_serve_and_are_saved_later() {
-    let store = Memory::default();
-    let mut process = Process::start(&store, START);
+    let (store, mut process) = Process::first();
     let pending = process.demand();
     store.fail(Op::Save, &StoreFailure::Abandoned, 2);
     process.log.clear();
@@ -234,14 +233,10 @@ fn an_exchange_that_was_not_made_for_the_second_time_in_a_round_is_a_failed_atte
         let job = process.machine.in_flight().expect("the exchange");
         end(&mut process, job, JobEnd::StoreFailed(failure.clone()));
     }
-    let Authorization::Denied(Denied::Unavailable {
-        failure: Failure::Store(told),
-        attempts: 3,
-        ..
-    }) = process.ask()
-    else {
-        panic!("its round has failed");
-    };
+    let told = shows!(
+        process.ask(),
+        Authorization::Denied(Denied::Unavailable { failure: Failure::Store(told), attempts: 3, .. }) => told
+    );
     assert_eq!(told, failure);
     process.run();
     let saved = process.store_text();
@@ -298,14 +293,13 @@ fn nothing_is_begun_after_the_close_of_a_machine_with_a_store() {
 
 #[test]
 fn i14_what_is_in_flight_at_the_close_is_ended_and_saved() {
-    let store = Memory::default();
-    let mut process = Process::start(&store, START);
+    let (store, mut process) = Process::first();
     let pending = process.demand();
     process.log.clear();
     process.machine.close();
     process.run();
     process.grant();
-    assert_eq!(process.log, [Op::Save, Op::Event("logged in"), Op::Unlock]);
+    assert_eq!(process.done(), "save, logged in, unlock");
     assert!(store.text().contains("s3cr3t-refresh-1"));
     let _sent = process.go_with(pending);
     process.pass(2 * HOUR);
@@ -322,13 +316,12 @@ fn i14_tokens_that_have_come_before_the_close_are_saved() {
     process.end(job, answered);
     process.machine.close();
     process.run();
-    assert_eq!(process.log, [Op::Save, Op::Event("logged in"), Op::Unlock]);
+    assert_eq!(process.done(), "save, logged in, unlock");
 }
 
 #[test]
 fn an_exchange_that_fails_after_the_close_is_not_made_again() {
-    let mut process = Process::start(&Memory::default(), START);
-    let _pending = process.demand();
+    let mut process = Process::asked(&Memory::default(), START);
     process.log.clear();
     process.machine.close();
     process.answer(503, "");
@@ -339,10 +332,8 @@ fn an_exchange_that_fails_after_the_close_is_not_made_again() {
 
 #[test]
 fn a_refresh_that_is_refused_after_the_close_sends_no_password() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
-    process.now = START.saturating_add(HOUR);
-    let _pending = process.demand();
+    let (store, mut process) = Process::first_logged_in();
+    let _pending = process.demand_at(after(HOUR));
     process.log.clear();
     process.machine.close();
     process.refuse();
@@ -386,9 +377,8 @@ fn a_visit_ends_at_the_close_without_an_exchange() {
 /// It has loaded, and what it was to send is yet to be asked for.
 #[test]
 fn a_close_before_a_refresh_is_sent_ends_the_visit() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
-    process.now = START.saturating_add(HOUR);
+    let (store, mut process) = Process::first_logged_in();
+    process.now = after(HOUR);
     let _pending = process.wait();
     let lock = process.poll_op();
     process.end(lock, JobEnd::Locked(None));
@@ -398,7 +388,7 @@ fn a_close_before_a_refresh_is_sent_ends_the_visit() {
     process.end(load, loaded);
     process.machine.close();
     process.run();
-    assert_eq!(process.log, [Op::Unlock]);
+    assert_eq!(process.done(), "unlock");
 }
 
 #[test]

@@ -29,14 +29,10 @@ fn i6_callers_wait_through_the_attempts_of_a_round_and_are_told_when_it_fails() 
     let (attempts, until) = unavailable(&denied);
     assert_eq!(attempts, 3);
     assert!(until > driver.now);
-    let Denied::Unavailable {
-        failure: Failure::Status { status, .. },
-        auth_host,
-        ..
-    } = denied
-    else {
-        panic!("{denied:?}");
-    };
+    let (status, auth_host) = shows!(
+        denied,
+        Denied::Unavailable { failure: Failure::Status { status, .. }, auth_host, .. } => (status, auth_host)
+    );
     assert_eq!(status, 503);
     assert_eq!(auth_host, "auth-service.services.simacan.com");
 }
@@ -92,8 +88,7 @@ fn after_the_cool_down_the_next_demand_starts_a_new_round() {
     driver.on_refresh = None;
     driver.advance(MILLI);
     assert_eq!(driver.refreshes(), 3, "nobody has asked");
-    let pending = driver.wait();
-    let _sent = driver.reply_to(pending, &TOKENS);
+    let _sent = driver.wait_and_reply(&TOKENS);
 }
 
 #[test]
@@ -101,15 +96,10 @@ fn i14_a_failed_early_refresh_displaces_no_good_token() {
     let mut driver = Driver::due();
     driver.on_refresh = Some(DOWN);
     for _ in 0..50 {
-        let sent = driver.go();
-        driver.deliver(sent, 200);
+        driver.go_and_deliver(200);
         driver.advance(SECOND - MILLI);
     }
-    assert!(
-        (3..=6).contains(&driver.refreshes()),
-        "{}",
-        driver.refreshes()
-    );
+    within(driver.refreshes(), 3..=6);
 }
 
 #[test]
@@ -122,8 +112,7 @@ fn expiry_ends_the_cool_down_of_an_early_refresh() {
     assert_eq!(driver.failed_rounds(), 1);
     driver.advance(8 * SECOND); // expired, and the cool-down has 20 s to go
     driver.on_refresh = None;
-    let pending = driver.wait();
-    let _sent = driver.reply_to(pending, &TOKENS);
+    let _sent = driver.wait_and_reply(&TOKENS);
 }
 
 #[test]
@@ -180,8 +169,7 @@ fn i14_after_a_failed_round_the_401s_caller_is_denied_and_the_others_are_served(
 fn a_401_during_a_cool_down_is_denied_and_starts_nothing_and_the_others_are_served() {
     let mut driver = Driver::for_an_hour();
     driver.on_refresh = Some(DOWN);
-    let sent = driver.go();
-    let _retry = driver.retry_after_401(sent);
+    let _retry = driver.unauthorized();
     driver.advance(ROUND);
     for _ in 0..20 {
         let sent = driver.go_to(OTHER_API);
@@ -195,8 +183,7 @@ fn a_401_during_a_cool_down_is_denied_and_starts_nothing_and_the_others_are_serv
 #[test]
 fn a_401_during_an_early_refresh_that_fails_still_leaves_the_token_to_the_others() {
     let mut driver = Driver::due();
-    let sent = driver.go();
-    let retry = driver.retry_after_401(sent);
+    let retry = driver.unauthorized();
     driver.reply(&Reply::Status(403));
     assert_eq!(unavailable(&driver.denied_with(retry)).0, 1);
     assert_eq!(driver.go().generation().get(), 1);
@@ -204,9 +191,7 @@ fn a_401_during_an_early_refresh_that_fails_still_leaves_the_token_to_the_others
 
 #[test]
 fn i14_an_early_refresh_that_is_refused_leaves_the_token_while_the_password_goes() {
-    let mut driver = Driver::due();
-    let _sent = driver.go();
-    driver.reply(&Reply::Refused);
+    let mut driver = Driver::relogging_in();
     assert_eq!(*driver.flying(), Driver::password("fleet", 1));
     assert_eq!(driver.go().generation().get(), 1);
     driver.reply(&TOKENS);
@@ -216,9 +201,7 @@ fn i14_an_early_refresh_that_is_refused_leaves_the_token_while_the_password_goes
 
 #[test]
 fn i14_a_rejected_login_leaves_the_token_until_it_expires() {
-    let mut driver = Driver::due();
-    let _sent = driver.go();
-    driver.reply(&Reply::Refused);
+    let mut driver = Driver::relogging_in();
     driver.reply(&Reply::Refused);
     driver.advance(50 * SECOND - MILLI);
     assert_eq!(driver.go().generation().get(), 1);
@@ -231,9 +214,7 @@ fn i14_a_rejected_login_leaves_the_token_until_it_expires() {
 
 #[test]
 fn i14_a_rejected_login_leaves_the_token_until_a_401_condemns_it() {
-    let mut driver = Driver::due();
-    let _sent = driver.go();
-    driver.reply(&Reply::Refused);
+    let mut driver = Driver::relogging_in();
     driver.reply(&Reply::Refused);
     let sent = driver.go();
     if let Review::Retry(pending) = driver.review(sent, 401) {
@@ -245,8 +226,7 @@ fn i14_a_rejected_login_leaves_the_token_until_a_401_condemns_it() {
 
 #[test]
 fn i14_a_login_that_fails_after_a_refused_early_refresh_leaves_the_token() {
-    let mut driver = Driver::due();
-    let _sent = driver.go();
+    let mut driver = Driver::refreshing_early();
     driver.on_password = Some(DOWN);
     driver.reply(&Reply::Refused);
     for _ in 0..49 {
@@ -306,8 +286,7 @@ fn i14_a_body_that_panics_leaves_the_exchange_in_flight() {
     }
 
     let mut driver = Driver::for_an_hour();
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     let flight = driver.flight.as_ref().expect("a refresh").exchange;
     let now = driver.now;
     let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

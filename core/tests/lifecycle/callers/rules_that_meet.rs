@@ -105,8 +105,7 @@ fn a_refused_refresh_does_not_start_the_doubling_of_the_cool_down_over() {
 #[test]
 fn new_credentials_do_not_end_a_cool_down() {
     for user in ["fleet", "other"] {
-        let mut driver = Driver::fresh();
-        let pending = driver.wait();
+        let (mut driver, pending) = Driver::logging_in();
         driver.reply(&Reply::Status(404));
         until(&driver.denied_with(pending));
         driver.set_credentials(user, 2);
@@ -130,8 +129,7 @@ fn a_late_answer_of_another_kind_resets_the_guard() {
 #[test]
 fn the_attempts_with_a_new_password_are_counted_from_one() {
     for answer in [Reply::Refused, Reply::Lost] {
-        let mut driver = Driver::fresh();
-        let _pending = driver.wait();
+        let (mut driver, _pending) = Driver::logging_in();
         driver.reply(&DOWN);
         driver.advance(SECOND);
         driver.set_credentials("fleet", 2); // while the second attempt is in flight
@@ -170,8 +168,7 @@ fn an_early_login_that_the_guard_holds_back_fails_no_round() {
     let config = config(|config| config.attempts = 1);
     let mut driver = Driver::logged_in(config, &Reply::AccessOnly("null"));
     driver.on_password = Some(DOWN);
-    let sent = driver.go();
-    let _pending = driver.retry_after_401(sent);
+    let _pending = driver.unauthorized();
     let mut promised = Vec::new();
     for _ in 0..3600 {
         for event in std::mem::take(&mut driver.events) {

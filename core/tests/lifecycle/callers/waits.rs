@@ -6,7 +6,7 @@ use crate::common::prelude::*;
 fn i6_a_retry_of_a_token_that_expired_a_moment_ago_does_not_wait_for_nothing() {
     // Two threads read the clock in another order than they take the lock (`manual::time`), and the
     // server gives no refresh token.
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
+    let mut driver = Driver::given(&Reply::AccessOnly("3600"));
     let sent = driver.go();
     driver.advance(HOUR);
     let pending = driver.retry_after_401(sent);
@@ -20,7 +20,7 @@ fn i6_a_retry_of_a_token_that_expired_a_moment_ago_does_not_wait_for_nothing() {
 
 #[test]
 fn i6_a_retry_that_asks_when_the_login_guard_opens_does_not_wait_for_nothing() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("30"));
+    let mut driver = Driver::given(&Reply::AccessOnly("30"));
     driver.on_password = Some(DOWN);
     while driver.passwords() < 7 {
         driver.advance(SECOND);
@@ -30,8 +30,7 @@ fn i6_a_retry_that_asks_when_the_login_guard_opens_does_not_wait_for_nothing() {
         }
     }
     // No password may leave for the next minutes, so the 401 condemns nothing.
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     assert_eq!(driver.passwords(), 7);
     driver.advance(10 * MINUTE);
     let authorization = driver.ask_for(API, pending);
@@ -43,13 +42,12 @@ fn i6_a_retry_that_asks_when_the_login_guard_opens_does_not_wait_for_nothing() {
 
 #[test]
 fn i6_a_caller_waits_for_a_password_that_may_leave_within_its_patience() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("10"));
+    let mut driver = Driver::given(&Reply::Tokens("10"));
     driver.on_refresh = Some(Reply::Refused);
     driver.on_password = Some(Reply::Tokens("10"));
     for _ in 0..2 {
         driver.advance(10 * SECOND);
-        let pending = driver.wait();
-        let _sent = driver.go_with(pending);
+        let _sent = driver.wait_and_go();
     }
     // Three were free; the next may leave 30 s after the last.
     let opens = driver.now.saturating_add(30 * SECOND);
@@ -72,8 +70,5 @@ fn nobody_is_promised_an_attempt_that_is_beyond_the_patience() {
     let promised = |event: &Event| matches!(event, Event::AttemptFailed { .. });
     assert!(!driver.events.iter().any(promised), "{:?}", driver.events);
     let denied = driver.denied_with(pending);
-    assert!(
-        matches!(denied, Denied::Unavailable { attempts: 1, .. }),
-        "{denied:?}"
-    );
+    shows!(denied, Denied::Unavailable { attempts: 1, .. });
 }

@@ -1,13 +1,16 @@
 //! The callers of a machine, its targets and its user.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use simacan_auth::{Authorization, Denied, Pending, Review, Sent};
 
 use super::driver::Driver;
+use super::wire::Reply;
 use super::{API, assert_clean, bearer, credentials, request};
 
 #[track_caller]
-pub(super) fn ready(authorization: Authorization) -> Sent {
+pub(crate) fn ready(authorization: Authorization) -> Sent {
     match authorization {
         Authorization::Ready(sent) => sent,
         other => panic!("{other:?}"),
@@ -15,7 +18,7 @@ pub(super) fn ready(authorization: Authorization) -> Sent {
 }
 
 #[track_caller]
-pub(super) fn waits(authorization: Authorization) -> Pending {
+pub(crate) fn waits(authorization: Authorization) -> Pending {
     match authorization {
         Authorization::Wait(pending) => pending,
         other => panic!("{other:?}"),
@@ -23,7 +26,7 @@ pub(super) fn waits(authorization: Authorization) -> Pending {
 }
 
 #[track_caller]
-pub(super) fn denied(authorization: Authorization) -> Denied {
+pub(crate) fn denied(authorization: Authorization) -> Denied {
     match authorization {
         Authorization::Denied(denied) => {
             assert_clean(&denied.to_string());
@@ -90,6 +93,41 @@ impl Driver {
         waits(self.ask_for(API, pending))
     }
 
+    /// A new caller waits, and an answer that comes at once brings its token.
+    #[track_caller]
+    pub(crate) fn wait_and_go(&mut self) -> Sent {
+        let pending = self.wait();
+        self.go_with(pending)
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_all(&mut self, pending: Vec<Pending>) -> Vec<Pending> {
+        let again = |pending| self.wait_with(pending);
+        pending.into_iter().map(again).collect()
+    }
+
+    /// A new caller waits, and this answer brings its token.
+    #[track_caller]
+    pub(crate) fn wait_and_reply(&mut self, reply: &Reply) -> Sent {
+        let pending = self.wait();
+        self.reply_to(pending, reply)
+    }
+
+    /// A new caller is let go, and gets the target's answer.
+    #[track_caller]
+    pub(crate) fn go_and_deliver(&mut self, status: u16) {
+        let sent = self.go();
+        self.deliver(sent, status);
+    }
+
+    /// So many new callers, one each so often.
+    pub(crate) fn ask_every(&mut self, time: Duration, times: u32) {
+        for _ in 0..times {
+            let _authorization = self.ask();
+            self.advance(time);
+        }
+    }
+
     /// A new caller is denied.
     #[track_caller]
     pub(crate) fn denied(&mut self) -> Denied {
@@ -133,6 +171,13 @@ impl Driver {
             Review::Retry(pending) => pending,
             Review::Deliver => panic!("delivered"),
         }
+    }
+
+    /// So does a new caller's.
+    #[track_caller]
+    pub(crate) fn unauthorized(&mut self) -> Pending {
+        let sent = self.go();
+        self.retry_after_401(sent)
     }
 
     #[track_caller]

@@ -113,6 +113,13 @@ impl Driver {
         Self::new(Config::default())
     }
 
+    /// A first login is in flight, for this caller.
+    pub(crate) fn logging_in() -> (Self, Pending) {
+        let mut driver = Self::fresh();
+        let pending = driver.wait();
+        (driver, pending)
+    }
+
     /// Each password is answered with this.
     pub(crate) fn answering(reply: Reply) -> Self {
         let mut driver = Self::fresh();
@@ -128,9 +135,13 @@ impl Driver {
         driver
     }
 
+    pub(crate) fn given(reply: &Reply) -> Self {
+        Self::logged_in(Config::default(), reply)
+    }
+
     /// Logged in for an hour, with a refresh token.
     pub(crate) fn for_an_hour() -> Self {
-        Self::logged_in(Config::default(), &TOKENS)
+        Self::given(&TOKENS)
     }
 
     /// Its refreshes bring tokens.
@@ -151,6 +162,13 @@ impl Driver {
     pub(crate) fn refreshing_early() -> Self {
         let mut driver = Self::due();
         let _sent = driver.go();
+        driver
+    }
+
+    /// An early refresh was refused, and the login is in flight.
+    pub(crate) fn relogging_in() -> Self {
+        let mut driver = Self::refreshing_early();
+        driver.reply(&Reply::Refused);
         driver
     }
 

@@ -9,6 +9,8 @@ mod process;
 mod sessions;
 mod wire;
 
+use std::fmt::Debug;
+use std::ops::RangeBounds;
 use std::time::Duration;
 
 use http::Request;
@@ -21,6 +23,7 @@ pub(crate) mod prelude {
     pub(crate) use http::{Request, Response, StatusCode};
     pub(crate) use simacan_auth::*;
 
+    pub(crate) use super::callers::{ready, waits};
     pub(crate) use super::dice::Dice;
     pub(crate) use super::driver::Driver;
     #[cfg(any(model, fuzzing))]
@@ -29,8 +32,9 @@ pub(crate) mod prelude {
     pub(crate) use super::sessions::{entered, new_session, refreshing};
     pub(crate) use super::wire::{DOWN, Reply, TOKENS};
     pub(crate) use super::{
-        API, DAY, HOUR, MARK, MILLI, MINUTE, OTHER_API, SECOND, START, assert_clean, bearer,
-        config, credentials, earlier, keeping_alive, poll, request, turns, until,
+        API, DAY, HOUR, MARK, MILLI, MINUTE, OTHER_API, SECOND, START, after, assert_clean, bearer,
+        config, contains, credentials, earlier, keeping_alive, poll, prints, request, shows, turns,
+        until, within,
     };
 }
 
@@ -51,6 +55,11 @@ pub(crate) const MARK: &str = "s3cr3t";
 
 pub(crate) fn earlier(time: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_millis(time.as_millis() - u64::try_from(by.as_millis()).unwrap())
+}
+
+/// So long after [`START`].
+pub(crate) fn after(time: Duration) -> Timestamp {
+    START.saturating_add(time)
 }
 
 pub(crate) fn credentials(username: &str, number: u32) -> Credentials {
@@ -117,6 +126,38 @@ pub(crate) fn fingerprint(machine: &Machine) -> u64 {
     let mut hasher = DefaultHasher::new();
     machine.fingerprint(&mut hasher);
     hasher.finish()
+}
+
+/// A value of this shape, or a part of it. What it is otherwise is told.
+macro_rules! shows {
+    ($value:expr, $pattern:pat => $part:expr) => {
+        match $value {
+            $pattern => $part,
+            other => panic!("{other:?}"),
+        }
+    };
+    ($value:expr, $pattern:pat) => {
+        match &$value {
+            $pattern => {}
+            other => panic!("{other:?}"),
+        }
+    };
+}
+pub(crate) use shows;
+
+#[track_caller]
+pub(crate) fn within(count: usize, range: impl RangeBounds<usize>) {
+    assert!(range.contains(&count), "{count}");
+}
+
+#[track_caller]
+pub(crate) fn prints(value: &impl Debug, text: &str) {
+    assert_eq!(format!("{value:?}"), text);
+}
+
+#[track_caller]
+pub(crate) fn contains(text: &str, part: &str) {
+    assert!(text.contains(part), "{text}");
 }
 
 /// Whatever a program could log.

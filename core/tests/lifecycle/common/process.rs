@@ -13,7 +13,7 @@ use simacan_auth::{
 };
 
 use super::callers::{denied, ready, waits};
-use super::{API, MARK, credentials, poll, request};
+use super::{API, MARK, START, credentials, poll, request};
 
 /// What a process does, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,18 @@ struct Inner {
 }
 
 impl Memory {
+    /// Of a process that has logged in.
+    pub(crate) fn with_session() -> Self {
+        Process::first_logged_in().0
+    }
+
+    /// Where the password of a process has just been refused.
+    pub(crate) fn with_refusal() -> Self {
+        let store = Self::default();
+        Process::refused(&store, START);
+        store
+    }
+
     /// So many of these operations will fail.
     pub(crate) fn fail(&self, op: Op, failure: &StoreFailure, times: usize) {
         let failures = std::iter::repeat_n((op, failure.clone()), times);
@@ -165,11 +177,53 @@ impl Process {
     }
 
     pub(crate) fn logged_in(store: &Memory, now: Timestamp) -> Self {
-        let mut process = Self::start(store, now);
-        let _pending = process.demand();
+        let mut process = Self::asked(store, now);
         process.grant();
         process.log.clear();
         process
+    }
+
+    /// Somebody has asked for a token.
+    pub(crate) fn asked(store: &Memory, now: Timestamp) -> Self {
+        let mut process = Self::start(store, now);
+        let _pending = process.demand();
+        process
+    }
+
+    /// It takes over what another one has saved.
+    pub(crate) fn joining(store: &Memory, now: Timestamp) -> Self {
+        let mut process = Self::asked(store, now);
+        process.log.clear();
+        process
+    }
+
+    /// Its password is refused.
+    pub(crate) fn refused(store: &Memory, now: Timestamp) -> Self {
+        let mut process = Self::asked(store, now);
+        process.refuse();
+        process
+    }
+
+    /// The first one over a new store.
+    pub(crate) fn first() -> (Memory, Self) {
+        let store = Memory::default();
+        let process = Self::start(&store, START);
+        (store, process)
+    }
+
+    pub(crate) fn first_logged_in() -> (Memory, Self) {
+        let store = Memory::default();
+        let process = Self::logged_in(&store, START);
+        (store, process)
+    }
+
+    /// All that it has done, in words.
+    pub(crate) fn done(&self) -> String {
+        let words = self.log.iter().map(|op| match op {
+            Op::Event(words) => (*words).to_owned(),
+            op => format!("{op:?}").to_lowercase(),
+        });
+        words.collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn ask(&mut self) -> Authorization {
@@ -178,12 +232,23 @@ impl Process {
     }
 
     pub(crate) fn ask_with(&mut self, pending: Pending) -> Authorization {
-        self.machine.authorize(self.now, pending, &mut request(API))
+        self.ask_for(API, pending)
+    }
+
+    pub(crate) fn ask_for(&mut self, uri: &str, pending: Pending) -> Authorization {
+        self.machine.authorize(self.now, pending, &mut request(uri))
     }
 
     /// Asks, and does all that follows up to the answer of an exchange.
     pub(crate) fn asks(&mut self) {
         drop(self.ask());
+        self.run();
+    }
+
+    /// The same without a request.
+    pub(crate) fn log_in(&mut self) {
+        let pending = Pending::new();
+        drop(self.machine.log_in(self.now, pending));
         self.run();
     }
 
@@ -208,6 +273,11 @@ impl Process {
     }
 
     #[track_caller]
+    pub(crate) fn go_to(&mut self, uri: &str, pending: Pending) -> Sent {
+        ready(self.ask_for(uri, pending))
+    }
+
+    #[track_caller]
     pub(crate) fn denied_with(&mut self, pending: Pending) -> Denied {
         denied(self.ask_with(pending))
     }
@@ -217,6 +287,30 @@ impl Process {
         let pending = self.wait();
         self.run();
         pending
+    }
+
+    #[track_caller]
+    pub(crate) fn demand_at(&mut self, now: Timestamp) -> Pending {
+        self.now = now;
+        self.demand()
+    }
+
+    /// Finds no token, and gets new ones.
+    pub(crate) fn renew(&mut self) {
+        let _pending = self.demand();
+        self.grant();
+    }
+
+    pub(crate) fn renew_at(&mut self, now: Timestamp) {
+        self.now = now;
+        self.renew();
+    }
+
+    /// A target refuses its token, and it does all that follows.
+    pub(crate) fn meet_a_401(&mut self) {
+        let sent = self.go();
+        let _retry = self.unauthorized(sent);
+        self.run();
     }
 
     pub(crate) fn unauthorized(&mut self, sent: Sent) -> Pending {
@@ -263,12 +357,25 @@ impl Process {
         }
     }
 
+    /// The operation that it wants has this end.
+    pub(crate) fn poll_and_end(&mut self, end: JobEnd) {
+        let job = self.poll_op();
+        self.end(job, end);
+    }
+
     /// Does all that it wants, but for the answer to an exchange.
     pub(crate) fn run(&mut self) {
+        let job = self.run_until(|_| false);
+        assert!(job.is_none());
+    }
+
+    /// Up to such an operation, which is left to the test.
+    pub(crate) fn run_until(&mut self, is_one: impl Fn(&StoreOp) -> bool) -> Option<StoreOp> {
         for _ in 0..100 {
             let output = self.poll();
             let _ = writeln!(self.printed, "{output:?}");
             match output {
+                Output::Store(op) if is_one(&op) => return Some(op),
                 Output::Event(event) => {
                     let words = event.to_string();
                     if !words.contains("started (attempt") {
@@ -298,7 +405,7 @@ impl Process {
                 }
                 Output::Wait(until) => {
                     self.until = until;
-                    return;
+                    return None;
                 }
             }
         }

@@ -48,6 +48,10 @@ impl Reply {
         }
     }
 
+    pub(crate) fn text(&self) -> Response<String> {
+        self.answer(0).map(|body| String::from_utf8(body).unwrap())
+    }
+
     /// One that comes.
     pub(crate) fn answer(&self, number: u64) -> Response<Vec<u8>> {
         self.response(number).unwrap()

@@ -4,8 +4,7 @@ use crate::common::prelude::*;
 
 #[test]
 fn what_is_forgotten_is_neither_in_memory_nor_in_the_store() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
+    let (store, mut process) = Process::first_logged_in();
     process.machine.forget(START);
     assert!(process.machine.cached_bearer().is_none());
     process.run();
@@ -14,7 +13,7 @@ fn what_is_forgotten_is_neither_in_memory_nor_in_the_store() {
         process.log,
         [&[Op::Event("logged out")][..], &visit].concat()
     );
-    assert!(!store.text().contains("s3cr3t"), "{}", store.text());
+    assert_clean(&store.text());
     assert!(process.machine.is_saved());
     assert_eq!(process.machine.status(), Status::Unauthenticated);
     // Nothing happens before somebody asks.
@@ -28,14 +27,12 @@ fn what_is_forgotten_is_neither_in_memory_nor_in_the_store() {
 
 #[test]
 fn another_process_goes_on_with_its_access_token_and_refreshes_it_no_more() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
-    let mut second = Process::start(&store, START);
-    let _pending = second.demand();
+    let (store, mut first) = Process::first_logged_in();
+    let mut second = Process::asked(&store, START);
     first.machine.forget(START);
     first.run();
     let _sent = second.go();
-    second.now = START.saturating_add(HOUR);
+    second.now = after(HOUR);
     second.log.clear();
     let _pending = second.demand();
     assert_eq!(second.passwords(), 1, "{:?}", second.log);
@@ -44,27 +41,21 @@ fn another_process_goes_on_with_its_access_token_and_refreshes_it_no_more() {
 
 #[test]
 fn what_another_process_has_refreshed_meanwhile_is_forgotten_too() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
-    let mut second = Process::start(&store, START);
-    let _pending = second.demand();
-    second.now = START.saturating_add(HOUR);
-    let _pending = second.demand();
-    second.grant();
+    let (store, mut first) = Process::first_logged_in();
+    let mut second = Process::asked(&store, START);
+    second.renew_at(after(HOUR));
     first.now = second.now;
     first.machine.forget(first.now);
     first.run();
-    assert!(!store.text().contains("s3cr3t"), "{}", store.text());
+    assert_clean(&store.text());
     // And what somebody has logged in with since comes back for nobody.
-    let mut third = Process::start(&store, second.now);
-    let _pending = third.demand();
+    let third = Process::asked(&store, second.now);
     assert_eq!(third.passwords(), 1, "{:?}", third.log);
 }
 
 #[test]
 fn it_is_saved_later_if_the_store_fails() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
+    let (store, mut process) = Process::first_logged_in();
     store.fail(
         Op::Lock,
         &StoreFailure::unreachable("the server is away"),
@@ -76,15 +67,13 @@ fn it_is_saved_later_if_the_store_fails() {
     assert!(store.text().contains("s3cr3t"));
     process.pass(Duration::from_secs(30));
     assert!(process.machine.is_saved());
-    assert!(!store.text().contains("s3cr3t"), "{}", store.text());
+    assert_clean(&store.text());
 }
 
 #[test]
 fn i2_a_refused_password_stays_refused() {
     let store = Memory::default();
-    let mut process = Process::start(&store, START);
-    let _pending = process.demand();
-    process.refuse();
+    let mut process = Process::refused(&store, START);
     process.machine.forget(START);
     process.run();
     assert_eq!(process.machine.status(), Status::Rejected);
@@ -96,11 +85,10 @@ fn i2_a_refused_password_stays_refused() {
 #[test]
 fn the_answer_to_a_login_that_is_in_flight_is_not_used() {
     let store = Memory::default();
-    let mut process = Process::start(&store, START);
-    let _pending = process.demand();
+    let mut process = Process::asked(&store, START);
     process.machine.forget(START);
     process.grant();
-    assert!(!store.text().contains("s3cr3t"), "{}", store.text());
+    assert_clean(&store.text());
 }
 
 // With a revocation endpoint.
@@ -114,139 +102,88 @@ fn oauth2() -> Machine {
     Machine::new(provider, credentials("fleet", 1), Config::default())
 }
 
-fn transmit(machine: &mut Machine) -> Transmit {
-    loop {
-        match poll(machine, START) {
-            Output::Transmit(transmit) => return transmit,
-            Output::Event(_) => {}
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn answer(machine: &mut Machine, exchange: JobId, number: u32) {
-    let body = format!(
-        r#"{{"access_token":"a{number}","refresh_token":"r{number}","token_type":"bearer","expires_in":3600}}"#
-    );
-    machine.handle_response(START, exchange, Response::new(body));
-}
-
-fn logged_in() -> Machine {
-    let mut machine = oauth2();
-    let _wait = machine.log_in(START, Pending::new());
-    let login = transmit(&mut machine);
-    answer(&mut machine, login.exchange, 1);
-    machine
-}
-
-fn form(request: &Request<RequestBody>) -> String {
-    String::from_utf8(request.body().to_vec()).expect("a form")
-}
-
-fn events(machine: &mut Machine, now: Timestamp) -> Vec<String> {
-    let mut events = Vec::new();
-    while let Output::Event(event) = machine.poll(now) {
-        events.push(event.to_string());
-    }
-    events
+fn logged_in() -> Process {
+    let mut process = Process::of(oauth2(), &Memory::default(), START);
+    process.log_in();
+    process.grant();
+    process
 }
 
 #[test]
 fn a_forgotten_refresh_token_is_revoked_once() {
-    let mut machine = logged_in();
-    machine.forget(START);
-    assert!(machine.wants(START));
-    let Transmit { exchange, request } = transmit(&mut machine);
+    let mut process = logged_in();
+    process.machine.forget(START);
+    assert!(process.machine.wants(START));
+    process.run();
+    let Transmit { exchange, request } = process.flight.as_ref().expect("a revocation");
     assert_eq!(request.uri(), "https://l.example/revoke");
-    assert_eq!(form(&request), "token=r1&token_type_hint=refresh_token");
     assert!(request.headers()["authorization"].is_sensitive());
-    assert_eq!(machine.in_flight(), Some(exchange));
-    assert!(!machine.wants(START));
+    assert_eq!(process.machine.in_flight(), Some(*exchange));
+    assert_eq!(process.sent(), revocation("refresh", 1));
+    assert!(!process.machine.wants(START));
     // Who asks meanwhile waits, and is served after it.
-    assert!(matches!(
-        machine.log_in(START, Pending::new()),
-        Authorization::Wait(_)
-    ));
-    assert!(matches!(machine.poll(START), Output::Wait(None)));
-    machine.handle_response(START, exchange, Response::new(""));
-    let login = transmit(&mut machine);
-    assert_eq!(login.request.uri(), "https://l.example/token");
-    assert!(form(&login.request).contains("grant_type=password"));
+    process.log_in();
+    assert_eq!(process.until, None);
+    process.answer(200, "");
+    let Transmit { request, .. } = process.flight.as_ref().expect("a login");
+    assert_eq!(request.uri(), "https://l.example/token");
+    assert!(process.sent().contains("grant_type=password"));
+}
+
+fn revocation(kind: &str, number: u32) -> String {
+    format!("token={MARK}-{kind}-{number}&token_type_hint={kind}_token")
 }
 
 #[test]
 fn a_token_that_was_not_revoked_is_told_of_and_not_tried_again() {
-    for end in [StatusCode::SERVICE_UNAVAILABLE, StatusCode::OK] {
-        let mut machine = logged_in();
-        machine.forget(START);
-        let Transmit { exchange, .. } = transmit(&mut machine);
-        if end.is_success() {
-            machine.abandon(START, exchange);
+    for is_abandoned in [false, true] {
+        let mut process = logged_in();
+        process.machine.forget(START);
+        process.run();
+        process.events.clear();
+        if is_abandoned {
+            let exchange = process.machine.in_flight().expect("a revocation");
+            process.machine.abandon(START, exchange);
+            process.run();
         } else {
-            let response = Response::builder()
-                .status(end)
-                .body("")
-                .expect("a response");
-            machine.handle_response(START, exchange, response);
+            process.answer(503, "");
         }
-        let told = events(&mut machine, START);
-        let [told] = told.as_slice() else {
-            panic!("{told:?}");
-        };
-        assert!(
-            told.starts_with("a forgotten token was not revoked: "),
-            "{told}"
-        );
-        assert!(!machine.wants(START.saturating_add(HOUR)));
+        let told = shows!(&process.events[..], [told] => told.to_string());
+        contains(&told, "a forgotten token was not revoked: ");
+        assert!(!process.machine.wants(after(HOUR)));
     }
 }
 
 #[test]
 fn what_a_refresh_in_flight_brings_is_revoked_too() {
-    let mut machine = logged_in();
-    let later = START.saturating_add(HOUR);
-    let _wait = machine.log_in(later, Pending::new());
-    let refresh = loop {
-        match machine.poll(later) {
-            Output::Transmit(transmit) => break transmit,
-            Output::Event(_) => {}
-            other => panic!("{other:?}"),
-        }
-    };
-    machine.forget(later);
-    events(&mut machine, later);
-    assert!(
-        matches!(machine.poll(later), Output::Wait(_)),
+    let mut process = logged_in();
+    process.now = after(HOUR);
+    process.log_in();
+    let refresh = process.flight.as_ref().map(|refresh| refresh.exchange);
+    process.machine.forget(process.now);
+    process.run();
+    assert_eq!(
+        process.machine.in_flight(),
+        refresh,
         "one exchange at a time (I4)"
     );
-    machine.handle_response(
-        later,
-        refresh.exchange,
-        Response::new(r#"{"access_token":"a2","refresh_token":"r2"}"#),
-    );
-    let mut revoked = Vec::new();
-    for _ in 0..10 {
-        if let Output::Transmit(Transmit { exchange, request }) = machine.poll(later) {
-            if request.uri().path() != "/revoke" {
-                break; // who waited logs in again
-            }
-            revoked.push(form(&request));
-            machine.handle_failure(later, exchange, TransportFailure::timed_out());
-        }
+    process.grant();
+    for number in [1, 2] {
+        assert_eq!(process.sent(), revocation("refresh", number));
+        process.lose();
     }
-    let form = |token| format!("token={token}&token_type_hint=refresh_token");
-    assert_eq!(revoked, [form("r1"), form("r2")]);
+    assert!(
+        process.sent().contains("grant_type=password"),
+        "who waited logs in again"
+    );
 }
 
 #[test]
 fn an_access_token_is_revoked_where_there_is_no_other() {
-    let mut machine = oauth2();
-    let _wait = machine.log_in(START, Pending::new());
-    let login = transmit(&mut machine);
-    let body = r#"{"access_token":"a1","token_type":"bearer","expires_in":3600}"#;
-    machine.handle_response(START, login.exchange, Response::new(body));
-    machine.forget(START);
-    let revocation = transmit(&mut machine);
-    let expected = "token=a1&token_type_hint=access_token";
-    assert_eq!(form(&revocation.request), expected);
+    let mut process = Process::of(oauth2(), &Memory::default(), START);
+    process.log_in();
+    process.respond(Reply::AccessOnly("3600").text());
+    process.machine.forget(START);
+    process.run();
+    assert_eq!(process.sent(), revocation("access", 0));
 }

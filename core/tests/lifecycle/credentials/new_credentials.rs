@@ -4,21 +4,13 @@ use crate::common::prelude::*;
 
 /// A login of `fleet` with password 1 is in flight.
 fn logging_in() -> Driver {
-    let mut driver = Driver::fresh();
-    let _pending = driver.wait();
+    let (driver, _pending) = Driver::logging_in();
     driver
 }
 
 /// Password 1 was refused.
 fn rejected() -> Driver {
     let mut driver = logging_in();
-    driver.reply(&Reply::Refused);
-    driver
-}
-
-/// An early refresh was refused, and the login is in flight.
-fn relogging_in() -> Driver {
-    let mut driver = Driver::refreshing_early();
     driver.reply(&Reply::Refused);
     driver
 }
@@ -84,7 +76,7 @@ fn equal_credentials_change_nothing_in_any_state() {
         logging_in,
         rejected,
         Driver::refreshing_early,
-        relogging_in,
+        Driver::relogging_in,
         Driver::for_an_hour,
     ] {
         let mut driver = driver();
@@ -126,8 +118,7 @@ fn another_user_gets_none_of_the_old_ones_tokens_and_what_was_sent_before_is_del
 fn i4_the_answer_to_a_login_with_replaced_credentials_is_awaited() {
     for (username, number) in [("fleet", 2), ("other", 1)] {
         for reply in [TOKENS, Reply::Refused, DOWN, Reply::Lost] {
-            let mut driver = Driver::fresh();
-            let pending = driver.wait();
+            let (mut driver, pending) = Driver::logging_in();
             driver.set_credentials(username, number);
             driver.advance(MINUTE);
             let pending = driver.wait_with(pending);
@@ -151,8 +142,7 @@ fn i4_the_answer_to_a_login_with_replaced_credentials_is_awaited() {
 
 #[test]
 fn i14_tokens_for_a_password_that_was_replaced_meanwhile_are_this_users() {
-    let mut driver = Driver::fresh();
-    let pending = driver.wait();
+    let (mut driver, pending) = Driver::logging_in();
     driver.set_credentials("fleet", 2);
     let _sent = driver.reply_to(pending, &TOKENS);
     assert_eq!(driver.header, Driver::bearer_of(1));
@@ -223,7 +213,7 @@ fn the_answer_to_a_refresh_is_discarded_for_another_user() {
 
 #[test]
 fn another_user_that_nobody_asks_for_is_not_logged_in() {
-    for driver in [Driver::refreshing_early, relogging_in] {
+    for driver in [Driver::refreshing_early, Driver::relogging_in] {
         let mut driver = driver();
         let sent = driver.sent.len();
         driver.set_credentials("other", 2);
@@ -237,8 +227,7 @@ fn another_user_that_nobody_asks_for_is_not_logged_in() {
 #[test]
 fn i2_back_to_credentials_whose_refusal_is_on_its_way_is_a_rejection() {
     for detour in ["fleet", "other"] {
-        let mut driver = Driver::fresh();
-        let pending = driver.wait();
+        let (mut driver, pending) = Driver::logging_in();
         driver.set_credentials(detour, 2);
         driver.set_credentials("fleet", 1);
         driver.reply(&Reply::Refused);
@@ -285,7 +274,7 @@ fn back_to_credentials_that_are_in_flight_and_accepted_logs_in() {
 
 #[test]
 fn i14_a_new_password_in_a_relogin_keeps_the_good_token() {
-    let mut driver = relogging_in();
+    let mut driver = Driver::relogging_in();
     driver.set_credentials("fleet", 2);
     let _sent = driver.go();
     driver.reply(&Reply::Refused);
@@ -303,7 +292,7 @@ fn i14_a_new_password_in_a_relogin_keeps_the_good_token() {
 
 #[test]
 fn another_user_in_a_relogin_gets_none_of_the_good_token() {
-    let mut driver = relogging_in();
+    let mut driver = Driver::relogging_in();
     driver.set_credentials("other", 2);
     let pending = driver.wait();
     driver.reply(&TOKENS);
@@ -322,11 +311,7 @@ fn i13_replacing_credentials_does_not_open_the_login_guard() {
         driver.advance(20 * SECOND);
     }
     assert!(driver.passwords() > 12);
-    assert!(
-        driver.most_in_an_hour(true) <= 12,
-        "{}",
-        driver.most_in_an_hour(true)
-    );
+    within(driver.most_in_an_hour(true), ..=12);
 }
 
 #[test]
@@ -353,8 +338,7 @@ fn i6_a_401_during_a_rejection_waits_for_what_comes_after_it() {
             driver.advance(MINUTE);
             driver.on_password = None;
         }
-        let pending = driver.wait();
-        let _sent = driver.reply_to(pending, &TOKENS);
+        let _sent = driver.wait_and_reply(&TOKENS);
         driver.advance(HOUR - 30 * SECOND);
         let sent = driver.go(); // which starts an early refresh
         driver.reply(&Reply::Refused);

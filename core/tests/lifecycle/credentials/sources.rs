@@ -7,15 +7,16 @@ const RIGHT: u32 = 2;
 
 /// A process that is made without a password, which is this one where it is kept.
 fn start(store: &Memory, now: Timestamp, number: u32) -> Process {
-    let machine = Machine::new(
-        Provider::simacan(),
-        credentials("fleet", 0),
-        Config::default(),
-    );
-    let machine = machine.with_store().with_credentials_source();
+    let machine = without_a_password().with_store();
     let mut process = Process::of(machine, store, now);
     process.source = Some(number);
     process
+}
+
+fn without_a_password() -> Machine {
+    let unknown = credentials("fleet", 0);
+    let machine = Machine::new(Provider::simacan(), unknown, Config::default());
+    machine.with_credentials_source()
 }
 
 #[test]
@@ -40,14 +41,11 @@ fn a_password_is_asked_for_before_it_leaves_and_with_the_lock_free() {
 
 #[test]
 fn none_is_asked_for_while_others_have_tokens() {
-    let store = Memory::default();
-    Process::logged_in(&store, START);
+    let store = Memory::with_session();
     let mut process = start(&store, START, RIGHT);
     let pending = process.demand();
     let _sent = process.go_with(pending);
-    process.now = START.saturating_add(HOUR);
-    let _pending = process.demand();
-    process.grant();
+    process.renew_at(after(HOUR));
     assert!(!process.has_done(Op::Ask), "{:?}", process.log);
 }
 
@@ -55,12 +53,10 @@ fn none_is_asked_for_while_others_have_tokens() {
 fn each_password_is_asked_for_anew() {
     let store = Memory::default();
     let mut process = start(&store, START, WRONG);
-    let _pending = process.demand();
-    process.grant();
+    process.renew();
     process.log.clear();
     process.source = Some(RIGHT); // it was rotated
-    process.now = START.saturating_add(HOUR);
-    let _pending = process.demand();
+    let _pending = process.demand_at(after(HOUR));
     process.refuse();
     assert!(process.sent().ends_with("-password-2"));
     process.lose();
@@ -79,21 +75,12 @@ fn i2_the_same_password_again_counts_as_refused() {
     // Whoever waited asks again, and so does the source.
     let pending = process.wait_with(pending);
     process.run();
-    assert_eq!(
-        process.log,
-        [Op::Ask, Op::Event("the password of fleet was refused")]
-    );
-    let authorization = process.ask_with(pending);
-    assert!(
-        matches!(
-            authorization,
-            Authorization::Denied(Denied::Rejected { .. })
-        ),
-        "{authorization:?}"
-    );
+    assert_eq!(process.done(), "ask, the password of fleet was refused");
+    let denied = process.denied_with(pending);
+    shows!(denied, Denied::Rejected { .. });
     // Others ask no sooner than after a cool-down.
     process.log.clear();
-    process.now = START.saturating_add(29 * SECOND);
+    process.now = after(29 * SECOND);
     assert!(matches!(process.ask(), Authorization::Denied(_)));
     process.run();
     assert_eq!(process.log, []);
@@ -121,14 +108,14 @@ fn i2_a_refusal_of_another_process_is_kept_for_the_password_that_comes() {
     let mut first = start(&store, START, WRONG);
     let _pending = first.demand();
     first.refuse();
-    let mut second = start(&store, START.saturating_add(MINUTE), WRONG);
+    let mut second = start(&store, after(MINUTE), WRONG);
     let _pending = second.demand();
     assert!(!second.has_done(Op::Password), "{:?}", second.log);
     assert_eq!(second.machine.status(), Status::Rejected);
     // It is mended there, and both go on.
     for process in [&mut first, &mut second] {
         process.source = Some(RIGHT);
-        process.now = START.saturating_add(10 * MINUTE);
+        process.now = after(10 * MINUTE);
         let mut authorization = process.ask();
         while let Authorization::Wait(pending) = authorization {
             process.run();
@@ -140,9 +127,7 @@ fn i2_a_refusal_of_another_process_is_kept_for_the_password_that_comes() {
         let is_ready = matches!(authorization, Authorization::Ready(_));
         assert!(is_ready, "{authorization:?}");
     }
-    let passwords =
-        |process: &Process| process.log.iter().filter(|op| **op == Op::Password).count();
-    assert_eq!((passwords(&first), passwords(&second)), (2, 0));
+    assert_eq!((first.passwords(), second.passwords()), (2, 0));
 }
 
 #[test]
@@ -154,15 +139,10 @@ fn a_source_that_fails_is_asked_again_and_told_of() {
     for _ in 1..3 {
         process.pass(SECOND);
     }
-    let authorization = process.ask_with(pending);
-    let Authorization::Denied(Denied::Unavailable {
-        failure,
-        attempts: 3,
-        ..
-    }) = authorization
-    else {
-        panic!("{authorization:?}");
-    };
+    let failure = shows!(
+        process.ask_with(pending),
+        Authorization::Denied(Denied::Unavailable { failure, attempts: 3, .. }) => failure
+    );
     assert_eq!(
         failure,
         Failure::Credentials(ErrorCause::new("the vault is sealed"))
@@ -171,49 +151,32 @@ fn a_source_that_fails_is_asked_again_and_told_of() {
     assert_eq!(failure.to_string(), text);
     assert!(!process.has_done(Op::Password), "{:?}", process.log);
     process.source = Some(RIGHT);
-    process.now = START.saturating_add(MINUTE);
-    let pending = process.demand();
+    let pending = process.demand_at(after(MINUTE));
     process.grant();
     let _sent = process.go_with(pending);
 }
 
 #[test]
 fn i4_a_machine_without_a_store_asks_too_and_does_nothing_meanwhile() {
-    let unknown = credentials("fleet", 0);
-    let machine = Machine::new(Provider::simacan(), unknown, Config::default());
-    let mut machine = machine.with_credentials_source();
-    let _wait = machine.log_in(START, Pending::new());
-    assert!(machine.wants(START));
-    let Output::Credentials(job) = machine.poll(START) else {
-        panic!("it has no password");
-    };
-    let later = START.saturating_add(HOUR);
-    assert!(!machine.wants(later));
-    assert!(matches!(machine.poll(later), Output::Wait(None)));
-    assert_eq!(machine.in_flight(), Some(job));
-    machine.abandon(START, job);
-    let retry = loop {
-        match machine.poll(START) {
-            Output::Event(_) => {}
-            Output::Wait(retry) => break retry.expect("another attempt"),
-            other => panic!("{other:?}"),
-        }
-    };
-    let Output::Credentials(second) = machine.poll(retry) else {
-        panic!("it is asked again");
-    };
+    let mut process = Process::of(without_a_password(), &Memory::default(), START);
+    process.source = Some(RIGHT);
+    let _pending = process.wait();
+    assert!(process.machine.wants(START));
+    let job = shows!(process.poll(), Output::Credentials(job) => job);
+    let later = after(HOUR);
+    assert!(!process.machine.wants(later));
+    assert!(matches!(process.machine.poll(later), Output::Wait(None)));
+    assert_eq!(process.machine.in_flight(), Some(job));
+    process.machine.abandon(START, job);
+    process.run();
+    process.now = process.until.expect("another attempt");
+    let second = shows!(process.poll(), Output::Credentials(second) => second);
     let new = || JobEnd::Credentials(credentials("fleet", RIGHT));
-    machine.handle_end(retry, job, new()); // too late
-    assert!(matches!(machine.poll(retry), Output::Wait(None)));
-    machine.handle_end(retry, second, new());
-    let login = loop {
-        match machine.poll(retry) {
-            Output::Event(_) => {}
-            Output::Transmit(login) => break login,
-            other => panic!("{other:?}"),
-        }
-    };
-    assert!(login.request.body().ends_with(b"-password-2"));
+    process.end(job, new()); // too late
+    assert!(matches!(process.poll(), Output::Wait(None)));
+    process.end(second, new());
+    process.run();
+    assert!(process.sent().ends_with("-password-2"));
 }
 
 #[test]

@@ -13,47 +13,35 @@ fn machine(username: &str, password: &str) -> Machine {
 }
 
 fn wait(machine: &mut Machine, now: Timestamp) -> Pending {
-    let pending = Pending::new();
-    match machine.authorize(now, pending, &mut request(API)) {
-        Authorization::Wait(pending) => pending,
-        other => panic!("{other:?}"),
-    }
+    waits(machine.authorize(now, Pending::new(), &mut request(API)))
 }
 
 fn go(machine: &mut Machine, uri: &str, pending: Pending) -> Sent {
-    match machine.authorize(START, pending, &mut request(uri)) {
-        Authorization::Ready(sent) => sent,
-        other => panic!("{other:?}"),
-    }
+    ready(machine.authorize(START, pending, &mut request(uri)))
 }
 
 /// Polls; the exchange that is due, if any, is answered with this, or is lost.
-fn exchange(machine: &mut Machine, now: Timestamp, answer: Option<(u16, &str)>) {
+fn exchange(machine: &mut Machine, now: Timestamp, answer: (u16, &str)) {
     loop {
         match machine.poll(now) {
             Output::Event(_) => {}
             Output::Store(op) => panic!("it has no store: {op:?}"),
             Output::Wait(_) | Output::Credentials(_) => return,
-            Output::Transmit(transmit) => match answer {
-                None => {
-                    let failure = TransportFailure::timed_out();
-                    machine.handle_failure(now, transmit.exchange, failure);
-                }
-                Some((status, body)) => {
-                    let response = Response::builder().status(status).body(body);
-                    let response = response.expect("it is well formed");
-                    machine.handle_response(now, transmit.exchange, response);
-                }
-            },
+            Output::Transmit(transmit) => respond(machine, now, &transmit, answer),
         }
     }
+}
+
+fn respond(machine: &mut Machine, now: Timestamp, to: &Transmit, (status, body): (u16, &str)) {
+    let response = Response::builder().status(status).body(body).unwrap();
+    machine.handle_response(now, to.exchange, response);
 }
 
 fn logged_in(access: &str, rest: &str) -> Machine {
     let mut machine = machine("u", "p");
     let _pending = wait(&mut machine, START);
     let body = format!(r#"{{"access_token":"{access}","token_type":"bearer"{rest}}}"#);
-    exchange(&mut machine, START, Some((200, &body)));
+    exchange(&mut machine, START, (200, &body));
     machine
 }
 
@@ -64,9 +52,7 @@ const MINUTE: &str = r#","refresh_token":"r","expires_in":60"#;
 fn refuse_one(machine: &mut Machine, now: Timestamp) {
     loop {
         if let Output::Transmit(transmit) = machine.poll(now) {
-            let refused = Response::builder().status(401).body("");
-            let refused = refused.expect("it is well formed");
-            return machine.handle_response(now, transmit.exchange, refused);
+            return respond(machine, now, &transmit, (401, ""));
         }
     }
 }
@@ -87,21 +73,22 @@ fn machines() -> Vec<(&'static str, Machine)> {
         assert!(matches!(review, Review::Retry(_)));
         machine
     };
-    let after = |answers: &[(u16, &str)]| {
+    let answered = |answers: &[(u16, &str)]| {
         let mut machine = condemned(logged_in("a", REFRESH));
         for answer in answers {
-            exchange(&mut machine, START, Some(*answer));
+            exchange(&mut machine, START, *answer);
         }
         machine
     };
-    let failed = |status| {
-        let mut machine = machine("u", "p");
+    let failed_for = |username, password, status| {
+        let mut machine = machine(username, password);
         let _pending = wait(&mut machine, START);
-        exchange(&mut machine, START, Some((status, "")));
+        exchange(&mut machine, START, (status, ""));
         machine
     };
+    let failed = |status| failed_for("u", "p", status);
     let refused = |mut machine: Machine| {
-        let due = START.saturating_add(59 * SECOND);
+        let due = after(59 * SECOND);
         let pending = Pending::new();
         let authorization = machine.authorize(due, pending, &mut request(API));
         assert!(matches!(authorization, Authorization::Ready(_)));
@@ -114,9 +101,7 @@ fn machines() -> Vec<(&'static str, Machine)> {
         machine
     };
     let replaced = |refused, password| {
-        let mut machine = machine("u", refused);
-        let _pending = wait(&mut machine, START);
-        exchange(&mut machine, START, Some((401, "")));
+        let mut machine = failed_for("u", refused, 401);
         machine.handle_credentials(START, Credentials::new("u", password));
         machine
     };
@@ -131,7 +116,7 @@ fn machines() -> Vec<(&'static str, Machine)> {
             machine
         }),
         ("in flight", in_flight(START)),
-        ("in flight later", in_flight(START.saturating_add(SECOND))),
+        ("in flight later", in_flight(after(SECOND))),
         ("in flight, another password", in_flight_with("q", START)),
         ("tokens", logged_in("a", REFRESH)),
         ("another access token", logged_in("b", REFRESH)),
@@ -141,23 +126,18 @@ fn machines() -> Vec<(&'static str, Machine)> {
         ),
         ("no refresh token", logged_in("a", "")),
         ("an expiry", logged_in("a", MINUTE)),
-        ("condemned", after(&[])),
+        ("condemned", answered(&[])),
         (
             "condemned, another access token",
             condemned(logged_in("b", REFRESH)),
         ),
-        ("condemned and refreshed", after(&[(200, tokens)])),
-        ("condemned, and the refresh failed", after(&[(503, "")])),
-        ("condemned, and the refresh refused", after(&[(401, "")])),
+        ("condemned and refreshed", answered(&[(200, tokens)])),
+        ("condemned, and the refresh failed", answered(&[(503, "")])),
+        ("condemned, and the refresh refused", answered(&[(401, "")])),
         ("one failure", failed(503)),
         ("a failed round", failed(404)),
         ("rejected", failed(401)),
-        ("rejected, another user", {
-            let mut machine = machine("v", "p");
-            let _pending = wait(&mut machine, START);
-            exchange(&mut machine, START, Some((401, "")));
-            machine
-        }),
+        ("rejected, another user", failed_for("v", "p", 401)),
         ("another password was refused", replaced("p", "r")),
         ("another than that", replaced("q", "r")),
         ("refused early", refused(logged_in("a", MINUTE))),
@@ -171,7 +151,7 @@ fn machines() -> Vec<(&'static str, Machine)> {
     ]
 }
 
-fn fingerprint(of: impl FnOnce(&mut dyn Hasher)) -> u64 {
+fn print(of: impl FnOnce(&mut dyn Hasher)) -> u64 {
     let mut hasher = DefaultHasher::new();
     of(&mut hasher);
     hasher.finish()
@@ -181,21 +161,17 @@ fn fingerprint(of: impl FnOnce(&mut dyn Hasher)) -> u64 {
 fn no_two_states_of_a_machine_have_the_same_fingerprint_but_copies() {
     let mut known = BTreeMap::new();
     for (name, machine) in machines() {
-        let print = fingerprint(|hasher| machine.fingerprint(hasher));
+        let print = fingerprint(&machine);
         let copy = machine.fork();
-        assert_eq!(
-            fingerprint(|hasher| copy.fingerprint(hasher)),
-            print,
-            "{name}"
-        );
-        assert_eq!(format!("{copy:?}"), format!("{machine:?}"));
+        assert_eq!(fingerprint(&copy), print, "{name}");
+        prints(&copy, &format!("{machine:?}"));
         if let Some(other) = known.insert(print, name) {
             panic!("{name} and {other} are one");
         }
     }
     // The same made twice is the same: nothing in it is drawn, no address, no count of machines.
     for (name, machine) in machines() {
-        let print = fingerprint(|hasher| machine.fingerprint(hasher));
+        let print = fingerprint(&machine);
         assert_eq!(known.get(&print), Some(&name));
     }
 }
@@ -209,32 +185,33 @@ fn no_two_pending_or_sent_have_the_same_fingerprint_but_copies() {
         all_sent.push(go(&mut machine, uri, Pending::new()));
     }
     let sent = go(&mut machine, API, Pending::new());
-    let Review::Retry(retry) = machine.review(START, sent, StatusCode::UNAUTHORIZED) else {
-        panic!("a refresh is worth it");
-    };
+    let retry = shows!(
+        machine.review(START, sent, StatusCode::UNAUTHORIZED),
+        Review::Retry(retry) => retry
+    );
     let waiting = wait(&mut machine, START);
     let body = r#"{"access_token":"b","token_type":"bearer"}"#;
-    exchange(&mut machine, START, Some((200, body)));
+    exchange(&mut machine, START, (200, body));
     all_sent.push(go(&mut machine, API, retry.fork()));
     all_sent.push(go(&mut machine, API, Pending::new()));
 
     let pending = [free, retry, waiting];
     let mut prints: Vec<_> = pending
         .iter()
-        .map(|pending| fingerprint(|hasher| pending.fingerprint(hasher)))
+        .map(|pending| print(|hasher| pending.fingerprint(hasher)))
         .collect();
     prints.extend(
         all_sent
             .iter()
-            .map(|sent| fingerprint(|hasher| sent.fingerprint(hasher))),
+            .map(|sent| print(|hasher| sent.fingerprint(hasher))),
     );
     let copies = pending
         .iter()
-        .map(|pending| fingerprint(|hasher| pending.fork().fingerprint(hasher)));
+        .map(|pending| print(|hasher| pending.fork().fingerprint(hasher)));
     let copies = copies.chain(
         all_sent
             .iter()
-            .map(|sent| fingerprint(|hasher| sent.fork().fingerprint(hasher))),
+            .map(|sent| print(|hasher| sent.fork().fingerprint(hasher))),
     );
     assert!(copies.eq(prints.iter().copied()));
     let n = prints.len();

@@ -97,9 +97,7 @@ fn i9_nothing_that_holds_a_secret_prints_it_in_any_state() {
     assert_clean_value(&(&request, &exchange));
     let outcome = exchange.receive(START, Reply::Refused.answer(2));
     assert_clean_value(&outcome);
-    let RefreshOutcome::ReLogin(session) = outcome else {
-        panic!("refused");
-    };
+    let session = shows!(outcome, RefreshOutcome::ReLogin(session) => session);
     let (request, exchange) = session.begin(START);
     assert_clean_value(&(&request, &exchange));
     assert_clean_value(&exchange.receive(START, Reply::Refused.answer(3)));
@@ -173,8 +171,7 @@ fn i9_whole_histories_of_a_machine_print_no_secret() {
     // The driver checks every output, review, authorization and the machine itself on the way.
     let answers = bodies();
     let mut driver = Driver::fresh();
-    let pending = driver.wait();
-    let _sent = driver.reply_to(pending, &TOKENS);
+    let _sent = driver.wait_and_reply(&TOKENS);
     for body in answers {
         let body: &'static str = body.leak();
         driver.advance(HOUR);
@@ -221,47 +218,15 @@ fn the_public_types_are_send_and_sync() {
     macro_rules! check {
         ($($type:ty),* $(,)?) => { $(check::<$type>();)* };
     }
-    check![
-        Machine,
-        Pending,
-        Sent,
-        Authorization,
-        Review,
-        Output,
-        Transmit,
-        JobId,
-        Event,
-        Status,
-        Session<Unauthenticated>,
-        Session<Authenticated>,
-        Session<Refreshing>,
-        Session<ReLogin>,
-        Exchange<Unauthenticated>,
-        Exchange<Refreshing>,
-        Exchange<ReLogin>,
-        Rejected,
-        Refresh,
-        LoginOutcome<Unauthenticated>,
-        LoginOutcome<ReLogin>,
-        RefreshOutcome,
-        RequestBody,
-        ResponseBody,
-        Config,
-        Credentials,
-        Provider,
-        ProviderBuilder,
-        ClientAuth,
-        InvalidProvider,
-        Denied,
-        Failure,
-        TransportFailure,
-        BodyDefect,
-        OAuthError,
-        AuthorizeError,
-        ForeignOrigin,
-        Generation,
-        Timestamp,
-    ];
+    check! {
+        Machine, Pending, Sent, Authorization, Review, Output, Transmit, JobId, Event, Status,
+        Session<Unauthenticated>, Session<Authenticated>, Session<Refreshing>, Session<ReLogin>,
+        Exchange<Unauthenticated>, Exchange<Refreshing>, Exchange<ReLogin>, Rejected, Refresh,
+        LoginOutcome<Unauthenticated>, LoginOutcome<ReLogin>, RefreshOutcome, RequestBody,
+        ResponseBody, Config, Credentials, Provider, ProviderBuilder, ClientAuth,
+        InvalidProvider, Denied, Failure, TransportFailure, BodyDefect, OAuthError,
+        AuthorizeError, ForeignOrigin, Generation, Timestamp,
+    };
 }
 
 #[test]
@@ -285,9 +250,6 @@ fn a_machine_is_small() {
 impl Driver {
     fn ask_url(&mut self, url: &str) -> ForeignOrigin {
         let pending = Pending::new();
-        match self.ask_for(url, pending) {
-            Authorization::Foreign(foreign) => foreign,
-            other => panic!("{other:?}"),
-        }
+        shows!(self.ask_for(url, pending), Authorization::Foreign(foreign) => foreign)
     }
 }

@@ -15,8 +15,7 @@ fn printed(events: &[Event]) -> Vec<String> {
 #[test]
 fn the_events_of_a_login_a_refresh_and_a_refusal() {
     let mut driver = Driver::for_an_hour();
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     let sent = driver.reply_to(pending, &TOKENS);
     driver.deliver(sent, 401);
     driver.set_credentials("fleet", 2);
@@ -59,10 +58,7 @@ fn the_events_of_an_outage() {
              Unavailable; not again before "
         );
         assert!(last.starts_with(&gave_up), "{last}");
-        assert!(
-            denied.to_string().contains("503 Service Unavailable"),
-            "{denied}"
-        );
+        contains(&denied.to_string(), "503 Service Unavailable");
         if attempts == 2 {
             let failed = "attempt 1 failed: the auth endpoint answered 503 Service Unavailable; next \
                           at Fri, 15 Jan 2027 08:00:00 GMT";
@@ -73,7 +69,7 @@ fn the_events_of_an_outage() {
 
 #[test]
 fn an_expiry_that_nobody_knows() {
-    let driver = Driver::logged_in(Config::default(), &Reply::Tokens("null"));
+    let driver = Driver::given(&Reply::Tokens("null"));
     let last = driver.events.last().expect("it is logged in").to_string();
     assert_eq!(last, "logged in: token 1, good until a 401 says otherwise");
     assert_eq!(driver.machine.generation().to_string(), "1");
@@ -82,10 +78,8 @@ fn an_expiry_that_nobody_knows() {
 #[test]
 fn what_an_exchange_is_for() {
     let printed = [Purpose::Login, Purpose::Refresh, Purpose::ReLogin].map(|it| it.to_string());
-    assert_eq!(
-        printed,
-        ["login", "refresh", "login after a refused refresh"]
-    );
+    let words = ["login", "refresh", "login after a refused refresh"];
+    assert_eq!(printed, words);
 }
 
 #[test]
@@ -121,11 +115,8 @@ fn a_transport_failure_says_whether_the_request_has_left() {
     assert_eq!(not_sent, TransportFailure::not_sent("connection refused"));
     let unknown = TransportFailure::new("connection refused");
     assert_ne!(not_sent, unknown);
-    for failure in [
-        unknown,
-        TransportFailure::timed_out(),
-        TransportFailure::abandoned(),
-    ] {
+    let (timed_out, abandoned) = (TransportFailure::timed_out(), TransportFailure::abandoned());
+    for failure in [unknown, timed_out, abandoned] {
         assert!(!failure.is_not_sent());
     }
 }
@@ -154,10 +145,8 @@ fn a_foreign_origin_says_why_it_is_one() {
             "the bearer token goes to an absolute http(s) URI without user information only",
         ),
     ] {
-        assert_eq!(
-            refused(uri),
-            format!("refused before anything was sent: {why}")
-        );
+        let why = format!("refused before anything was sent: {why}");
+        assert_eq!(refused(uri), why);
     }
 }
 
@@ -166,24 +155,21 @@ fn a_session_prints_whose_it_is_where_and_until_when() {
     let session = Session::new(Provider::simacan(), Credentials::new("u", "p"));
     let shown =
         r#"Session { auth_host: "auth-service.services.simacan.com", username: "u", state: "#;
-    assert_eq!(
-        format!("{session:?}"),
-        format!("{shown}Unauthenticated, .. }}")
-    );
+    prints(&session, &format!("{shown}Unauthenticated, .. }}"));
     let (_, exchange) = session.begin(START);
     assert_eq!(exchange.emitted_at(), START);
-    assert_eq!(
-        format!("{exchange:?}"),
-        format!("Exchange {{ session: {shown}Unauthenticated, .. }}, emitted_at: {START:?} }}")
+    prints(
+        &exchange,
+        &format!("Exchange {{ session: {shown}Unauthenticated, .. }}, emitted_at: {START:?} }}"),
     );
     let session = entered(exchange.receive(START, Response::new(BODY)));
-    let until = START.saturating_add(60 * SECOND);
-    assert_eq!(
-        format!("{session:?}"),
-        format!(
+    let until = after(60 * SECOND);
+    prints(
+        &session,
+        &format!(
             "{shown}Authenticated {{ token: AccessToken {{ token: [redacted], expires_at: \
              Some({until:?}), condemned: false, .. }}, refresh_token: None }}, .. }}"
-        )
+        ),
     );
 }
 
@@ -191,12 +177,11 @@ fn a_session_prints_whose_it_is_where_and_until_when() {
 fn a_rejection_prints_whose_it_is_and_where() {
     let (_, exchange) = Session::new(Provider::simacan(), Credentials::new("u", "p")).begin(START);
     let refused = Response::builder().status(401).body("").unwrap();
-    let LoginOutcome::Rejected(rejected) = exchange.receive(START, refused) else {
-        panic!("it was refused");
-    };
-    assert_eq!(
-        format!("{rejected:?}"),
-        r#"Rejected { auth_host: "auth-service.services.simacan.com", username: "u", .. }"#
+    let rejected =
+        shows!(exchange.receive(START, refused), LoginOutcome::Rejected(rejected) => rejected);
+    prints(
+        &rejected,
+        r#"Rejected { auth_host: "auth-service.services.simacan.com", username: "u", .. }"#,
     );
 }
 
@@ -204,40 +189,30 @@ fn a_rejection_prints_whose_it_is_and_where() {
 fn a_machine_prints_its_state_and_round() {
     let mut driver = Driver::for_an_hour();
     let printed = format!("{:?}", driver.machine);
-    assert!(
-        printed.starts_with("Machine { state: Authenticated("),
-        "{printed}"
-    );
-    assert!(
-        printed.contains("refresh_token: Some(RefreshToken([redacted]))"),
-        "{printed}"
-    );
-    assert!(printed.contains("generation: Generation(1)"), "{printed}");
-    let sent = driver.go_to(API);
-    let _pending = driver.retry_after_401(sent);
+    contains(&printed, "Machine { state: Authenticated(");
+    contains(&printed, "refresh_token: Some(RefreshToken([redacted]))");
+    contains(&printed, "generation: Generation(1)");
+    let _pending = driver.unauthorized();
     let printed = format!("{:?}", driver.machine);
-    assert!(printed.contains("state: Refreshing(InFlight("), "{printed}");
+    contains(&printed, "state: Refreshing(InFlight(");
 }
 
 #[test]
 fn what_a_secret_is_part_of_prints_the_rest() {
-    assert_eq!(
-        format!("{:?}", Credentials::new("u", "p")),
-        r#"Credentials { username: "u", password: [redacted] }"#
+    prints(
+        &Credentials::new("u", "p"),
+        r#"Credentials { username: "u", password: [redacted] }"#,
     );
-    assert_eq!(
-        format!("{:?}", ClientAuth::basic("me", "secret")),
-        r#"ClientAuth { id: "me", secret: Some([redacted]) }"#
+    prints(
+        &ClientAuth::basic("me", "secret"),
+        r#"ClientAuth { id: "me", secret: Some([redacted]) }"#,
     );
     let client = ClientAuth::public("me");
-    assert_eq!(
-        format!("{client:?}"),
-        r#"ClientAuth { id: "me", secret: None }"#
-    );
+    prints(&client, r#"ClientAuth { id: "me", secret: None }"#);
     let builder = Provider::oauth2("https://l.example/token", client).scope("all");
-    assert_eq!(
-        format!("{builder:?}"),
-        r#"ProviderBuilder { endpoint: "https://l.example/token", client: Some(ClientAuth { id: "me", secret: None }), extras: Extras { scope: Some("all"), scope_at_refresh: false, members: [] }, revocation: None, origins: [], loopback_http: false }"#
+    prints(
+        &builder,
+        r#"ProviderBuilder { endpoint: "https://l.example/token", client: Some(ClientAuth { id: "me", secret: None }), extras: Extras { scope: Some("all"), scope_at_refresh: false, members: [] }, revocation: None, origins: [], loopback_http: false }"#,
     );
 }
 
@@ -251,7 +226,6 @@ fn a_time_prints_as_in_a_header_until_there_are_no_such_dates() {
 
 #[test]
 fn what_happens_with_a_store() {
-    use simacan_auth::{Event, InvalidSavedSession, StoreFailure};
     let defect = InvalidSavedSession::Truncated;
     let failure = StoreFailure::new(io::Error::other("no space left"));
     assert!(failure.source().is_some());

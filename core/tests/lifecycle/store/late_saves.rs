@@ -4,8 +4,7 @@ use crate::common::prelude::*;
 
 #[test]
 fn i14_a_save_that_fails_costs_an_event_and_is_made_up_for() {
-    let store = Memory::default();
-    let mut process = Process::start(&store, START);
+    let (store, mut process) = Process::first();
     let pending = process.demand();
     store.fail(Op::Save, &disk_full(), 2);
     process.log.clear();
@@ -17,7 +16,7 @@ fn i14_a_save_that_fails_costs_an_event_and_is_made_up_for() {
     let _sent = process.go_with(pending);
     assert!(!store.text().contains("s3cr3t-refresh-1"));
     process.log.clear();
-    assert_eq!(process.until, Some(START.saturating_add(30 * SECOND)));
+    assert_eq!(process.until, Some(after(30 * SECOND)));
     process.pass(29 * SECOND);
     assert_eq!(process.log, []);
     process.pass(SECOND);
@@ -30,11 +29,9 @@ fn i14_a_save_that_fails_costs_an_event_and_is_made_up_for() {
 
 #[test]
 fn a_late_save_does_not_overwrite_what_another_process_has_saved_since() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
-    let mut second = Process::start(&store, START);
-    let _pending = second.demand();
-    let expired = START.saturating_add(HOUR);
+    let (store, mut first) = Process::first_logged_in();
+    let mut second = Process::asked(&store, START);
+    let expired = after(HOUR);
     (first.now, second.now) = (expired, expired);
     let _pending = first.demand();
     store.fail(Op::Save, &disk_full(), 2);
@@ -52,11 +49,9 @@ fn a_late_save_does_not_overwrite_what_another_process_has_saved_since() {
 
 #[test]
 fn i14_a_set_that_could_not_be_saved_outlives_the_refusal_of_the_one_that_it_replaced() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
-    let mut second = Process::start(&store, START);
-    let _pending = second.demand();
-    let expired = START.saturating_add(HOUR);
+    let (store, mut first) = Process::first_logged_in();
+    let mut second = Process::asked(&store, START);
+    let expired = after(HOUR);
     (first.now, second.now) = (expired, expired);
     let _pending = first.demand();
     store.fail(Op::Save, &disk_full(), 2);
@@ -76,7 +71,7 @@ fn i12_a_save_of_its_own_that_finds_no_lock_is_no_failed_attempt() {
     let store = Memory::default();
     store.fail(Op::Save, &disk_full(), 3);
     let mut process = Process::logged_in(&store, START);
-    process.now = START.saturating_add(Duration::from_secs(3570));
+    process.now = after(Duration::from_secs(3570));
     let _sent = process.go();
     process.run();
     for _ in 0..2 {
@@ -86,10 +81,7 @@ fn i12_a_save_of_its_own_that_finds_no_lock_is_no_failed_attempt() {
     store.fail(Op::Lock, &StoreFailure::Locked, 1);
     process.lose();
     let last = &process.events[process.events.len() - 2..];
-    assert!(
-        matches!(last, [Event::RoundFailed { .. }, Event::SaveFailed { .. }]),
-        "{last:?}"
-    );
+    shows!(last, [Event::RoundFailed { .. }, Event::SaveFailed { .. }]);
 }
 
 #[test]

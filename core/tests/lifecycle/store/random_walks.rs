@@ -5,18 +5,12 @@ use std::collections::BTreeSet;
 
 use crate::common::prelude::*;
 
-enum Operation {
-    Lock(JobId),
-    Load(JobId),
-    Save(JobId, Vec<u8>),
-    Mark(JobId, Timestamp),
-}
-
-impl Operation {
-    fn id(&self) -> JobId {
-        match self {
-            Self::Lock(id) | Self::Load(id) | Self::Save(id, _) | Self::Mark(id, _) => *id,
+fn id(op: &StoreOp) -> Option<JobId> {
+    match op {
+        StoreOp::Lock(id) | StoreOp::Load(id) | StoreOp::Save(id, _) | StoreOp::Mark(id, _) => {
+            Some(*id)
         }
+        StoreOp::Unlock => None,
     }
 }
 
@@ -25,7 +19,7 @@ struct Walk {
     machine: Machine,
     now: Timestamp,
     is_locked: bool,
-    op: Option<Operation>,
+    op: Option<StoreOp>,
     last_op: Option<JobId>,
     flight: Option<(JobId, String)>,
     saved: Option<Vec<u8>>,
@@ -48,8 +42,7 @@ const ENDPOINT: &str = "https://auth-service.services.simacan.com/api/v1/auth/pa
 
 impl Walk {
     fn new(seed: u64) -> Self {
-        let mut config = Config::default();
-        config.keep_alive = seed.is_multiple_of(3);
+        let config = config(|config| config.keep_alive = seed.is_multiple_of(3));
         Self {
             dice: Dice(seed),
             machine: Machine::new(Provider::simacan(), credentials("a", 1), config).with_store(),
@@ -93,11 +86,7 @@ impl Walk {
                         && !self.was_rejected
                         && let Some(loaded) = &self.loaded
                     {
-                        let user = if body.starts_with("username=a&") {
-                            "a"
-                        } else {
-                            "b"
-                        };
+                        let user = &body["username=".len()..][..1];
                         let is_ours = loaded.contains(&format!(r#""username":"{user}""#));
                         let is_alive = self.refresh_token_alive(loaded);
                         assert!(!(is_ours && is_alive), "I1: {loaded}");
@@ -107,40 +96,20 @@ impl Walk {
                 Output::Store(op) => {
                     assert!(self.op.is_none() && self.flight.is_none());
                     self.log.push(format!("  {op:?}"));
+                    let is_lock = matches!(op, StoreOp::Lock(_));
+                    assert_ne!(self.is_locked, is_lock, "{op:?}");
+                    if let (StoreOp::Save(_, session), Some(loaded)) = (&op, &self.loaded)
+                        && loaded.contains(&format!(r#""username":"{}""#, session.username()))
+                        && self.refresh_token_alive(loaded)
+                        && !self.was_rejected
+                    {
+                        let json = session.to_json();
+                        let keeps = json.windows(17).any(|part| part == br#""refresh_token":""#);
+                        assert!(keeps, "a living token is overwritten: {loaded}");
+                    }
                     match op {
-                        StoreOp::Lock(id) => {
-                            assert!(!self.is_locked, "locked twice");
-                            self.op = Some(Operation::Lock(id));
-                        }
-                        StoreOp::Load(id) => {
-                            assert!(self.is_locked);
-                            self.op = Some(Operation::Load(id));
-                        }
-                        StoreOp::Save(id, session) => {
-                            assert!(self.is_locked);
-                            let json = session.to_json().to_vec();
-                            let text = String::from_utf8(json.clone()).unwrap();
-                            if let Some(loaded) = &self.loaded
-                                && loaded
-                                    .contains(&format!(r#""username":"{}""#, session.username()))
-                                && self.refresh_token_alive(loaded)
-                                && !self.was_rejected
-                            {
-                                assert!(
-                                    text.contains(r#""refresh_token":""#),
-                                    "a living token is overwritten: {loaded} with {text}"
-                                );
-                            }
-                            self.op = Some(Operation::Save(id, json));
-                        }
-                        StoreOp::Mark(id, until) => {
-                            assert!(self.is_locked);
-                            self.op = Some(Operation::Mark(id, until));
-                        }
-                        StoreOp::Unlock => {
-                            assert!(self.is_locked);
-                            self.is_locked = false;
-                        }
+                        StoreOp::Unlock => self.is_locked = false,
+                        op => self.op = Some(op),
                     }
                 }
                 Output::Credentials(_) => panic!("it has no source"),
@@ -181,35 +150,36 @@ impl Walk {
 
     fn end_op(&mut self, how: usize) {
         let Some(op) = self.op.take() else { return };
-        let id = op.id();
+        let id = id(&op).expect("it has an end");
         self.last_op = Some(id);
         self.log.push(format!("end of op, {how}"));
         if how < 2 {
             let failure = [StoreFailure::Locked, StoreFailure::Abandoned][how].clone();
-            if let (Operation::Save(_, json), 1) = (&op, how) {
-                self.saved = Some(json.clone()); // it was, all the same
+            if let (StoreOp::Save(_, session), 1) = (&op, how) {
+                self.saved = Some(session.to_json().to_vec()); // it was, all the same
             }
             return self.end(id, JobEnd::StoreFailed(failure));
         }
         match op {
-            Operation::Lock(_) => {
+            StoreOp::Lock(_) => {
                 self.is_locked = true;
                 self.end(id, JobEnd::Locked(self.mark));
             }
-            Operation::Load(_) => {
+            StoreOp::Load(_) => {
                 let saved = self.saved.as_deref();
                 self.loaded = saved.map(|json| String::from_utf8(json.to_vec()).unwrap());
                 let saved = saved.map(SavedSession::from_json);
                 self.end(id, JobEnd::Loaded(saved.map(Result::unwrap)));
             }
-            Operation::Save(_, json) => {
-                self.saved = Some(json);
+            StoreOp::Save(_, session) => {
+                self.saved = Some(session.to_json().to_vec());
                 self.end(id, JobEnd::Saved);
             }
-            Operation::Mark(_, until) => {
+            StoreOp::Mark(_, until) => {
                 self.mark = Some(until);
                 self.end(id, JobEnd::Marked);
             }
+            StoreOp::Unlock => unreachable!("it is no job"),
         }
     }
 
@@ -235,13 +205,9 @@ impl Walk {
                 self.spent.extend(refresh.map(str::to_owned));
                 self.issued += 1;
                 let number = self.issued;
-                let refresh = if n == 3 {
-                    String::new()
-                } else {
-                    format!(r#""refresh_token":"r{number}","#)
-                };
+                let mut refresh = format!(r#""refresh_token":"r{number}","#);
                 if n == 3 {
-                    // RFC 6749: the old one holds.
+                    refresh.clear(); // RFC 6749: the old one holds.
                     if let Some(token) = body.strip_prefix("refresh_token=") {
                         self.spent.remove(token);
                     }
@@ -270,22 +236,17 @@ impl Walk {
         self.issued += 1;
         let (number, now) = (self.issued, self.now.as_millis());
         let user = self.dice.pick(&["a", "b"]);
-        let tokens = match self.dice.roll(3) {
-            0 => "null".to_owned(),
-            1 => format!(
-                r#"{{"access_token":"t{number}","refresh_token":null,"received_at":{now},"expires_at":{}}}"#,
-                now + 600_000
-            ),
-            _ => format!(
-                r#"{{"access_token":"t{number}","refresh_token":"r{number}","received_at":{now},"expires_at":{}}}"#,
+        let refresh = format!("\"r{number}\"");
+        let tokens = match self.dice.pick(&[None, Some("null"), Some(&refresh)]) {
+            None => "null".to_owned(),
+            Some(refresh) => format!(
+                r#"{{"access_token":"t{number}","refresh_token":{refresh},"received_at":{now},"expires_at":{}}}"#,
                 now + 600_000
             ),
         };
         // It has logged in, or refreshed.
-        let lineage = match self.dice.roll(2) {
-            0 => format!(r#""lineage":{number},"#),
-            _ => String::new(),
-        };
+        let lineage = format!(r#""lineage":{number},"#);
+        let lineage = self.dice.pick(&["", &lineage]);
         let json = format!(
             r#"{{"version":1,"revision":{},"endpoint":"{ENDPOINT}","client_id":null,"username":"{user}",
             {lineage}"tokens":{tokens},"logins":{{"count":1,"last":{now}}}}}"#,
@@ -361,7 +322,7 @@ impl Walk {
         }
         self.was_rejected |= self.machine.status() == Status::Rejected;
         let exchange = self.flight.as_ref().map(|(id, _)| *id);
-        let job = exchange.or(self.op.as_ref().map(Operation::id));
+        let job = exchange.or(self.op.as_ref().and_then(id));
         assert_eq!(self.machine.in_flight(), job);
     }
 

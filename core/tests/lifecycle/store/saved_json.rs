@@ -63,10 +63,10 @@ fn tokens_of_every_character_survive() {
     let session = entered(exchange.receive(START, Response::new(response)));
     let json = session.save(1).to_json();
     let session = new_session();
-    let Resumed::Authenticated(session) = session.resume(SavedSession::from_json(&json).unwrap())
-    else {
-        panic!("it is the same user's");
-    };
+    let session = shows!(
+        session.resume(SavedSession::from_json(&json).unwrap()),
+        Resumed::Authenticated(session) => session
+    );
     let mut request = request("https://a.services.simacan.com/");
     session.authorize(START, &mut request).unwrap();
     assert_eq!(request.headers()["authorization"], format!("Bearer {all}"));
@@ -196,11 +196,10 @@ fn i9_texts_that_need_escapes_fit_into_the_buffer() {
     let written = written(&saved);
     assert_eq!(written, json);
     let credentials = Credentials::new(hard, "p");
-    let Resumed::Authenticated(session) =
-        Session::new(Provider::simacan(), credentials).resume(saved)
-    else {
-        panic!("it is the same user's");
-    };
+    let session = shows!(
+        Session::new(Provider::simacan(), credentials).resume(saved),
+        Resumed::Authenticated(session) => session
+    );
     let mut request = request("https://tracking.services.simacan.com/x");
     session.authorize(START, &mut request).unwrap();
     assert_eq!(

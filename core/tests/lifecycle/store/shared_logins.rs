@@ -5,22 +5,13 @@ use crate::common::prelude::*;
 #[test]
 fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
     let store = Memory::default();
-    let mut first = Process::start(&store, START);
-    let _pending = first.demand();
-    first.log.clear();
-    first.refuse();
-    assert_eq!(
-        first.log,
-        [
-            Op::Save,
-            Op::Event("the password of fleet was refused"),
-            Op::Unlock
-        ]
-    );
-    for (after, is_sent) in [(SECOND, false), (23 * HOUR, false), (DAY, true)] {
-        let mut next = Process::start(&store, START.saturating_add(after));
+    let first = Process::refused(&store, START);
+    let told = "lock, load, save, password, save, the password of fleet was refused, unlock";
+    assert_eq!(first.done(), told);
+    for (age, is_sent) in [(SECOND, false), (23 * HOUR, false), (DAY, true)] {
+        let mut next = Process::start(&store, after(age));
         let pending = next.demand();
-        assert_eq!(next.has_done(Op::Password), is_sent, "{after:?}");
+        assert_eq!(next.has_done(Op::Password), is_sent, "{age:?}");
         if !is_sent {
             let at = START;
             assert!(next.events.contains(&Event::RefusalRemembered { at }));
@@ -42,12 +33,8 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
 
 #[test]
 fn a_refusal_of_this_process_is_not_said_to_be_of_another() {
-    let store = Memory::default();
-    let mut first = Process::start(&store, START);
-    let _pending = first.demand();
-    first.refuse();
-    let mut next = Process::start(&store, START.saturating_add(MINUTE));
-    let _pending = next.demand();
+    let store = Memory::with_refusal();
+    let mut next = Process::asked(&store, after(MINUTE));
     next.machine
         .handle_credentials(next.now, credentials("fleet", 2));
     let _pending = next.demand();
@@ -62,10 +49,7 @@ fn a_refusal_of_this_process_is_not_said_to_be_of_another() {
 
 #[test]
 fn a_password_that_was_corrected_is_sent_at_once() {
-    let store = Memory::default();
-    let mut first = Process::start(&store, START);
-    let _pending = first.demand();
-    first.refuse();
+    let store = Memory::with_refusal();
     let mut next = Process::start_as(&store, START, "fleet", 2);
     let _pending = next.demand();
     assert_eq!(next.log.last(), Some(&Op::Password));
@@ -90,13 +74,9 @@ fn i13_the_passwords_of_processes_that_die_are_counted() {
 
 #[test]
 fn i12_a_clock_that_is_set_back_forgets_no_refusal() {
-    let store = Memory::default();
-    let mut first = Process::start(&store, START);
-    let _pending = first.demand();
-    first.refuse();
+    let store = Memory::with_refusal();
     let earlier = Timestamp::from_millis(START.as_millis() - 7 * 86_400_000);
-    let mut next = Process::start(&store, earlier);
-    let _pending = next.demand();
+    let next = Process::asked(&store, earlier);
     assert!(!next.has_done(Op::Password));
 }
 
@@ -104,19 +84,16 @@ fn i12_a_clock_that_is_set_back_forgets_no_refusal() {
 #[test]
 fn i12_a_refusal_of_a_clock_that_was_ahead_is_believed_for_a_day_too() {
     let store = Memory::default();
-    let mut first = Process::start(&store, START.saturating_add(365 * DAY));
-    let _pending = first.demand();
-    first.refuse();
-    for (after, saves, is_sent) in [
+    Process::refused(&store, after(365 * DAY));
+    for (age, saves, is_sent) in [
         (Duration::ZERO, true, false),
         (HOUR, false, false),
         (23 * HOUR, false, false),
         (DAY, true, true),
     ] {
-        let mut next = Process::start(&store, START.saturating_add(after));
-        let _pending = next.demand();
-        assert_eq!(next.has_done(Op::Password), is_sent, "{after:?}");
-        assert_eq!(next.has_done(Op::Save), saves, "{after:?}");
+        let next = Process::asked(&store, after(age));
+        assert_eq!(next.has_done(Op::Password), is_sent, "{age:?}");
+        assert_eq!(next.has_done(Op::Save), saves, "{age:?}");
     }
 }
 
@@ -125,8 +102,7 @@ fn i12_a_clock_that_is_set_back_holds_no_password_back_for_long() {
     let store = Memory::default();
     let mut now = START;
     for _ in 0..4 {
-        let mut process = Process::start(&store, now);
-        let _pending = process.demand();
+        Process::asked(&store, now);
         now = now.saturating_add(30 * SECOND);
     }
     // The last of them has been counted a day from now, and each process lives for 30 s.
@@ -143,20 +119,13 @@ fn i12_a_clock_that_is_set_back_holds_no_password_back_for_long() {
 #[test]
 fn i2_a_late_save_keeps_the_newer_refusal() {
     let store = Memory::default();
-    let mut first = Process::start(&store, START);
-    let _pending = first.demand();
+    let mut first = Process::asked(&store, START);
     store.fail(Op::Save, &disk_full(), 1);
     store.fail(Op::Mark, &StoreFailure::new("no mark"), 1);
     first.refuse();
-    let later = START.saturating_add(MINUTE);
-    let mut second = Process::start(&store, later);
-    let _pending = second.demand();
-    second.refuse();
+    let later = after(MINUTE);
+    Process::refused(&store, later);
     first.pass(2 * MINUTE);
     let at = later.as_millis();
-    assert!(
-        store.text().contains(&format!("\"at\":{at}")),
-        "{}",
-        store.text()
-    );
+    contains(&store.text(), &format!("\"at\":{at}"));
 }

@@ -24,7 +24,7 @@ fn answered(status: u16) -> (Process, Pending, JobId) {
 /// Its token is still good when it is refreshed, and the new one is yet to be saved.
 fn refreshed_early() -> (Process, JobId) {
     let mut process = Process::logged_in(&Memory::default(), START);
-    process.now = START.saturating_add(HOUR - 10 * SECOND);
+    process.now = after(HOUR - 10 * SECOND);
     let _sent = process.go();
     process.run();
     process.receive_tokens();
@@ -37,10 +37,7 @@ fn i2_a_refusal_is_told_once_it_is_saved() {
     let (mut process, pending, save) = answered(401);
     let pending = process.wait_with(pending);
     process.end(save, JobEnd::Saved);
-    assert!(matches!(
-        process.poll(),
-        Output::Event(Event::Rejected { .. })
-    ));
+    shows!(process.poll(), Output::Event(Event::Rejected { .. }));
     process.denied_with(pending);
 }
 
@@ -49,10 +46,7 @@ fn i14_first_tokens_are_handed_out_once_they_are_saved() {
     let (mut process, pending, save) = answered(200);
     let pending = process.wait_with(pending);
     process.end(save, JobEnd::Saved);
-    assert!(matches!(
-        process.poll(),
-        Output::Event(Event::LoggedIn { .. })
-    ));
+    shows!(process.poll(), Output::Event(Event::LoggedIn { .. }));
     let _sent = process.go_with(pending);
 }
 
@@ -134,8 +128,7 @@ fn a_401_for_a_token_that_is_being_saved_is_told_after_the_token() {
 /// A token is usable for a second at least, however long its answer took; and however long its save.
 #[test]
 fn i6_a_save_that_outlives_the_token_keeps_nobody_waiting_for_ever() {
-    let store = Memory::default();
-    let mut process = Process::start(&store, START);
+    let (store, mut process) = Process::first();
     let mut pending = Pending::new();
     for _ in 0..100 {
         pending = match process.ask_with(pending) {

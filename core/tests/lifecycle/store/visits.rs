@@ -5,45 +5,36 @@ use crate::common::prelude::*;
 
 #[test]
 fn i14_tokens_are_saved_before_the_callers_are_woken() {
-    let store = Memory::default();
-    let mut process = Process::start(&store, START);
+    let (_, mut process) = Process::first();
     let pending = process.demand();
     assert_eq!(process.log, LOGIN);
     process.log.clear();
     process.grant();
-    assert_eq!(process.log, [Op::Save, Op::Event("logged in"), Op::Unlock]);
+    let done = "save, logged in, unlock";
+    assert_eq!(process.done(), done);
     let _sent = process.go_with(pending);
 }
 
 #[test]
 fn a_second_process_takes_over_the_session_without_an_exchange() {
-    let store = Memory::default();
-    Process::logged_in(&store, START);
-    let mut second = Process::start(&store, START.saturating_add(MINUTE));
+    let store = Memory::with_session();
+    let mut second = Process::start(&store, after(MINUTE));
     let pending = second.demand();
     assert_eq!(second.log, TAKEN_OVER);
     let _sent = second.go_with(pending);
     assert_eq!(second.machine.generation().get(), 1);
-    let expires_at = Some(START.saturating_add(HOUR));
-    assert_eq!(
-        second.machine.status(),
-        Status::Authenticated { expires_at }
-    );
+    let expires_at = Some(after(HOUR));
+    let expected = Status::Authenticated { expires_at };
+    assert_eq!(second.machine.status(), expected);
 }
 
 #[test]
 fn i3_a_refresh_that_another_process_has_made_is_not_made_again() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
-    let mut second = Process::start(&store, START);
-    let _pending = second.demand();
-    second.log.clear();
-    let expired = START.saturating_add(HOUR);
-    first.now = expired;
-    let _pending = first.demand();
-    first.grant();
-    second.now = expired;
-    let pending = second.demand();
+    let (store, mut first) = Process::first_logged_in();
+    let mut second = Process::joining(&store, START);
+    let expired = after(HOUR);
+    first.renew_at(expired);
+    let pending = second.demand_at(expired);
     assert_eq!(second.log, TAKEN_OVER);
     let _sent = second.go_with(pending);
     assert_eq!(second.machine.generation().get(), 2);
@@ -51,31 +42,21 @@ fn i3_a_refresh_that_another_process_has_made_is_not_made_again() {
 
 #[test]
 fn i1_a_process_that_starts_with_an_expired_session_refreshes_it() {
-    let store = Memory::default();
-    Process::logged_in(&store, START);
-    let mut second = Process::start(&store, START.saturating_add(2 * HOUR));
-    let _pending = second.demand();
+    let store = Memory::with_session();
+    let second = Process::asked(&store, after(2 * HOUR));
     // What comes of it can be saved: that is tried before.
-    let log = [
-        Op::Lock,
-        Op::Load,
-        Op::Event("took over"),
-        Op::Save,
-        Op::Refresh,
-    ];
-    assert_eq!(second.log, log);
+    assert_eq!(second.done(), "lock, load, took over, save, refresh");
 }
 
 #[test]
 fn i3_a_refresh_token_of_all_is_not_sent_by_whoever_may_not_save_its_successor() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
+    let (store, mut first) = Process::first_logged_in();
     let denied = StoreFailure::denied("a read-only database: GRANT UPDATE");
     let mut reader = Process::start(&store, START);
     store.fail(Op::Mark, &denied, 10);
     let pending = reader.demand();
     let _sent = reader.go_with(pending);
-    let expired = START.saturating_add(HOUR);
+    let expired = after(HOUR);
     (first.now, reader.now) = (expired, expired);
     store.fail(Op::Save, &denied, 2);
     let pending = reader.demand();
@@ -87,8 +68,7 @@ fn i3_a_refresh_token_of_all_is_not_sent_by_whoever_may_not_save_its_successor()
     let _pending = first.demand();
     assert!(first.has_done(Op::Refresh), "{:?}", first.log);
     first.grant();
-    reader.now = expired.saturating_add(MINUTE);
-    let pending = reader.demand();
+    let pending = reader.demand_at(expired.saturating_add(MINUTE));
     let _sent = reader.go_with(pending);
     // Once that is mended, it refreshes like the others.
     reader.now = expired.saturating_add(2 * HOUR);
@@ -101,44 +81,25 @@ fn i3_a_refresh_token_of_all_is_not_sent_by_whoever_may_not_save_its_successor()
 
 #[test]
 fn i3_a_refresh_token_that_was_refused_to_one_process_is_not_sent_by_another() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
-    let mut second = Process::start(&store, START);
-    let _pending = second.demand();
-    second.log.clear();
-    let expired = START.saturating_add(HOUR);
+    let (store, mut first) = Process::first_logged_in();
+    let mut second = Process::joining(&store, START);
+    let expired = after(HOUR);
     (first.now, second.now) = (expired, expired);
     let _pending = first.demand();
     first.log.clear();
     first.refuse();
     assert_eq!(
-        first.log,
-        [
-            Op::Event("the refresh token was refused"),
-            Op::Save,
-            Op::Unlock,
-            Op::Lock,
-            Op::Load,
-            Op::Save,
-            Op::Password
-        ]
+        first.done(),
+        "the refresh token was refused, save, unlock, lock, load, save, password"
     );
     drop(first); // killed in the middle of its login
     let _pending = second.demand();
-    let log = [
-        Op::Lock,
-        Op::Load,
-        Op::Event("took over"),
-        Op::Save,
-        Op::Password,
-    ];
-    assert_eq!(second.log, log);
+    assert_eq!(second.done(), "lock, load, took over, save, password");
 }
 
 #[test]
 fn a_token_that_got_a_401_stays_condemned_when_it_is_loaded_again() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
+    let (store, mut first) = Process::first_logged_in();
     let mut second = Process::start(&store, START);
     let pending = second.demand();
     let sent = second.go_with(pending);
@@ -151,11 +112,7 @@ fn a_token_that_got_a_401_stays_condemned_when_it_is_loaded_again() {
     let _retry = second.unauthorized(sent);
     second.log.clear();
     second.run();
-    assert!(
-        second.log.ends_with(&[Op::Save, Op::Password]),
-        "{:?}",
-        second.log
-    );
+    assert!(second.done().ends_with("save, password"));
     assert!(matches!(second.ask(), Authorization::Wait(_)));
 }
 
@@ -166,28 +123,15 @@ fn a_lock_that_is_not_to_be_had_is_a_transient_failure() {
     let mut process = Process::start(&store, START);
     let pending = process.demand();
     process.pass(10 * SECOND);
-    assert!(
-        process
-            .log
-            .iter()
-            .all(|op| *op == Op::Lock || matches!(op, Op::Event(_)))
-    );
+    let is_lock = |op: &Op| matches!(op, Op::Lock | Op::Event(_));
+    assert!(process.log.iter().all(is_lock), "{:?}", process.log);
     let denied = process.denied_with(pending);
-    let Denied::Unavailable {
-        failure, attempts, ..
-    } = &denied
-    else {
-        panic!("{denied}");
-    };
-    assert_eq!(
-        (failure, *attempts),
-        (&Failure::Store(StoreFailure::Locked), 3)
-    );
+    let text = denied.to_string();
+    let locked = Failure::Store(StoreFailure::Locked);
     assert!(
-        denied
-            .to_string()
-            .contains("another process has kept the lock of the saved session")
+        matches!(denied, Denied::Unavailable { failure, attempts: 3, .. } if failure == locked)
     );
+    assert!(text.contains("another process has kept the lock of the saved session"));
     process.pass(HOUR);
     let _pending = process.demand();
     assert_eq!(process.log.last(), Some(&Op::Password));
@@ -198,32 +142,19 @@ fn i1_nothing_is_sent_while_what_is_saved_can_not_be_read() {
     let store = Memory::default();
     let failure = StoreFailure::new("permission denied");
     store.fail(Op::Load, &failure, 1);
-    let mut process = Process::start(&store, START);
-    let _pending = process.demand();
-    assert_eq!(
-        process.log,
-        [
-            Op::Lock,
-            Op::Load,
-            Op::Event("attempt 1 failed"),
-            Op::Unlock
-        ]
-    );
+    let process = Process::asked(&store, START);
+    let done = "lock, load, attempt 1 failed, unlock";
+    assert_eq!(process.done(), done);
 }
 
 #[test]
 fn i10_a_damaged_session_counts_as_none_and_is_overwritten() {
-    let store = Memory::default();
-    Process::logged_in(&store, START);
+    let store = Memory::with_session();
     store.cut_off();
-    let mut process = Process::start(&store, START);
-    let _pending = process.demand();
+    let mut process = Process::asked(&store, START);
     let defect = InvalidSavedSession::Truncated;
-    assert!(
-        process
-            .events
-            .contains(&Event::SavedSessionDamaged { defect })
-    );
+    let told = Event::SavedSessionDamaged { defect };
+    assert!(process.events.contains(&told));
     assert_eq!(process.log.last(), Some(&Op::Password));
     process.grant();
     assert!(store.saved().is_ok());
@@ -231,8 +162,7 @@ fn i10_a_damaged_session_counts_as_none_and_is_overwritten() {
 
 #[test]
 fn i8_another_users_session_counts_as_none_and_is_overwritten() {
-    let store = Memory::default();
-    Process::logged_in(&store, START);
+    let store = Memory::with_session();
     let mut other = Process::start_as(&store, START, "other", 2);
     let _pending = other.demand();
     assert!(other.events.contains(&Event::SavedSessionForeign));
@@ -244,13 +174,11 @@ fn i8_another_users_session_counts_as_none_and_is_overwritten() {
 #[cfg(any(model, fuzzing))]
 #[test]
 fn i10_reports_of_another_operation_change_nothing() {
-    let store = Memory::default();
-    let mut process = Process::start(&store, START);
+    let (store, mut process) = Process::first();
     let mut other = Process::start(&store, START);
     let (_pending, _other) = (process.wait(), other.wait());
     let (lock, foreign) = (process.poll_op(), other.poll_op());
     let before = process.fingerprint();
-    let now = process.now;
     for op in [lock, foreign] {
         process.end(op, JobEnd::Saved);
         process.end(op, JobEnd::Loaded(None));
@@ -265,25 +193,23 @@ fn i10_reports_of_another_operation_change_nothing() {
     process.end(lock, JobEnd::StoreFailed(StoreFailure::Locked));
     assert_eq!(process.fingerprint(), locked);
     let load = process.poll_op();
-    process.end(load, JobEnd::Saved);
-    process.end(load, JobEnd::Locked(None));
-    process.end(load, JobEnd::Loaded(None));
+    for end in [JobEnd::Saved, JobEnd::Locked(None), JobEnd::Loaded(None)] {
+        process.end(load, end);
+    }
     let save = process.poll_op();
-    process.end(save, JobEnd::Loaded(None));
-    process.end(save, JobEnd::Locked(None));
+    for end in [JobEnd::Loaded(None), JobEnd::Locked(None)] {
+        process.end(save, end);
+    }
     assert_eq!(process.machine.in_flight(), Some(save));
 }
 
 #[test]
 fn credentials_that_change_before_the_exchange_end_the_visit() {
     for (username, number) in [("fleet", 2), ("other", 3)] {
-        let store = Memory::default();
-        let mut process = Process::start(&store, START);
+        let (_, mut process) = Process::first();
         let _pending = process.wait();
-        let lock = process.poll_op();
-        process.end(lock, JobEnd::Locked(None));
-        let load = process.poll_op();
-        process.end(load, JobEnd::Loaded(None));
+        process.poll_and_end(JobEnd::Locked(None));
+        process.poll_and_end(JobEnd::Loaded(None));
         let announce = process.poll_op();
         process.set_credentials(username, number);
         process.end(announce, JobEnd::Saved);
@@ -296,34 +222,19 @@ fn credentials_that_change_before_the_exchange_end_the_visit() {
 
 #[test]
 fn i9_no_operation_prints_a_secret() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
-    process.now = START.saturating_add(HOUR);
-    let _pending = process.demand();
-    process.grant();
+    let (_, mut process) = Process::first_logged_in();
+    process.renew_at(after(HOUR));
     assert!(process.printed.contains("SavedSession {"));
-    assert!(
-        !process.printed.contains("s3cr3t"),
-        "I9: {}",
-        process.printed
-    );
+    assert_clean(&process.printed);
 }
 
 #[test]
 fn i1_no_exchange_starts_when_whoever_held_the_lock_is_gone() {
     let store = Memory::default();
     store.fail(Op::Save, &StoreFailure::Abandoned, 1);
-    let mut process = Process::start(&store, START);
-    let _pending = process.demand();
-    let log = [
-        Op::Lock,
-        Op::Load,
-        Op::Save,
-        Op::Event("the session was not saved"),
-        Op::Event("attempt 1 failed"),
-        Op::Unlock,
-    ];
-    assert_eq!(process.log, log);
+    let mut process = Process::asked(&store, START);
+    let done = "lock, load, save, the session was not saved, attempt 1 failed, unlock";
+    assert_eq!(process.done(), done);
     process.pass(SECOND);
     assert_eq!(process.log.last(), Some(&Op::Password));
 }
@@ -341,31 +252,27 @@ fn a_fork_knows_what_its_machine_knows_of_the_store() {
 
 #[test]
 fn i3_an_old_copy_that_was_put_back_is_not_taken_over() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
+    let (store, mut process) = Process::first_logged_in();
     let old = store.text();
-    process.now = START.saturating_add(HOUR);
-    let _pending = process.demand();
-    process.grant();
+    process.renew_at(after(HOUR));
     store.replace(Some(old));
-    process.now = START.saturating_add(2 * HOUR);
+    process.now = after(2 * HOUR);
     process.log.clear();
     let _pending = process.demand();
-    assert_eq!(process.log, [Op::Lock, Op::Load, Op::Refresh]);
+    let done = "lock, load, refresh";
+    assert_eq!(process.done(), done);
     assert!(process.sent().contains("s3cr3t-refresh-2"));
 }
 
 /// Revisions began anew when the session was removed, and have caught up.
 #[test]
 fn another_set_of_the_same_revision_is_taken_over() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
+    let (store, mut first) = Process::first_logged_in();
     store.replace(None);
-    let mut second = Process::logged_in(&store, START.saturating_add(10 * MINUTE));
+    let mut second = Process::logged_in(&store, after(10 * MINUTE));
     let revisions = [first.machine.generation(), second.machine.generation()];
     assert_eq!(revisions[0], revisions[1]);
-    first.now = START.saturating_add(HOUR);
-    let pending = first.demand();
+    let pending = first.demand_at(after(HOUR));
     assert_eq!(first.log, TAKEN_OVER);
     let _sent = first.go_with(pending);
     second.run();
@@ -374,13 +281,10 @@ fn another_set_of_the_same_revision_is_taken_over() {
 /// A sidecar that may read what others save, and has no place for a lock.
 #[test]
 fn i3_what_can_be_looked_at_and_not_locked_is_used_without_its_refresh_token() {
-    let store = Memory::default();
-    Process::logged_in(&store, START);
+    let store = Memory::with_session();
     let denied = || StoreFailure::denied("a read-only folder: mount it for writing");
     let look = |reader: &mut Process, pending| {
-        let lock = reader.poll_op();
-        let end = JobEnd::NotLocked(denied(), store.saved().ok());
-        reader.end(lock, end);
+        reader.poll_and_end(JobEnd::NotLocked(denied(), store.saved().ok()));
         reader.run();
         let sends = |op: &Op| matches!(op, Op::Refresh | Op::Password | Op::Save);
         assert!(!reader.log.iter().any(sends), "{:?}", reader.log);
@@ -388,24 +292,15 @@ fn i3_what_can_be_looked_at_and_not_locked_is_used_without_its_refresh_token() {
     };
     let mut reader = Process::start(&store, START);
     let pending = reader.wait();
-    assert!(matches!(
-        look(&mut reader, pending),
-        Authorization::Ready(_)
-    ));
-    reader.now = START.saturating_add(HOUR);
+    shows!(look(&mut reader, pending), Authorization::Ready(_));
+    reader.now = after(HOUR);
     let pending = reader.wait();
-    let Authorization::Denied(told) = look(&mut reader, pending) else {
-        panic!("nobody has refreshed it");
-    };
+    let told = shows!(look(&mut reader, pending), Authorization::Denied(told) => told);
     assert!(told.to_string().contains("mount it for writing"), "{told}");
     // Those who may have.
-    let mut other = Process::start(&store, reader.now);
-    let _pending = other.demand();
+    let mut other = Process::asked(&store, reader.now);
     other.grant();
     reader.now = reader.now.saturating_add(MINUTE);
     let pending = reader.wait();
-    assert!(matches!(
-        look(&mut reader, pending),
-        Authorization::Ready(_)
-    ));
+    shows!(look(&mut reader, pending), Authorization::Ready(_));
 }

@@ -1,7 +1,5 @@
 //! A cached bearer says what the machine would say, and nothing once the machine has anything else to say.
 
-use std::time::SystemTime;
-
 use crate::common::prelude::*;
 
 /// The token that it lets go out to `uri`.
@@ -23,20 +21,12 @@ fn driver_with_cached_bearer() -> (Driver, CachedBearer) {
 #[test]
 fn a_cached_bearer_lets_an_answer_through_as_long_as_the_machine_has_nothing_to_learn_from_it() {
     let (mut driver, cached) = driver_with_cached_bearer();
-    let sent = |cached: &CachedBearer, now: Timestamp| {
-        let sent = cached.authorize(now.into(), &mut request(API));
+    let [first, second, of_200] = [(); 3].map(|()| {
+        let sent = cached.authorize(driver.now.into(), &mut request(API));
         sent.expect("there is a token")
-    };
-    let (first, second, of_200) = (
-        sent(&cached, driver.now),
-        sent(&cached, driver.now),
-        sent(&cached, driver.now),
-    );
+    });
     for status in [StatusCode::OK, StatusCode::FORBIDDEN] {
-        assert!(matches!(
-            cached.review(&first, status),
-            Some(Review::Deliver)
-        ));
+        shows!(cached.review(&first, status), Some(Review::Deliver));
     }
     assert!(cached.review(&first, StatusCode::UNAUTHORIZED).is_none());
     let (_, others) = driver_with_cached_bearer();
@@ -55,10 +45,10 @@ fn a_cached_bearer_lets_an_answer_through_as_long_as_the_machine_has_nothing_to_
     // It has: the next cached bearer is one for a calm time again.
     assert_eq!(token(&cached, driver.now, API), None);
     let cached = driver.cached_bearer();
-    assert!(matches!(
+    shows!(
         cached.review(&second, StatusCode::OK),
         Some(Review::Deliver)
-    ));
+    );
 }
 
 #[test]
@@ -73,10 +63,7 @@ fn a_cached_bearer_puts_the_current_token_on_a_request_and_what_it_lets_out_is_a
     let _pending = driver.wait_with(pending);
     driver.reply(&TOKENS);
     assert_eq!(driver.refreshes(), 1);
-    assert_eq!(
-        format!("{cached:?}"),
-        "CachedBearer { generation: Generation(1), .. }"
-    );
+    prints(&cached, "CachedBearer { generation: Generation(1), .. }");
 }
 
 #[test]
@@ -84,8 +71,7 @@ fn i5_what_a_void_cached_bearer_let_out_by_now_starts_nothing() {
     let (mut driver, cached) = driver_with_cached_bearer();
     let mut late = request(API);
     let late = cached.authorize(driver.now.into(), &mut late);
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     let _sent = driver.reply_to(pending, &TOKENS);
     let pending = driver.retry_after_401(late.expect("it was good then"));
     assert_eq!(driver.go_with(pending).generation().get(), 2);
@@ -95,8 +81,7 @@ fn i5_what_a_void_cached_bearer_let_out_by_now_starts_nothing() {
 #[test]
 fn i14_a_401_voids_a_cached_bearer_before_the_refresh() {
     let (mut driver, cached) = driver_with_cached_bearer();
-    let sent = driver.go();
-    let _pending = driver.retry_after_401(sent);
+    let _pending = driver.unauthorized();
     assert_eq!(token(&cached, driver.now, API), None);
     assert!(
         driver.machine.cached_bearer().is_none(),
@@ -123,7 +108,7 @@ fn a_cached_bearer_is_void_when_the_refresh_is_due() {
 
 #[test]
 fn without_a_refresh_token_a_cached_bearer_lasts_until_the_token_expires() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
+    let mut driver = Driver::given(&Reply::AccessOnly("3600"));
     let cached = driver.cached_bearer();
     let last = earlier(driver.now.saturating_add(HOUR), SECOND / 1000);
     assert!(token(&cached, last, API).is_some());
@@ -132,11 +117,10 @@ fn without_a_refresh_token_a_cached_bearer_lasts_until_the_token_expires() {
 
 #[test]
 fn a_cached_bearer_on_a_token_of_unknown_life_lasts_until_a_401() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("null"));
+    let mut driver = Driver::given(&Reply::Tokens("null"));
     let cached = driver.cached_bearer();
     assert!(token(&cached, Timestamp::MAX, API).is_some());
-    let sent = driver.go();
-    let _pending = driver.retry_after_401(sent);
+    let _pending = driver.unauthorized();
     assert_eq!(token(&cached, Timestamp::MAX, API), None);
 }
 
@@ -164,8 +148,7 @@ fn another_user_and_the_end_of_the_machine_void_a_pass() {
 fn a_cached_bearer_is_void_once_there_is_an_event_to_tell() {
     let (mut driver, _) = driver_with_cached_bearer();
     driver.on_refresh = Some(TOKENS);
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     let sent = driver.go_with(pending);
     let cached = driver.cached_bearer();
     assert!(token(&cached, driver.now, API).is_some());
@@ -173,13 +156,10 @@ fn a_cached_bearer_is_void_once_there_is_an_event_to_tell() {
     let review = driver
         .machine
         .review(driver.now, sent, StatusCode::UNAUTHORIZED);
-    assert!(matches!(review, Review::Deliver), "{review:?}");
+    shows!(review, Review::Deliver);
     assert_eq!(token(&cached, driver.now, API), None);
     let output = driver.machine.poll(driver.now);
-    assert!(
-        matches!(output, Output::Event(Event::TargetGuarded { .. })),
-        "{output:?}"
-    );
+    shows!(output, Output::Event(Event::TargetGuarded { .. }));
 
     let (mut driver, cached) = driver_with_cached_bearer();
     let better = credentials("fleet", 2);
@@ -265,36 +245,11 @@ fn i8_no_spelling_of_a_foreign_url_passes() {
 /// A save that has failed is tried again by a driver that polls after it has asked.
 #[test]
 fn there_is_no_cached_bearer_while_something_is_unsaved() {
-    let now = SystemTime::UNIX_EPOCH.into();
-    let credentials = Credentials::new("u", "p");
-    let machine = Machine::new(Provider::simacan(), credentials, Config::default());
-    let mut machine = machine.with_store();
-    let pending = Pending::new();
-    let _wait = machine.log_in(now, pending);
-    let tokens = || TOKENS.response(1).expect("it is one");
-    // That a password leaves is saved first.
-    let mut saves = [true, false, false, true].into_iter(); // tokens are tried again at once
-    let mut has_passes = Vec::new();
-    for now in [now, now.saturating_add(MINUTE)] {
-        loop {
-            match machine.poll(now) {
-                Output::Event(_) | Output::Store(StoreOp::Unlock) => {}
-                Output::Transmit(login) => machine.handle_response(now, login.exchange, tokens()),
-                Output::Store(StoreOp::Lock(op)) => {
-                    machine.handle_end(now, op, JobEnd::Locked(None));
-                }
-                Output::Store(StoreOp::Load(op)) => {
-                    machine.handle_end(now, op, JobEnd::Loaded(None));
-                }
-                Output::Store(StoreOp::Save(op, _)) => match saves.next() {
-                    Some(true) => machine.handle_end(now, op, JobEnd::Saved),
-                    _ => machine.handle_end(now, op, JobEnd::StoreFailed(StoreFailure::Abandoned)),
-                },
-                Output::Store(StoreOp::Mark(op, _)) => machine.handle_end(now, op, JobEnd::Marked),
-                Output::Wait(_) | Output::Credentials(_) => break,
-            }
-        }
-        has_passes.push(machine.cached_bearer().is_some());
-    }
-    assert_eq!(has_passes, [false, true]);
+    let store = Memory::default();
+    let mut process = Process::asked(&store, START);
+    store.fail(Op::Save, &StoreFailure::Abandoned, 2); // tokens are tried again at once
+    process.grant();
+    assert!(process.machine.cached_bearer().is_none());
+    process.pass(MINUTE);
+    assert!(process.machine.cached_bearer().is_some());
 }

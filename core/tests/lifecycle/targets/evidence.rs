@@ -14,7 +14,7 @@ const DAYS: Reply = Reply::Tokens("864000");
 
 /// Its refreshes are caused by 401s only.
 fn for_days() -> Driver {
-    let mut driver = Driver::logged_in(Config::default(), &DAYS);
+    let mut driver = Driver::given(&DAYS);
     driver.on_refresh = Some(DAYS);
     driver
 }
@@ -35,10 +35,7 @@ fn after_refreshes(n: usize) -> Driver {
 fn send(driver: &mut Driver, method: &str, uri: &str) -> Sent {
     let mut request = Request::builder().method(method).uri(uri).body(()).unwrap();
     let pending = Pending::new();
-    match driver.machine.authorize(driver.now, pending, &mut request) {
-        Authorization::Ready(sent) => sent,
-        other => panic!("{other:?}"),
-    }
+    ready(driver.machine.authorize(driver.now, pending, &mut request))
 }
 
 /// Whether a 401 to it would be cured.
@@ -53,7 +50,7 @@ fn is_cured(driver: &mut Driver, method: &str, uri: &str) -> bool {
 fn i15_in_no_hour_does_a_target_start_more_than_60_refreshes_and_then_one_for_each_that_is_an_hour_ago()
  {
     let mut driver = after_refreshes(60);
-    let first = START.saturating_add(SECOND);
+    let first = after(SECOND);
     driver.advance_to(earlier(first.saturating_add(HOUR), MILLI));
     assert_eq!(driver.send(BAD, || 401), Some(401));
     assert_eq!(driver.refreshes(), 60);
@@ -229,18 +226,14 @@ fn a_good_answer_takes_no_lock_until_its_origin_has_used_half_of_its_refreshes_n
 fn an_answer_takes_no_lock_again_once_a_cured_target_has_answered_nor_do_those_of_other_targets() {
     let mut driver = for_days();
     driver.send(OTHER_API, || 200);
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     let sent = driver.go_with(pending);
     let cached = driver.cached_bearer();
     assert!(!is_calm(&cached, driver.now, API));
     assert!(is_calm(&cached, driver.now, OTHER_API));
     driver.deliver(sent, 200);
-    assert!(
-        cached
-            .authorize(driver.now.into(), &mut request(API))
-            .is_none()
-    );
+    let sent = cached.authorize(driver.now.into(), &mut request(API));
+    assert!(sent.is_none());
     let cached = driver.cached_bearer();
     assert!(is_calm(&cached, driver.now, API));
 }
@@ -254,7 +247,7 @@ fn a_401_that_is_delivered_has_the_machine_hear_of_the_next_answer() {
     driver.send(BAD, turns(&[401, 200]));
     driver.send(API, || 401);
     let until = driver.machine.refused_until(driver.now, &request(API));
-    assert_eq!(until, Some(START.saturating_add(HOUR)));
+    assert_eq!(until, Some(after(HOUR)));
     let cached = driver.cached_bearer();
     assert!(!is_calm(&cached, driver.now, API));
     driver.send(API, || 200);
@@ -266,8 +259,7 @@ fn a_401_that_is_delivered_has_the_machine_hear_of_the_next_answer() {
 fn i15_a_401_on_a_token_that_has_served_for_ten_minutes_is_no_strike() {
     for (age, is_strike) in [(10 * MINUTE, true), (10 * MINUTE + MILLI, false)] {
         let mut driver = for_days();
-        let sent = driver.go();
-        let _pending = driver.retry_after_401(sent); // and never sends it again
+        let _pending = driver.unauthorized(); // and never sends it again
         driver.advance(age);
         let sent = driver.go();
         let review = driver.review(sent, 401);
@@ -293,7 +285,7 @@ fn i12_a_clock_that_is_set_back_holds_up_a_target_for_an_hour_at_most() {
 
 #[test]
 fn a_401_of_a_session_that_is_over_starts_nothing_and_so_proves_nothing_about_the_next_token() {
-    let mut driver = Driver::logged_in(Config::default(), &TOKENS);
+    let mut driver = Driver::given(&TOKENS);
     driver.on_refresh = Some(Reply::Refused);
     driver.on_password = Some(Reply::Refused);
     driver.advance(59 * MINUTE);
@@ -305,8 +297,7 @@ fn a_401_of_a_session_that_is_over_starts_nothing_and_so_proves_nothing_about_th
     driver.on_password = Some(TOKENS);
     driver.on_refresh = Some(TOKENS);
     driver.set_credentials("fleet", 2);
-    let pending = driver.wait();
-    let _sent = driver.go_with(pending);
+    let _sent = driver.wait_and_go();
     assert_eq!(driver.send(API, || 401), Some(401));
     assert_eq!(
         driver.refreshes(),

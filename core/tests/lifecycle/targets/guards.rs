@@ -3,14 +3,6 @@
 
 use crate::common::prelude::*;
 
-/// A caller every second for `hours`.
-fn a_caller_every_second(driver: &mut Driver, hours: u32) {
-    for _ in 0..hours * 3600 {
-        let _authorization = driver.ask();
-        driver.advance(SECOND);
-    }
-}
-
 fn guarded(driver: &Driver) -> usize {
     driver.told(|event| matches!(event, Event::TargetGuarded { .. }))
 }
@@ -27,7 +19,7 @@ fn i13_at_most_12_passwords_an_hour_leave_for_a_login_endpoint_that_is_down_for_
         (Reply::Status(404), 6),
     ] {
         let mut driver = Driver::answering(reply.clone());
-        a_caller_every_second(&mut driver, 10);
+        driver.ask_every(SECOND, 10 * 3600);
         let most = driver.most_in_an_hour(true);
         assert!(most <= 12, "{reply:?}: {most}");
         assert!(
@@ -67,14 +59,10 @@ fn i13_at_most_12_passwords_an_hour_leave_whatever_else_the_servers_answer() {
 fn i13_an_outage_that_begins_an_hour_after_a_login_leaves_no_more() {
     for pause in [HOUR - SECOND, HOUR, HOUR + SECOND, 2 * HOUR] {
         let mut driver = Driver::answering(DOWN);
-        a_caller_every_second(&mut driver, 1);
+        driver.ask_every(SECOND, 3600);
         driver.advance(pause);
-        a_caller_every_second(&mut driver, 3);
-        assert!(
-            driver.most_in_an_hour(true) <= 12,
-            "{}",
-            driver.most_in_an_hour(true)
-        );
+        driver.ask_every(SECOND, 3 * 3600);
+        within(driver.most_in_an_hour(true), ..=12);
     }
 }
 
@@ -93,7 +81,7 @@ fn three_passwords_are_free_and_an_hour_without_one_frees_them_again() {
 #[test]
 fn i2_a_refused_password_leaves_once_in_10_hours() {
     let mut driver = Driver::answering(Reply::Refused);
-    a_caller_every_second(&mut driver, 10);
+    driver.ask_every(SECOND, 10 * 3600);
     assert_eq!(driver.passwords(), 1);
 }
 
@@ -106,8 +94,7 @@ fn a_target_whose_401_a_refresh_did_not_cure_is_guarded_for_10_s_doubling_to_10_
         assert_eq!(driver.refreshes(), before + 1, "{seconds}");
         for _ in 0..seconds * 2 - 1 {
             driver.advance(SECOND / 2);
-            let sent = driver.go();
-            driver.deliver(sent, 401);
+            driver.go_and_deliver(401);
         }
         // Only its own early refreshes, if any; no 401 starts one.
         assert!(driver.refreshes() <= before + 2, "{seconds}");
@@ -148,8 +135,7 @@ fn any_other_answer_resets_the_guard() {
     for status in [200, 204, 403, 404, 500] {
         let mut driver = Driver::with_refreshes();
         driver.send(API, || 401);
-        let sent = driver.go();
-        driver.deliver(sent, status);
+        driver.go_and_deliver(status);
         assert_eq!(driver.send(API, turns(&[401, 200])), Some(200), "{status}");
         assert_eq!(driver.refreshes(), 2, "{status}");
     }
@@ -157,7 +143,7 @@ fn any_other_answer_resets_the_guard() {
 
 #[test]
 fn a_token_that_lasts_for_days_and_is_revoked_early_is_cured_each_time() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("864000"));
+    let mut driver = Driver::given(&Reply::Tokens("864000"));
     driver.on_refresh = Some(Reply::Tokens("864000"));
     for _ in 0..20 {
         driver.advance(30 * MINUTE);
@@ -174,8 +160,7 @@ fn i15_a_target_that_always_answers_401_for_10_hours_starts_few_refreshes() {
         assert_eq!(driver.send(OTHER_API, || 200), Some(200));
         driver.advance(SECOND);
     }
-    let most = driver.most_in_an_hour(false);
-    assert!(most <= 15, "{most}");
+    within(driver.most_in_an_hour(false), ..=15);
     assert_eq!(driver.passwords(), 1);
 }
 
@@ -214,8 +199,7 @@ fn i15_each_origin_has_its_own_bound() {
         }
         driver.advance(SECOND);
     }
-    let most = driver.most_in_an_hour(false);
-    assert!((121..=4 * 120 + 2).contains(&most), "{most}");
+    within(driver.most_in_an_hour(false), 121..=4 * 120 + 2);
 }
 
 /// A target has used up the refreshes of its hour, and goes on answering 401.
@@ -225,8 +209,7 @@ fn used_up(driver: &mut Driver) {
         driver.send(&format!("{API}/bad"), turns(&[401, 200]));
         driver.advance(SECOND);
     }
-    let sent = driver.go();
-    driver.deliver(sent, 401);
+    driver.go_and_deliver(401);
     assert!(!driver.is_flying());
 }
 
@@ -267,7 +250,7 @@ fn i15_a_guarded_target_starts_nothing_during_an_outage() {
 #[test]
 fn i15_a_401_every_second_during_an_outage_of_10_hours_is_paced() {
     for pattern in [&[401][..], &[401, 200], &[200, 401, 401]] {
-        let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("null"));
+        let mut driver = Driver::given(&Reply::Tokens("null"));
         driver.on_refresh = Some(DOWN);
         let mut answer = turns(pattern);
         for _ in 0..36_000 {
@@ -287,19 +270,14 @@ fn i15_a_401_every_second_during_an_outage_of_10_hours_is_paced() {
 #[test]
 fn i6_a_login_that_the_guard_holds_back_for_long_is_denied_and_says_why() {
     let mut driver = Driver::answering(DOWN);
-    for _ in 0..1800 {
-        let _authorization = driver.ask();
-        driver.advance(SECOND);
-    }
+    driver.ask_every(SECOND, 1800);
     let denied = loop {
         match driver.ask() {
             Authorization::Denied(denied) => break denied,
             _ => driver.advance(SECOND),
         }
     };
-    let Denied::Unavailable { until, .. } = denied else {
-        panic!("{denied:?}");
-    };
+    let until = until(&denied);
     let passwords = driver.passwords();
     driver.advance_to(until);
     assert_eq!(driver.passwords(), passwords);
@@ -322,8 +300,7 @@ fn i15_a_401_that_joins_a_refresh_under_way_has_started_none() {
     assert!(driver.is_flying(), "the dead token is replaced");
     driver.reply(&TOKENS);
     // Now it is this target's 401 that has started the refresh which is no use.
-    let sent = driver.go();
-    driver.deliver(sent, 401);
+    driver.go_and_deliver(401);
     assert!(!driver.is_flying());
     assert_eq!(driver.refreshes(), 2);
 }

@@ -2,14 +2,6 @@
 
 use crate::common::prelude::*;
 
-fn ready(process: &mut Process, uri: &str, pending: Pending) -> Sent {
-    let now = process.now;
-    match process.machine.authorize(now, pending, &mut request(uri)) {
-        Authorization::Ready(sent) => sent,
-        other => panic!("{other:?}"),
-    }
-}
-
 /// One request, with all that follows from its answers. What the caller gets, and how many refreshes were made.
 fn send(process: &mut Process, uri: &str, answers: &[u16]) -> (u16, usize) {
     process.log.clear();
@@ -17,8 +9,7 @@ fn send(process: &mut Process, uri: &str, answers: &[u16]) -> (u16, usize) {
     let mut answers = answers.iter().cycle();
     let status = loop {
         let now = process.now;
-        let authorization = process.machine.authorize(now, pending, &mut request(uri));
-        pending = match authorization {
+        pending = match process.ask_for(uri, pending) {
             Authorization::Ready(sent) => {
                 let status = *answers.next().unwrap();
                 let code = StatusCode::from_u16(status).unwrap();
@@ -55,26 +46,23 @@ fn starts(store: &Memory, from: Timestamp, every: Duration, n: u32, answers: &[u
 
 #[test]
 fn i15_a_target_that_always_answers_401_is_bounded_over_a_start_every_6_s() {
-    let store = Memory::default();
-    Process::logged_in(&store, START);
+    let store = Memory::with_session();
     let refreshes = starts(&store, START, 6 * SECOND, 600, &[401]);
     assert!((5..=15).contains(&refreshes), "{refreshes} in an hour");
 }
 
 #[test]
 fn i15_a_target_that_answers_401_at_first_is_bounded_over_a_start_every_6_s() {
-    let store = Memory::default();
-    Process::logged_in(&store, START);
+    let store = Memory::with_session();
     let refreshes = starts(&store, START, 6 * SECOND, 599, &[401, 200]);
     assert_eq!(refreshes, 60);
-    let later = START.saturating_add(HOUR);
+    let later = after(HOUR);
     assert_eq!(starts(&store, later, SECOND, 6, &[401, 200]), 1);
 }
 
 #[test]
 fn i15_two_processes_count_a_targets_refreshes_together() {
-    let store = Memory::default();
-    let mut first = Process::logged_in(&store, START);
+    let (store, mut first) = Process::first_logged_in();
     let mut second = Process::start(&store, START);
     finish(&mut second);
     send(&mut second, API, &[200]);
@@ -88,33 +76,32 @@ fn i15_two_processes_count_a_targets_refreshes_together() {
         }
     }
     // Of the last few one of them may not have heard yet.
-    assert!((60..=70).contains(&refreshes), "{refreshes}");
+    within(refreshes, 60..=70);
 }
 
 /// Its 401s have the other one's tokens taken over: no exchange, no strike, and none of the 60 is used.
 #[test]
 fn i15_a_round_that_ends_with_the_tokens_of_another_process_counts_for_nothing() {
-    let store = Memory::default();
-    let mut busy = Process::logged_in(&store, START);
+    let (store, mut busy) = Process::first_logged_in();
     let mut idle = Process::start(&store, START);
     send(&mut idle, API, &[200]);
     for n in 0..70 {
         let other = format!("https://api-{}.services.simacan.com/", n % 3);
         assert_eq!(send(&mut busy, &other, &[401, 200]), (200, 1));
-        let sent = ready(&mut idle, API, Pending::new());
+        let sent = idle.go_to(API, Pending::new());
         let pending = idle.unauthorized(sent);
         finish(&mut idle);
         assert!(matches!(idle.events.last(), Some(Event::Adopted { .. })));
         // It ends before there is an answer.
-        let _sent = ready(&mut idle, API, pending);
+        let _sent = idle.go_to(API, pending);
     }
     // The next one is dead on arrival: one refresh cures it.
     assert_eq!(send(&mut busy, OTHER_API, &[401, 200]), (200, 1));
-    let sent = ready(&mut idle, API, Pending::new());
+    let sent = idle.go_to(API, Pending::new());
     let pending = idle.unauthorized(sent);
     finish(&mut idle);
     idle.log.clear();
-    let sent = ready(&mut idle, API, pending);
+    let sent = idle.go_to(API, pending);
     let review = idle
         .machine
         .review(idle.now, sent, StatusCode::UNAUTHORIZED);
@@ -126,8 +113,7 @@ fn i15_a_round_that_ends_with_the_tokens_of_another_process_counts_for_nothing()
 
 #[test]
 fn i15_a_strike_is_forgiven_for_the_next_process_too() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
+    let (store, mut process) = Process::first_logged_in();
     assert_eq!(send(&mut process, API, &[401]), (401, 1));
     let mut next = Process::start(&store, START);
     assert_eq!(send(&mut next, API, &[401, 200]), (401, 0));
@@ -140,15 +126,14 @@ fn i15_a_strike_is_forgiven_for_the_next_process_too() {
 /// There is something to save then, and whoever has a cached bearer would not poll.
 #[test]
 fn a_cached_bearer_is_void_once_a_strike_is_forgiven() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
+    let (_, mut process) = Process::first_logged_in();
     let bad = format!("{API}/bad");
     for _ in 0..31 {
         assert_eq!(send(&mut process, &bad, &[401]), (401, 1));
         assert_eq!(send(&mut process, API, &[200]), (200, 0));
     }
     assert_eq!(send(&mut process, &bad, &[401]), (401, 1));
-    let sent = ready(&mut process, API, Pending::new());
+    let sent = process.go_to(API, Pending::new());
     let cached = process.cached_bearer();
     let is_good = || cached.authorize(START.into(), &mut request(API)).is_some();
     assert!(is_good());
@@ -162,15 +147,14 @@ fn a_cached_bearer_is_void_once_a_strike_is_forgiven() {
 
 #[test]
 fn i15_a_refresh_that_was_never_answered_is_counted_by_the_next_process() {
-    let store = Memory::default();
-    Process::logged_in(&store, START);
+    let store = Memory::with_session();
     let mut refreshes = 0;
     for n in 0..100 {
         // Further apart than a cool-down.
-        let now = START.saturating_add(n * 20 * SECOND);
+        let now = after(n * 20 * SECOND);
         let mut process = Process::start(&store, now);
         let pending = process.demand();
-        let sent = ready(&mut process, API, pending);
+        let sent = process.go_to(API, pending);
         if let Review::Retry(_) = process.machine.review(now, sent, StatusCode::UNAUTHORIZED) {
             process.run();
             refreshes += 1;
@@ -183,21 +167,20 @@ fn i15_a_refresh_that_was_never_answered_is_counted_by_the_next_process() {
 #[test]
 fn i12_what_a_process_with_a_clock_that_was_ahead_has_saved_is_over_after_an_hour() {
     let store = Memory::default();
-    let ahead = START.saturating_add(1000 * HOUR);
+    let ahead = after(1000 * HOUR);
     Process::logged_in(&store, ahead);
     assert_eq!(starts(&store, ahead, SECOND, 70, &[401, 200]), 60);
     // Each start is a process of its own, which must not wait anew.
     let refreshes = starts(&store, START, MINUTE, 50, &[401, 200]);
     assert_eq!(refreshes, 1, "the token counts as expired");
-    let later = START.saturating_add(HOUR);
+    let later = after(HOUR);
     let refreshes = starts(&store, later, SECOND, 1, &[401, 200]);
     assert_eq!(refreshes, 2, "it has expired, and the next one gets a 401");
 }
 
 #[test]
 fn what_older_versions_have_saved_says_nothing_of_targets_and_is_taken() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
+    let (store, mut process) = Process::first_logged_in();
     assert!(!store.text().contains("targets"), "{}", store.text());
     assert_eq!(send(&mut process, API, &[401, 200]), (200, 1));
     let text = store.text();
@@ -208,14 +191,13 @@ fn what_older_versions_have_saved_says_nothing_of_targets_and_is_taken() {
 /// Another process may have sent the same refresh token, and ended all that came of it.
 #[test]
 fn i15_a_refresh_whose_lock_was_lost_is_no_word_on_a_target() {
-    let store = Memory::default();
-    let mut process = Process::logged_in(&store, START);
-    let sent = ready(&mut process, API, Pending::new());
+    let (store, mut process) = Process::first_logged_in();
+    let sent = process.go_to(API, Pending::new());
     let pending = process.unauthorized(sent);
     process.run();
     store.fail(Op::Save, &StoreFailure::Superseded, 1);
     process.grant();
-    let sent = ready(&mut process, API, pending);
+    let sent = process.go_to(API, pending);
     assert!(matches!(
         process
             .machine

@@ -4,22 +4,13 @@ use crate::common::prelude::*;
 
 /// A driver in each phase that a session can be in, by name.
 fn phases() -> Vec<(&'static str, Driver)> {
-    let early = || {
-        let mut driver = Driver::for_an_hour();
-        driver.advance(HOUR - 50 * SECOND);
-        let _sent = driver.go();
-        driver
-    };
+    let early = Driver::refreshing_early;
     let expired = || {
         let mut driver = Driver::expired();
         let _pending = driver.wait();
         driver
     };
-    let login = || {
-        let mut driver = Driver::fresh();
-        let _pending = driver.wait();
-        driver
-    };
+    let login = || Driver::logging_in().0;
     let then = |mut driver: Driver, replies: &[Reply]| {
         for (number, reply) in replies.iter().enumerate() {
             if number > 0 && !driver.is_flying() {
@@ -32,8 +23,7 @@ fn phases() -> Vec<(&'static str, Driver)> {
     let round = [DOWN, DOWN, DOWN];
     let condemned = || {
         let mut driver = Driver::for_an_hour();
-        let sent = driver.go();
-        let _retry = driver.retry_after_401(sent);
+        let _retry = driver.unauthorized();
         driver
     };
     vec![
@@ -42,13 +32,10 @@ fn phases() -> Vec<(&'static str, Driver)> {
         ("login in backoff", then(login(), &[Reply::Lost])),
         ("login cooling down", then(login(), &round)),
         ("authenticated", Driver::for_an_hour()),
-        (
-            "lifetime unknown",
-            Driver::logged_in(Config::default(), &Reply::Tokens("null")),
-        ),
+        ("lifetime unknown", Driver::given(&Reply::Tokens("null"))),
         (
             "no refresh token",
-            Driver::logged_in(Config::default(), &Reply::AccessOnly("3600")),
+            Driver::given(&Reply::AccessOnly("3600")),
         ),
         ("early refresh in flight", early()),
         ("early refresh in backoff", then(early(), &[DOWN])),
@@ -74,16 +61,8 @@ fn phases() -> Vec<(&'static str, Driver)> {
 
 fn jumps(now: Timestamp) -> Vec<Timestamp> {
     let mut jumps = vec![Timestamp::from_millis(0), Timestamp::from_millis(u64::MAX)];
-    for by in [
-        MILLI,
-        30 * SECOND,
-        59 * SECOND,
-        MINUTE,
-        61 * SECOND,
-        HOUR,
-        DAY,
-        400 * DAY,
-    ] {
+    let seconds = [30, 59, 60, 61].map(Duration::from_secs);
+    for by in seconds.into_iter().chain([MILLI, HOUR, DAY, 400 * DAY]) {
         jumps.extend([earlier(now, by), now.saturating_add(by)]);
     }
     jumps
@@ -101,11 +80,9 @@ fn recovers(driver: &mut Driver) -> Result<(), String> {
         pending = match driver.ask_for(API, pending) {
             Authorization::Ready(_) => {
                 let took = driver.now.saturating_since(start);
-                return if took > 6 * MINUTE {
-                    Err(format!("{took:?}"))
-                } else {
-                    Ok(())
-                };
+                return (took <= 6 * MINUTE)
+                    .then_some(())
+                    .ok_or(format!("{took:?}"));
             }
             Authorization::Wait(pending) => {
                 if let Some(at) = driver.wake {
@@ -159,7 +136,7 @@ fn i12_no_jump_back_ends_a_rejection_and_one_by_a_day_costs_one_password() {
         let mut driver = Driver::answering(Reply::Refused);
         let _pending = driver.wait();
         let to = jumps(START)[jump];
-        let is_over = to >= START.saturating_add(24 * HOUR);
+        let is_over = to >= after(24 * HOUR);
         driver.jump_to(to);
         let authorization = driver.ask();
         assert_eq!(
@@ -176,9 +153,9 @@ fn i12_no_jump_back_ends_a_rejection_and_one_by_a_day_costs_one_password() {
 fn i12_a_clock_set_back_by_a_minute_or_less_causes_nothing() {
     let mut driver = Driver::for_an_hour();
     for step in 0..3000_u64 {
-        let now = START.saturating_add(Duration::from_millis(1000 * step));
+        let now = after(Duration::from_millis(1000 * step));
         let by = Duration::from_millis(7919 * step % 60_001);
-        driver.jump_to(if now < START.saturating_add(MINUTE) {
+        driver.jump_to(if now < after(MINUTE) {
             now
         } else {
             earlier(now, by)
@@ -209,10 +186,7 @@ fn i12_a_clock_set_back_over_and_over_lets_no_password_out_early() {
     assert_eq!(driver.passwords(), 3);
     for _ in 0..200 {
         driver.jump_to(earlier(driver.now, 10 * MINUTE));
-        for _ in 0..25 {
-            let _authorization = driver.ask();
-            driver.advance(SECOND);
-        }
+        driver.ask_every(SECOND, 25);
     }
     assert_eq!(driver.passwords(), 3);
 }
@@ -223,9 +197,7 @@ fn i12_a_clock_set_back_starts_a_delay_again_and_no_longer_one() {
     driver.on_refresh = Some(Reply::Status(403));
     let _pending = driver.wait();
     driver.jump_to(earlier(driver.now, DAY));
-    let Denied::Unavailable { until, .. } = driver.denied() else {
-        panic!("the cool-down starts again");
-    };
+    let until = until(&driver.denied());
     assert_eq!(until, driver.now.saturating_add(30 * SECOND));
     driver.advance(30 * SECOND);
     let _pending = driver.wait();
@@ -241,9 +213,7 @@ fn i12_a_clock_that_is_a_little_behind_ends_no_delay_early() {
         driver.jump_to(earlier(now, behind));
         let _authorization = driver.ask();
         driver.jump_to(earlier(end, MILLI));
-        let Denied::Unavailable { until, .. } = driver.denied() else {
-            panic!("the cool-down goes on");
-        };
+        let until = until(&driver.denied());
         assert_eq!(until, end, "{behind:?}");
     }
     assert_eq!(driver.refreshes(), 1);
@@ -292,5 +262,5 @@ fn i11_at_the_end_of_time_nothing_spins() {
     for _ in 0..10 {
         let _authorization = driver.ask();
     }
-    assert!(driver.passwords() <= 12, "{}", driver.passwords());
+    within(driver.passwords(), ..=12);
 }

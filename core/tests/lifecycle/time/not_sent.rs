@@ -7,8 +7,7 @@ fn without_a_network(driver: &mut Driver, time: Duration) {
     (driver.on_password, driver.on_refresh) = (Some(Reply::NotSent), Some(Reply::NotSent));
     let end = driver.now.saturating_add(time);
     while driver.now < end {
-        let _authorization = driver.ask();
-        driver.advance(SECOND);
+        driver.ask_every(SECOND, 1);
     }
 }
 
@@ -35,34 +34,25 @@ fn i13_two_hours_without_a_network_leave_the_guard_as_it_was() {
 #[test]
 fn i13_what_has_left_before_still_counts_and_when() {
     let store = Memory::default();
-    let mut process = Process::start(&store, START);
-    let _pending = process.demand();
+    let mut process = Process::asked(&store, START);
     process.answer(503, "");
     let left = process.now.as_millis();
     process.pass(SECOND);
     process.find_no_connection();
     let logins = format!(r#""logins":{{"count":1,"last":{left}}}"#);
-    assert!(store.text().contains(&logins), "{}", store.text());
+    contains(&store.text(), &logins);
 }
 
 #[test]
 fn attempts_that_find_no_connection_are_bound_to_the_backoff_and_the_cool_down() {
     let mut driver = Driver::answering(Reply::NotSent);
-    let mut rounds = 0;
-    for _ in 0..3600 {
-        let _authorization = driver.ask();
-        driver.advance(SECOND);
-    }
-    for event in &driver.events {
-        rounds += u32::from(matches!(event, Event::RoundFailed { .. }));
-    }
-    assert!((12..=18).contains(&rounds), "{rounds}"); // each five minutes in the end
+    driver.ask_every(SECOND, 3600);
+    within(driver.failed_rounds(), 12..=18); // each five minutes in the end
 }
 
 #[test]
 fn i13_the_count_is_taken_back_in_the_store_before_callers_are_told() {
-    let store = Memory::default();
-    let mut process = Process::start(&store, START);
+    let (store, mut process) = Process::first();
     let mut pending = process.demand();
     assert!(store.text().contains(r#""logins":{"count":1"#));
     for _ in 0..3 {
@@ -71,11 +61,7 @@ fn i13_the_count_is_taken_back_in_the_store_before_callers_are_told() {
         let saved = process.log.iter().position(|op| *op == Op::Save);
         let told = process.log.iter().position(|op| matches!(op, Op::Event(_)));
         assert!(saved.is_some() && saved < told, "{:?}", process.log);
-        assert!(
-            store.text().contains(r#""logins":{"count":0,"last":0}"#),
-            "{}",
-            store.text()
-        );
+        contains(&store.text(), r#""logins":{"count":0,"last":0}"#);
         pending = match process.ask_with(pending) {
             Authorization::Wait(pending) => pending,
             Authorization::Denied(Denied::Unavailable { attempts: 3, .. }) => break,
@@ -84,8 +70,7 @@ fn i13_the_count_is_taken_back_in_the_store_before_callers_are_told() {
         process.pass(SECOND);
     }
     process.pass(MINUTE);
-    let _pending = process.demand();
-    process.grant();
+    process.renew();
     let _sent = process.go();
     assert!(store.text().contains(r#""logins":{"count":1"#));
 }
@@ -98,6 +83,5 @@ fn i2_an_attempt_that_was_allowed_and_never_left_is_still_allowed() {
     driver.retry_refused();
     driver.advance(MINUTE);
     driver.on_password = Some(TOKENS);
-    let pending = driver.wait();
-    let _sent = driver.go_with(pending);
+    let _sent = driver.wait_and_go();
 }

@@ -28,7 +28,7 @@ fn a_refresh_is_due_a_margin_and_a_jitter_before_expiry() {
                 config.seed = seed;
             });
             let driver = Driver::logged_in(config, &Reply::Tokens(text));
-            let expiry = START.saturating_add(Duration::from_secs(life));
+            let expiry = after(Duration::from_secs(life));
             let due = driver.wake.unwrap();
             let (first, last) = (earlier(expiry, 2 * margin), earlier(expiry, margin));
             assert!(
@@ -51,10 +51,7 @@ fn the_same_seed_draws_the_same_moments() {
         let config = config(|config| config.seed = 7);
         let mut driver = Driver::logged_in(config, &TOKENS);
         driver.on_refresh = Some(DOWN);
-        for _ in 0..1000 {
-            let _authorization = driver.ask();
-            driver.advance(10 * SECOND);
-        }
+        driver.ask_every(10 * SECOND, 1000);
         driver.sent
     };
     assert_eq!(run(), run());
@@ -76,7 +73,7 @@ fn an_unknown_or_absurd_lifetime_schedules_nothing_and_a_401_covers_it() {
 
 #[test]
 fn a_tiny_lifetime_is_usable_for_a_second() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("1"));
+    let mut driver = Driver::given(&Reply::Tokens("1"));
     driver.advance(999 * MILLI);
     let _sent = driver.go();
     driver.advance(MILLI);
@@ -85,7 +82,7 @@ fn a_tiny_lifetime_is_usable_for_a_second() {
 
 #[test]
 fn i6_200_callers_are_served_by_an_answer_that_is_slower_than_the_lifetime() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("5"));
+    let mut driver = Driver::given(&Reply::Tokens("5"));
     driver.advance(5 * SECOND);
     let pending: Vec<_> = (0..200).map(|_| driver.wait()).collect();
     driver.advance(20 * SECOND);
@@ -98,7 +95,7 @@ fn i6_200_callers_are_served_by_an_answer_that_is_slower_than_the_lifetime() {
 
 #[test]
 fn slow_answers_to_short_lived_tokens_start_no_more_refreshes_than_fit_after_each_other() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::Tokens("1"));
+    let mut driver = Driver::given(&Reply::Tokens("1"));
     for step in 1..=600 {
         driver.advance(100 * MILLI);
         let _authorization = driver.ask();
@@ -106,7 +103,7 @@ fn slow_answers_to_short_lived_tokens_start_no_more_refreshes_than_fit_after_eac
             driver.reply(&Reply::Tokens("1"));
         }
     }
-    assert!(driver.refreshes() <= 13, "{}", driver.refreshes());
+    within(driver.refreshes(), ..=13);
 }
 
 #[test]
@@ -192,8 +189,7 @@ fn the_cool_down_doubles_from_half_a_minute_to_five_and_starts_over_after_tokens
     let _pending = driver.wait();
     driver.advance(30 * SECOND);
     driver.on_refresh = Some(TOKENS);
-    let pending = driver.wait();
-    let _sent = driver.go_with(pending);
+    let _sent = driver.wait_and_go();
     driver.advance(HOUR);
     driver.on_refresh = Some(Reply::Status(403));
     let _pending = driver.wait();
@@ -295,8 +291,7 @@ fn held_back() -> Driver {
     let mut driver = Driver::new(config(|config| config.attempts = 1));
     driver.on_password = Some(DOWN);
     while driver.passwords() < 5 {
-        let _authorization = driver.ask();
-        driver.advance(SECOND);
+        driver.ask_every(SECOND, 1);
     }
     // The cool-down is over long before the next password may leave.
     driver.advance(31 * SECOND);
@@ -347,8 +342,7 @@ fn one_free_login(spacing: Duration) -> Config {
 #[test]
 fn i6_the_login_guard_holds_back_no_refresh() {
     let mut driver = Driver::logged_in(one_free_login(60 * SECOND), &TOKENS);
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     assert!(!driver.flying().is_password());
     driver.reply(&DOWN);
     driver.advance(SECOND);
@@ -359,13 +353,11 @@ fn i6_the_login_guard_holds_back_no_refresh() {
 #[test]
 fn i14_a_401_that_only_a_password_could_cure_costs_the_others_nothing_while_none_may_leave() {
     let mut driver = Driver::logged_in(one_free_login(60 * SECOND), &Reply::AccessOnly("3600"));
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     let _denied = driver.denied_with(pending);
     let _sent = driver.go();
     driver.advance(60 * SECOND);
-    let sent = driver.go();
-    let pending = driver.retry_after_401(sent);
+    let pending = driver.unauthorized();
     let _sent = driver.reply_to(pending, &TOKENS);
 }
 

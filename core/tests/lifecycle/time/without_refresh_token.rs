@@ -35,25 +35,20 @@ fn no_login_is_sooner_than_30_s_after_the_last() {
 fn i13_one_that_a_401_asked_for_counts_as_any() {
     let (driver, _) = served("300", 401);
     assert!(driver.most_in_an_hour(true) <= 12);
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
+    let mut driver = Driver::given(&Reply::AccessOnly("3600"));
     driver.on_password = Some(Reply::AccessOnly("3600"));
     for _ in 0..3 {
-        let sent = driver.go();
-        driver.deliver(sent, 200);
-        let sent = driver.go();
-        let _pending = driver.retry_after_401(sent);
+        driver.go_and_deliver(200);
+        let _pending = driver.unauthorized();
     }
     assert_eq!((driver.passwords(), driver.most_in_an_hour(true)), (3, 3));
 }
 
 #[test]
 fn i13_one_that_fails_counts_as_any() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("300"));
+    let mut driver = Driver::given(&Reply::AccessOnly("300"));
     driver.on_password = Some(DOWN);
-    for _ in 0..3600 {
-        let _authorization = driver.ask();
-        driver.advance(SECOND);
-    }
+    driver.ask_every(SECOND, 3600);
     assert!(driver.most_in_an_hour(true) <= 12);
     // When it is over, the next end of a life is as ever.
     driver.on_password = Some(Reply::AccessOnly("300"));
@@ -63,15 +58,14 @@ fn i13_one_that_fails_counts_as_any() {
     let since = driver.now;
     for _ in 0..3 {
         driver.advance(5 * MINUTE);
-        let pending = driver.wait();
-        let _sent = driver.go_with(pending);
+        let _sent = driver.wait_and_go();
     }
     assert_eq!(driver.now.saturating_since(since), 15 * MINUTE);
 }
 
 #[test]
 fn i12_a_clock_that_is_set_back_holds_it_back_once() {
-    let mut driver = Driver::logged_in(Config::default(), &Reply::AccessOnly("3600"));
+    let mut driver = Driver::given(&Reply::AccessOnly("3600"));
     driver.on_password = Some(Reply::AccessOnly("3600"));
     driver.jump_to(earlier(driver.now, 10 * HOUR));
     let mut waited = Duration::ZERO;

@@ -4,10 +4,7 @@ use crate::common::prelude::*;
 
 #[track_caller]
 fn refreshed(outcome: RefreshOutcome) -> Session<Authenticated> {
-    match outcome {
-        RefreshOutcome::Authenticated(session) => session,
-        other => panic!("{other:?}"),
-    }
+    shows!(outcome, RefreshOutcome::Authenticated(session) => session)
 }
 
 fn logged_in(reply: &Reply) -> Session<Authenticated> {
@@ -20,10 +17,10 @@ fn for_an_hour() -> Session<Authenticated> {
 }
 
 fn refused(exchange: Exchange<Refreshing>, now: Timestamp) -> Session<ReLogin> {
-    match exchange.receive(now, Reply::Refused.answer(0)) {
-        RefreshOutcome::ReLogin(session) => session,
-        other => panic!("{other:?}"),
-    }
+    shows!(
+        exchange.receive(now, Reply::Refused.answer(0)),
+        RefreshOutcome::ReLogin(session) => session
+    )
 }
 
 /// The token that `authorize` puts on a request, or why not.
@@ -100,9 +97,9 @@ fn i8_a_foreign_request_is_refused_untouched() {
 #[test]
 fn a_lifetime_counts_from_when_the_request_was_emitted() {
     let (_, exchange) = new_session().begin(START);
-    let received = START.saturating_add(20 * SECOND);
+    let received = after(20 * SECOND);
     let session = entered(exchange.receive(received, TOKENS.answer(1)));
-    let end = START.saturating_add(HOUR);
+    let end = after(HOUR);
     assert_eq!(session.expires_at(), Some(end));
     assert_eq!(token!(session, earlier(end, MILLI)), token_number(1));
     assert_eq!(token!(session, end), Err(AuthorizeError::Unusable));
@@ -111,7 +108,7 @@ fn a_lifetime_counts_from_when_the_request_was_emitted() {
 #[test]
 fn a_token_is_usable_for_a_second_from_its_receipt_however_slow_the_answer() {
     let (_, exchange) = new_session().begin(START);
-    let received = START.saturating_add(2 * HOUR);
+    let received = after(2 * HOUR);
     let session = entered(exchange.receive(received, TOKENS.answer(1)));
     let end = received.saturating_add(SECOND);
     assert_eq!(token!(session, earlier(end, MILLI)), token_number(1));
@@ -131,7 +128,7 @@ fn an_unknown_or_absurd_lifetime_never_expires() {
     ] {
         let session = logged_in(&Reply::Tokens(life));
         assert_eq!(session.expires_at(), None, "{life}");
-        let far = START.saturating_add(Duration::from_secs(1 << 40));
+        let far = after(Duration::from_secs(1 << 40));
         assert_eq!(token!(session, far), token_number(1), "{life}");
     }
 }
@@ -158,9 +155,10 @@ fn i14_a_good_token_stays_usable_in_every_state_on_the_way_to_new_ones() {
     assert_eq!(token!(session, START), token_number(1));
     let (_, exchange) = session.begin(START);
     assert_eq!(token!(exchange, START), token_number(1));
-    let RefreshOutcome::Failed(session, _) = exchange.receive(START, DOWN.answer(0)) else {
-        panic!("503 decides nothing");
-    };
+    let session = shows!(
+        exchange.receive(START, DOWN.answer(0)),
+        RefreshOutcome::Failed(session, _) => session
+    );
     assert_eq!(token!(session, START), token_number(1));
     let session = refused(session.begin(START).1, START);
     assert_eq!(token!(session, START), token_number(1));
@@ -168,7 +166,7 @@ fn i14_a_good_token_stays_usable_in_every_state_on_the_way_to_new_ones() {
     assert_eq!(token!(exchange, START), token_number(1));
     let session = exchange.fail();
     assert_eq!(token!(session, START), token_number(1));
-    let end = START.saturating_add(HOUR);
+    let end = after(HOUR);
     assert_eq!(token!(session, end), Err(AuthorizeError::Unusable));
 }
 
@@ -214,10 +212,7 @@ fn a_relogin_without_a_refresh_token_does_not_revive_the_refused_one() {
     let (_, exchange) = refreshing(for_an_hour(), START, Cause::Due).begin(START);
     let (_, exchange) = refused(exchange, START).begin(START);
     let session = entered(exchange.receive(START, Reply::AccessOnly("3600").answer(2)));
-    assert!(matches!(
-        session.refresh(START, Cause::Due),
-        Refresh::NotYet(_)
-    ));
+    shows!(session.refresh(START, Cause::Due), Refresh::NotYet(_));
 }
 
 #[test]
@@ -230,15 +225,14 @@ fn a_refresh_whose_answer_was_lost_sends_the_same_token_again() {
 #[test]
 fn i1_without_a_refresh_token_the_password_follows_only_when_the_token_has_ended() {
     let alone = || logged_in(&Reply::AccessOnly("3600"));
-    let end = START.saturating_add(HOUR);
-    let Refresh::NotYet(session) = alone().refresh(earlier(end, MILLI), Cause::Due) else {
-        panic!("the token is still good");
-    };
+    let end = after(HOUR);
+    let session = shows!(
+        alone().refresh(earlier(end, MILLI), Cause::Due),
+        Refresh::NotYet(session) => session
+    );
     assert_eq!(token!(session, START), token_number(1));
     for (now, cause) in [(end, Cause::Due), (START, Cause::Unauthorized)] {
-        let Refresh::ReLogin(session) = alone().refresh(now, cause) else {
-            panic!("{cause:?}: the token has ended");
-        };
+        let session = shows!(alone().refresh(now, cause), Refresh::ReLogin(session) => session);
         let (request, _exchange) = session.begin(now);
         assert!(request.uri().path().ends_with("/auth/password"));
     }
@@ -247,9 +241,10 @@ fn i1_without_a_refresh_token_the_password_follows_only_when_the_token_has_ended
 #[test]
 fn i2_a_rejection_leaves_the_provider_and_new_credentials_start_again() {
     let (_, exchange) = new_session().begin(START);
-    let LoginOutcome::Rejected(rejected) = exchange.receive(START, Reply::Refused.answer(0)) else {
-        panic!("401 is the refusal");
-    };
+    let rejected = shows!(
+        exchange.receive(START, Reply::Refused.answer(0)),
+        LoginOutcome::Rejected(rejected) => rejected
+    );
     assert_clean(&format!("{rejected:?}"));
     assert_eq!(rejected.username(), "fleet");
     assert_eq!(rejected.auth_host(), "auth-service.services.simacan.com");
