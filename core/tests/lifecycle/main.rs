@@ -1,6 +1,9 @@
 //! The lifecycle from outside, as a driver meets it: a folder for each subject, a file for each question.
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
-#![cfg_attr(not(any(model, fuzzing)), allow(dead_code, reason = "some tests copy machines"))]
+#![cfg_attr(
+    not(any(model, fuzzing)),
+    allow(dead_code, reason = "some tests copy machines")
+)]
 
 mod common;
 
