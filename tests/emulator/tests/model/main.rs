@@ -1,6 +1,7 @@
 //! The rules of the model, one file for each group of them.
 
 mod client;
+mod control;
 mod faults;
 mod lives;
 mod logins;
