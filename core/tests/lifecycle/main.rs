@@ -27,13 +27,13 @@ mod callers {
 mod credentials {
     mod logout;
     mod new_credentials;
-    mod sources;
+    mod password_sources;
 }
 /// What is printed, and what is told apart.
 mod printed {
     mod fingerprints;
     mod no_secrets;
-    mod words;
+    mod texts;
 }
 /// Long random histories.
 mod random_histories;

@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::{HeaderValue, Request, Response, StatusCode};
 use simacan_auth_emulator::{Emulator, Endpoint, Fault, Outcome, Profile, Server};
 
-use crate::client::{Client, LOGIN};
 use crate::settings;
+use crate::socket::{Client, LOGIN};
 
 /// What a client makes of an answer, by RFC 9112: its status, its body, and whether that is all of it.
 type Seen = Option<(u16, Vec<u8>, bool)>;

@@ -1,7 +1,7 @@
 //! The server, over plain sockets.
 
 mod both;
-mod client;
+mod socket;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,11 +9,11 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use client::{Client, LOGIN};
 use http::StatusCode;
 use simacan_auth_emulator::{
     Detail, Emulator, Endpoint, Fault, Options, Place, Server, Settings, Times, What,
 };
+use socket::{Client, LOGIN};
 
 #[test]
 fn addresses_are_those_of_the_listener() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use simacan_auth::{Denied, Status};
 use simacan_auth_emulator::{Emulator, Endpoint, FaultRates, What};
 
+use crate::platform::{HOUR, REFRESH_IS_DUE, World, eventually};
 use crate::subject::{MultiThread, Reqwest, Subject, Trouble, Ureq};
-use crate::world::{HOUR, REFRESH_IS_DUE, World, eventually};
 
 const BATCHES: usize = 50;
 const BATCH: usize = 40;

@@ -23,7 +23,7 @@ use simacan_auth_emulator::{Detail, Emulator, Server, Settings};
 use simacan_auth_ureq::simacan_auth_driver::block_on;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-#[path = "conformance/certificates.rs"]
+#[path = "../tests/conformance/certificates.rs"]
 mod certificates;
 
 use certificates::{Authority, authority, server_config};

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use simacan_auth::{Denied, Failure, Provider, TransportFailure};
 
+use crate::platform::{PATIENCE, World, denied, within};
 use crate::stub::{Connection, Stub, proxy_to};
 use crate::subject::{Plan, Subject};
-use crate::world::{PATIENCE, World, denied, within};
 
 conformance! {
     a_reset_before_the_request_is_read_is_a_typed_failure,

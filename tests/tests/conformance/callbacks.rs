@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use simacan_auth::{Credentials, Status};
 
+use crate::platform::{PATIENCE, USERNAME, WRONG_PASSWORD, World, assert_accepted, within};
 use crate::subject::{Plan, Subject};
-use crate::world::{PATIENCE, USERNAME, WRONG_PASSWORD, World, assert_accepted, within};
 
 conformance! {
     i6_i14_a_clock_that_panics_at_any_point_costs_nothing,

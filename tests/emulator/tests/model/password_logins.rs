@@ -2,7 +2,7 @@
 
 use http::Request;
 
-use crate::client::*;
+use crate::requests::*;
 use simacan_auth_emulator::{Emulator, PasswordOutcome, Settings, What};
 
 #[test]

@@ -11,7 +11,7 @@ use simacan_auth::{
 };
 use simacan_auth_file_store::FileStore;
 
-use crate::world::PATIENCE;
+use crate::platform::PATIENCE;
 
 /// What a store is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,11 +7,11 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use simacan_auth::Credentials;
 use simacan_auth_emulator::{Endpoint, Fault};
 
-use crate::subject::{CurrentThread, Flavour as _, Subject, Ureq, reqwest_builder};
-use crate::world::{
+use crate::platform::{
     COOLED_DOWN, HOUR, USERNAME, WRONG_PASSWORD, World, assert_accepted, assert_holds_no_secret,
     denied, holds_secret,
 };
+use crate::subject::{CurrentThread, Flavour as _, Subject, Ureq, reqwest_builder};
 
 conformance! {
     i9_no_secret_is_in_a_clients_debug_or_in_any_log_line,

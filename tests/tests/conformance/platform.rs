@@ -65,7 +65,7 @@ impl World {
     }
 
     pub(crate) fn start(settings: Settings, options: Options) -> Self {
-        crate::secrets::watch_the_log();
+        crate::secrets_stay::watch_the_log();
         let clock = Clock::default();
         let server = options
             .clock({

@@ -8,10 +8,10 @@ use rustls::{ServerConfig, ServerConnection};
 use simacan_auth::{Denied, Failure, Provider};
 
 use crate::certificates::authority;
+use crate::platform::{COOLED_DOWN, HOUR, PATIENCE, World, assert_accepted, denied, post, within};
 use crate::stub::{Connection, Stub};
 use crate::subject::{Plan, Subject, Trouble};
 use crate::tls_server::{Flaw, HOSTS, Secured, certified};
-use crate::world::{COOLED_DOWN, HOUR, PATIENCE, World, assert_accepted, denied, post, within};
 
 conformance! {
     a_session_goes_on_over_tls,

@@ -2,7 +2,7 @@
 
 use http::{Request, Response, StatusCode};
 
-use crate::client::*;
+use crate::requests::*;
 use simacan_auth_emulator::{Emulator, Place, Presented, Refusal, Times, What};
 
 const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;

@@ -7,8 +7,8 @@ use http::{Response, StatusCode};
 use simacan_auth::{BodyDefect, Denied, Event, Failure, Provider};
 use simacan_auth_emulator::{Endpoint, Fault, Place, Times};
 
+use crate::platform::{COOLED_DOWN, REFRESH_IS_DUE, World, assert_accepted, assert_status, denied};
 use crate::subject::Subject;
-use crate::world::{COOLED_DOWN, REFRESH_IS_DUE, World, assert_accepted, assert_status, denied};
 
 conformance! {
     an_auth_api_that_refuses_connections_is_a_typed_error,

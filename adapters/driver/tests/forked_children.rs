@@ -11,13 +11,13 @@ use std::time::Duration;
 use simacan_auth_driver::simacan_auth::{Credentials, Provider, Status};
 use simacan_auth_driver::{Driver, Error, block_on};
 
-#[path = "driver/store.rs"]
-mod store;
-#[path = "driver/world.rs"]
-mod world;
+#[path = "driver/emulated.rs"]
+mod emulated;
+#[path = "driver/locked_store.rs"]
+mod locked_store;
 
-use store::Store;
-use world::{World, settle};
+use emulated::{World, settle};
+use locked_store::Store;
 
 #[test]
 fn what_a_forked_child_can_do() {

@@ -5,9 +5,11 @@ use http::StatusCode;
 use simacan_auth::{ClientAuth, Credentials, Provider};
 use simacan_auth_emulator::{BasicDecoding, Profile};
 
-use crate::store::Folder;
+use crate::platform::{
+    COOLED_DOWN, HOUR, PASSWORD, REFRESH_IS_DUE, USERNAME, WRONG_PASSWORD, World,
+};
+use crate::saved_sessions::Folder;
 use crate::subject::{Plan, Subject, Trouble};
-use crate::world::{COOLED_DOWN, HOUR, PASSWORD, REFRESH_IS_DUE, USERNAME, WRONG_PASSWORD, World};
 
 const CLIENT: (&str, &str) = ("fleet", "s3cr+t/%&");
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use simacan_auth::{Denied, Failure};
 use simacan_auth_driver::CredentialsSource;
 
-use crate::store::{Folder, TestStore};
+use crate::platform::{HOUR, PASSWORD, USERNAME, World, assert_accepted, denied};
+use crate::saved_sessions::{Folder, TestStore};
 use crate::subject::{Plan, Subject};
-use crate::world::{HOUR, PASSWORD, USERNAME, World, assert_accepted, denied};
 
 conformance! {
     a_password_that_is_rotated_in_its_file_needs_no_restart,

@@ -6,8 +6,8 @@ use http::{Response, StatusCode};
 use simacan_auth::{Doubling, Event};
 use simacan_auth_emulator::{Endpoint, Fault, Place, Times};
 
+use crate::platform::{World, assert_accepted, assert_status, post};
 use crate::subject::{Plan, Subject, Trouble, Ureq};
-use crate::world::{World, assert_accepted, assert_status, post};
 
 conformance! {
     whatever_is_no_401_is_delivered_untouched,

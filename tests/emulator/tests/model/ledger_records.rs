@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::client::*;
+use crate::requests::*;
 use simacan_auth_emulator::{Detail, Emulator, Endpoint, Fault};
 
 #[test]

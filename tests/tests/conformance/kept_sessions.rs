@@ -6,11 +6,11 @@ use std::time::Duration;
 use simacan_auth::{ClientAuth, Credentials, Denied, Failure, OAuthError, Provider, Status};
 use simacan_auth_emulator::{Emulator, PasswordOutcome, Presented, RefreshOutcome, What};
 
-use crate::store::TestStore;
-use crate::subject::{Plan, Subject, Trouble};
-use crate::world::{
+use crate::platform::{
     HOUR, PASSWORD, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied, eventually,
 };
+use crate::saved_sessions::TestStore;
+use crate::subject::{Plan, Subject, Trouble};
 
 conformance! {
     what_one_process_forgets_no_other_one_refreshes,
