@@ -9,11 +9,11 @@ use std::time::Duration;
 use simacan_auth::{Denied, Event, Failure, SessionStore, StoreFailure};
 use simacan_auth_emulator::What;
 
-use crate::store::{Folder, Op, TestStore, patience};
-use crate::subject::{Outcome, Plan, Subject};
-use crate::world::{
+use crate::platform::{
     COOLED_DOWN, Gate, PATIENCE, World, assert_accepted, denied, eventually, within,
 };
+use crate::saved_sessions::{Folder, Op, TestStore, patience};
+use crate::subject::{Outcome, Plan, Subject};
 
 conformance! {
     what_can_be_looked_at_serves_while_the_lock_is_denied,

@@ -8,11 +8,11 @@ use simacan_auth_emulator::{
     Emulator, Entry, PasswordOutcome, Presented, RefreshOutcome, Settings, What,
 };
 
-use crate::store::{Folder, TestStore};
-use crate::subject::{Outcome, Plan, Subject};
-use crate::world::{
+use crate::platform::{
     PASSWORD, REFRESH_IS_DUE, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied, eventually,
 };
+use crate::saved_sessions::{Folder, TestStore};
+use crate::subject::{Outcome, Plan, Subject};
 
 conformance! {
     i4_clients_over_one_file_share_one_session,

@@ -12,8 +12,8 @@ use simacan_auth_driver::simacan_auth::{
 use simacan_auth_driver::{Driver, Error, block_on};
 use simacan_auth_emulator::Emulator;
 
-use crate::store::{Op, Store};
-use crate::world::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
+use crate::emulated::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
+use crate::locked_store::{Op, Store};
 
 /// Those who have a good token don't notice; who has none is told in time.
 #[test]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 use simacan_auth_driver::simacan_auth::{Credentials, Provider, Status};
 use simacan_auth_driver::{Driver, Error, Process, System, block_on};
 
-use crate::store::Store;
-use crate::world::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
+use crate::emulated::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
+use crate::locked_store::Store;
 
 /// Nobody asks any more. What hangs is given up all the same, and the lock let go.
 #[test]

@@ -2,9 +2,9 @@
 //! the conformance suite's.
 
 mod bearer;
+mod emulated;
 mod hangs;
 mod keeper;
+mod locked_store;
 mod mishaps;
-mod store;
 mod wakers;
-mod world;

@@ -10,8 +10,8 @@ use simacan_auth_driver::simacan_auth::{
 };
 use simacan_auth_driver::{Driver, Error, block_on};
 
-use crate::store::{Op, Store};
-use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, settle};
+use crate::emulated::{Gate, REFRESH_IS_DUE, World, eventually, settle};
+use crate::locked_store::{Op, Store};
 
 fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("a panic of the test's"))

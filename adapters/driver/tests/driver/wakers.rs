@@ -10,8 +10,8 @@ use std::time::Duration;
 use simacan_auth_driver::Driver;
 use simacan_auth_driver::simacan_auth::{Config, Event, TransportFailure};
 
-use crate::store::Store;
-use crate::world::{Gate, World, eventually, settle};
+use crate::emulated::{Gate, World, eventually, settle};
+use crate::locked_store::Store;
 
 /// As those of an executor that is gone, or whose queue is full.
 struct Panics;
