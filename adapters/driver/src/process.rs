@@ -3,12 +3,13 @@
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::carrier;
 use crate::session::Session;
-use crate::sync::{Condvar, Mutex, caught, lock};
+use crate::sync::{self, Condvar, Mutex, caught, lock};
 
 /// Where a [`Process`] gets its threads and clocks from: the system, or a test.
 pub trait System: Send + Sync + 'static {
@@ -21,6 +22,11 @@ pub trait System: Send + Sync + 'static {
 
     /// The time of day. It may jump.
     fn time(&self) -> SystemTime;
+
+    /// Waits in this thread until the future is ready: for callers that block. By default the thread is parked.
+    fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) {
+        sync::block_on(future);
+    }
 }
 
 /// The threads of all sessions of a process, and their time-keeper. There is [one](Process::global) for
@@ -103,6 +109,14 @@ impl Process {
 
     pub(crate) fn time(&self) -> SystemTime {
         self.system.time()
+    }
+
+    /// Waits for a future in this thread.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut output = None;
+        self.system
+            .block_on(pin!(async { output = Some(future.await) }));
+        output.expect("`System::block_on` returns when the future is ready")
     }
 
     /// In a thread, at once or when one of this line is free.
@@ -223,8 +237,10 @@ impl Process {
     }
 
     /// Looks at the sessions whose time has come; at all of them if the time of day has jumped. The
-    /// time-keeper does it; who runs no such thread ([`System::spawn`]) does it whenever time goes by.
-    pub fn tick(&self) {
+    /// time-keeper does it; who runs no such thread ([`System::spawn`]) does it whenever time goes by. Gives
+    /// the next time at which there is something to look at, by [`System::monotonic`]: an earlier one may be
+    /// added at any moment.
+    pub fn tick(&self) -> Option<Duration> {
         let now = (self.system.monotonic(), self.system.time());
         let mut times = lock(&self.times);
         let last = times.last.replace(now);
@@ -243,6 +259,8 @@ impl Process {
                 let _ = self.run_aside(Box::new(move || drop(last))); // with what is the user's
             }
         }
+        let times = lock(&self.times);
+        times.due.first_key_value().map(|((next, _), _)| *next)
     }
 }
 

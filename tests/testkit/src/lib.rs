@@ -52,5 +52,6 @@
 //! ```
 
 mod store;
+pub mod time;
 
 pub use store::{StoreContract, hold, this_test};

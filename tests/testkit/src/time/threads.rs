@@ -1,0 +1,135 @@
+//! Threads of the system, of which one at a time has the turn.
+
+use std::cell::Cell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::{Body, JoinHandle, State, Stopped, Time, join};
+
+thread_local! {
+    /// Of which time this is a thread, and which one.
+    static CURRENT: Cell<Option<(usize, u64)>> = const { Cell::new(None) };
+}
+
+impl Time {
+    /// A thread. It goes on while something [runs](Self::run). One that is never done stays parked when the
+    /// test is over.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no thread to give.
+    pub fn spawn_thread<T: Send + 'static>(
+        &self,
+        name: impl Into<String>,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let (sender, handle) = join::channel();
+        let body = move || sender.send(body());
+        let started = self.start_thread(name.into(), body);
+        started.expect("the system has a thread to give");
+        handle
+    }
+
+    pub(super) fn start_thread(
+        &self,
+        name: String,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let id = (self.lock()).add(name.clone(), Body::Thread(None));
+        let time = self.clone();
+        let life = move || {
+            CURRENT.set(Some((time.address(), id)));
+            time.await_turn(id);
+            let ended = catch_unwind(AssertUnwindSafe(body));
+            let mut state = time.lock();
+            state.remove(id);
+            if let Err(panic) = ended {
+                state.panic.get_or_insert(panic);
+            }
+            time.give_back(state);
+        };
+        let started = thread::Builder::new().name(name).spawn(life);
+        let mut state = self.lock();
+        match started {
+            Ok(handle) => {
+                // It is not its turn before somebody chooses it, and who chooses is here.
+                if let Some(actor) = state.actors.get_mut(&id) {
+                    actor.body = Body::Thread(Some(handle.thread().clone()));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                state.remove(id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for a future: in a [thread](Self::spawn_thread) of this time, which gives others the turn
+    /// meanwhile; anywhere else it is [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// Outside a thread of this time, if it can't come to its end.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let current = CURRENT.get().filter(|(time, _)| *time == self.address());
+        let Some((_, id)) = current else {
+            return self
+                .run(future)
+                .unwrap_or_else(|stopped| panic!("{stopped}"));
+        };
+        let mut future = pin!(future);
+        let waker = self.waker(id);
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return output;
+            }
+            self.give_back(self.lock());
+            self.await_turn(id);
+        }
+    }
+
+    fn give_back(&self, mut state: MutexGuard<'_, State>) {
+        state.turn = None;
+        drop(state);
+        self.0.given_back.notify_one();
+    }
+
+    fn await_turn(&self, id: u64) {
+        while self.lock().turn != Some(id) {
+            thread::park();
+        }
+    }
+
+    /// Until it gives back the turn.
+    pub(super) fn give_turn<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        id: u64,
+        thread: Option<Thread>,
+    ) -> Result<MutexGuard<'a, State>, Stopped> {
+        state.turn = Some(id);
+        thread.iter().for_each(Thread::unpark);
+        // In slices: a machine that was suspended must not count as a thread that blocks.
+        for _ in 0..20 {
+            let slice = Duration::from_millis(500);
+            let waited = (self.0.given_back).wait_timeout_while(state, slice, |s| s.turn.is_some());
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if state.turn.is_none() {
+                return Ok(state);
+            }
+        }
+        let name = (state.actors.get(&id)).map_or_else(String::new, |actor| actor.name.clone());
+        let at = state.elapsed;
+        Err(Stopped::Blocks { name, at })
+    }
+
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
