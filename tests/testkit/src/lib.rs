@@ -51,7 +51,17 @@
 //! StoreContract::new(move |place| places.at(place)).check();
 //! ```
 
+mod driver;
+mod history;
+mod platform;
 mod store;
+#[cfg(feature = "proptest")]
+mod strategies;
 pub mod time;
 
+pub use driver::{DriverContract, Setup, Shelf};
+pub use history::{History, HistoryFailure, Step, Trouble};
+pub use platform::{Platform, Wire};
 pub use store::{StoreContract, hold, this_test};
+#[cfg(feature = "proptest")]
+pub use strategies::histories;

@@ -26,11 +26,13 @@
 //!   here: channels, locks and `select` of `futures` or `async-channel`, but neither the timers nor the sockets
 //!   of a runtime.
 //! - *Threads* ([`Time::spawn_thread`]) that block: in [`Time::block_on`] (with [`Time::sleep`], a
-//!   [`JoinHandle`], any future that a waker wakes) and in a [`Condvar`], which are all that they block in. It is
-//!   one thread's turn at a time, and it has the turn until it blocks there or ends.
+//!   [`JoinHandle`], any future that a waker wakes), in a [`Mutex`] and in a [`Condvar`]. It is one thread's turn
+//!   at a time, and it has the turn until it blocks or ends, or takes a [`Mutex`]: there the seed says whether
+//!   another goes on first. So a wake-up that comes between two locks is met with.
 //!
-//! So a lock that is held for a moment is never found taken. Code that is written for `std::thread` takes its
-//! threads, its sleep and its condition variables from here in tests, as it would for `loom` or `shuttle`.
+//! Code that is written for `std::thread` takes its threads, its sleep and its locks from here in tests, as it
+//! would for `loom` or `shuttle`. A [`std::sync::Mutex`] that is held for a moment, and not where the thread
+//! blocks, will do as well: it is never found taken.
 //!
 //! # What it finds
 //!
@@ -38,8 +40,8 @@
 //! comes, and since when; who is polled, or looks at the clock, again and again while no time goes by; which
 //! thread blocks in something that is not of this module.
 
-mod condvar;
 mod join;
+mod locks;
 mod stopped;
 #[cfg(feature = "driver")]
 mod system;
@@ -52,20 +54,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use condvar::Condvar;
 pub use join::JoinHandle;
+pub use locks::{Condvar, Mutex, MutexGuard, WaitTimeoutResult};
 pub use stopped::{Stopped, Waiting};
+use threads::Runs;
 
 /// A clock, its timers, and the tasks and threads that live by it. Clones are the same.
 #[derive(Clone)]
 pub struct Time(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
+    state: std::sync::Mutex<State>,
     /// A thread has given back its turn.
     given_back: std::sync::Condvar,
 }
@@ -137,7 +140,7 @@ impl Time {
             keepers: Vec::new(),
         };
         Self(Arc::new(Shared {
-            state: Mutex::new(state),
+            state: std::sync::Mutex::new(state),
             given_back: std::sync::Condvar::new(),
         }))
     }
@@ -219,6 +222,7 @@ impl Time {
     ///
     /// With the panic of a task or a thread.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> Result<T, Stopped> {
+        let _runs = Runs::new(self);
         let mut future = pin!(future);
         let me = self.lock().add("main".into(), Body::Here);
         let waker = self.waker(me);
@@ -319,8 +323,8 @@ impl Time {
         self.lock().keepers.push(Arc::new(keeper));
     }
 
-    /// Drops all tasks, whatever they wait for. Threads that wait stay as they are.
-    pub(crate) fn drop_tasks(&self) {
+    /// Drops all tasks, whatever they wait for, as a runtime that is shut down. Threads stay as they are.
+    pub fn drop_tasks(&self) {
         let mut state = self.lock();
         let is_task = |_: &u64, actor: &mut Actor| matches!(actor.body, Body::Task(_));
         let tasks: Vec<_> = state.actors.extract_if(.., is_task).collect();
@@ -328,7 +332,7 @@ impl Time {
         drop(tasks);
     }
 
-    fn look(&self) -> MutexGuard<'_, State> {
+    fn look(&self) -> std::sync::MutexGuard<'_, State> {
         const MOST: u32 = 1_000_000;
         let mut state = self.lock();
         state.looks += 1;
@@ -341,7 +345,7 @@ impl Time {
         state
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         let locked = self.0.state.lock();
         locked.unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,4 @@
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use super::{Condvar, Stopped, Time};
@@ -43,8 +42,8 @@ fn what_can_go_on_at_once_does_so_in_an_order_of_the_seed() {
             .map(|n| time.spawn_thread("thread", tell(n)))
             .collect();
         let tasks: Vec<_> = (4..8)
-            .map(|n| (tell(n), n))
-            .map(|(tell, _)| time.spawn("task", async move { tell() }))
+            .map(tell)
+            .map(|tell| time.spawn("task", async move { tell() }))
             .collect();
         let joined = async {
             for handle in threads.into_iter().chain(tasks) {
@@ -70,9 +69,9 @@ fn who_is_never_woken_hangs_and_is_named_with_since_when() {
             std::future::pending::<()>().await;
         }
     });
-    let never = Arc::new((Mutex::new(()), Condvar::new(&time)));
     let thread = time.spawn_thread("caller 2", move || {
-        drop(never.1.wait(&never.0, never.0.lock().unwrap()));
+        let never = super::Mutex::new(());
+        drop(Condvar::new().wait(never.lock().unwrap()));
     });
     let stopped = time.run(thread).unwrap_err();
     assert_eq!(
@@ -171,12 +170,13 @@ fn a_cancelled_task_is_dropped_at_once_and_leaves_no_timer() {
 #[test]
 fn a_condition_is_waited_for_no_longer_than_that() {
     let time = Time::new(1);
-    let shared = Arc::new((Mutex::new(()), Condvar::new(&time)));
+    let shared = Arc::new((super::Mutex::new(()), Condvar::new()));
     let waits = |longest| {
         let shared = shared.clone();
         time.spawn_thread("waits", move || {
             let locked = shared.0.lock().unwrap();
-            shared.1.wait_timeout(&shared.0, locked, longest).1
+            let (_locked, result) = shared.1.wait_timeout(locked, longest).unwrap();
+            result.timed_out()
         })
     };
     let (short, long) = (waits(SECOND), waits(60 * SECOND));
@@ -184,7 +184,51 @@ fn a_condition_is_waited_for_no_longer_than_that() {
     shared.1.notify_one();
     assert_eq!(
         time.run(async { (short.await, long.await) }).unwrap(),
-        (false, true)
+        (true, false)
     );
     assert_eq!(time.elapsed(), 2 * SECOND);
+}
+
+/// Who looks under one lock and waits under the next misses what comes between.
+#[test]
+fn a_wake_up_that_is_lost_between_two_locks_is_found_by_some_seed() {
+    let is_found = |seed| {
+        let time = Time::new(seed);
+        let shared = Arc::new((super::Mutex::new(false), Condvar::new()));
+        let waits = time.spawn_thread("waits", {
+            let shared = shared.clone();
+            move || {
+                let is_there = *shared.0.lock().unwrap();
+                if !is_there {
+                    drop(shared.1.wait(shared.0.lock().unwrap()));
+                }
+            }
+        });
+        time.spawn_thread("brings", move || {
+            *shared.0.lock().unwrap() = true;
+            shared.1.notify_all();
+        });
+        time.run(waits).is_err()
+    };
+    let found = (0..50).filter(|seed| is_found(*seed)).count();
+    assert!((5..45).contains(&found), "{found} of 50");
+}
+
+/// Others go on, and the lock is not free for them.
+#[test]
+fn a_lock_that_is_held_where_its_thread_sleeps_is_waited_for() {
+    let (time, shared) = (Time::new(1), Arc::new(super::Mutex::new(())));
+    let holds = |seconds: u32| {
+        let (time, shared) = (time.clone(), shared.clone());
+        move || {
+            let _locked = shared.lock().unwrap();
+            time.block_on(time.sleep(seconds * SECOND));
+            time.elapsed()
+        }
+    };
+    let threads = [1, 2, 3].map(|n| time.spawn_thread("holds", holds(n)));
+    for thread in threads {
+        time.run(thread).unwrap();
+    }
+    assert_eq!(time.elapsed(), 6 * SECOND);
 }

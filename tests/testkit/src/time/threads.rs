@@ -1,6 +1,6 @@
 //! Threads of the system, of which one at a time has the turn.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -12,8 +12,28 @@ use std::time::Duration;
 use super::{Body, JoinHandle, State, Stopped, Time, join};
 
 thread_local! {
-    /// Of which time this is a thread, and which one.
-    static CURRENT: Cell<Option<(usize, u64)>> = const { Cell::new(None) };
+    /// In which time this thread is, and which of its threads it is, if not the one that runs it.
+    static CURRENT: RefCell<Option<(Time, Option<u64>)>> = const { RefCell::new(None) };
+}
+
+/// The time that this thread is in.
+pub(super) fn current() -> Option<Time> {
+    CURRENT.with_borrow(|current| Some(current.as_ref()?.0.clone()))
+}
+
+/// This thread runs the time, until this is dropped.
+pub(super) struct Runs(Option<(Time, Option<u64>)>);
+
+impl Runs {
+    pub(super) fn new(time: &Time) -> Self {
+        Self(CURRENT.replace(Some((time.clone(), None))))
+    }
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
 }
 
 impl Time {
@@ -43,7 +63,7 @@ impl Time {
         let id = (self.lock()).add(name.clone(), Body::Thread(None));
         let time = self.clone();
         let life = move || {
-            CURRENT.set(Some((time.address(), id)));
+            CURRENT.set(Some((time.clone(), Some(id))));
             time.await_turn(id);
             let ended = catch_unwind(AssertUnwindSafe(body));
             let mut state = time.lock();
@@ -77,8 +97,7 @@ impl Time {
     ///
     /// Outside a thread of this time, if it can't come to its end.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        let current = CURRENT.get().filter(|(time, _)| *time == self.address());
-        let Some((_, id)) = current else {
+        let Some(id) = self.own_thread() else {
             return self
                 .run(future)
                 .unwrap_or_else(|stopped| panic!("{stopped}"));
@@ -129,7 +148,20 @@ impl Time {
         Err(Stopped::Blocks { name, at })
     }
 
-    fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+    /// Which of its threads this is.
+    fn own_thread(&self) -> Option<u64> {
+        CURRENT.with_borrow(|current| {
+            let (time, id) = current.as_ref()?;
+            id.filter(|_| Arc::ptr_eq(&time.0, &self.0))
+        })
+    }
+
+    /// Others may go on before this thread does.
+    pub(super) fn yield_now(&self) {
+        if let Some(id) = self.own_thread() {
+            self.lock().wake(id);
+            self.give_back(self.lock());
+            self.await_turn(id);
+        }
     }
 }

@@ -1,0 +1,190 @@
+//! The contract of a driver, rule by rule.
+
+pub(crate) use stage::{MINUTE, Stage};
+mod rules;
+mod shelf;
+mod stage;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::{Request, StatusCode};
+use simacan_auth::{Credentials, Provider};
+
+use crate::time::Time;
+use crate::{History, HistoryFailure, Wire};
+pub use shelf::Shelf;
+
+/// Checks that a driver of your own keeps a program logged in: whatever carries the requests and answers of a
+/// [`Machine`](simacan_auth::Machine), on whatever runtime, or logs in without it.
+///
+/// It is made with a closure that starts your driver in the [`Setup`] that it is given, and gives what sends one
+/// request to a target. It lives in virtual [time](crate::time): its tasks, threads, sleep and clock come from
+/// [`Setup::time`], and what it sends goes by [`Setup::wire`].
+///
+/// - Every caller is answered, with the target's answer or an error, within minutes. Nothing hangs, nothing spins,
+///   not when a caller goes away, not at the worst of moments.
+/// - Callers share: however many there are, one login, and one refresh for a token that is over or dead.
+/// - What fails is tried again, and after an outage of whatever kind a request gets through within minutes.
+/// - No request leaves with a token that is known to be over. One that gets a 401 is sent once more, with a newer
+///   token, and no third time.
+/// - The password leaves once at the beginning, and once for each refresh that is refused. One that is refused
+///   is not sent again.
+/// - If it takes [`Setup::store`]: the next process goes on with the session, two at a time share it, and the
+///   store's lock is free when there is nothing to do.
+///
+/// Each rule is tried with some seeds, and with histories of faults.
+///
+/// ```
+/// use http::{Request, StatusCode};
+/// use simacan_auth_testkit::{DriverContract, Setup};
+///
+/// /// Stands for yours; it is not much of one.
+/// async fn send(setup: Setup, mut request: Request<Vec<u8>>) -> Result<StatusCode, String> {
+///     let token = "none";
+///     request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+///     let answer = setup.wire.exchange(&request).await;
+///     answer.map(|answer| answer.status()).map_err(|failure| failure.to_string())
+/// }
+///
+/// let contract = DriverContract::new(|setup| move |request| send(setup.clone(), request));
+/// let broken = contract.broken();
+/// assert!(broken[0].starts_with("a-request-gets-through: "), "{broken:?}");
+/// ```
+#[derive(Clone)]
+pub struct DriverContract {
+    start: Start,
+}
+
+/// What a driver is started in: one process's.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The clock, timers, tasks and threads.
+    pub time: Time,
+    /// Whereby requests go, to the auth endpoint and to targets.
+    pub wire: Wire,
+    /// Where to log in.
+    pub provider: Provider,
+    /// As whom.
+    pub user: String,
+    /// With what.
+    pub password: String,
+    shelf: Shelf,
+}
+
+impl Setup {
+    /// User and password.
+    pub fn credentials(&self) -> Credentials {
+        Credentials::new(self.user.clone(), self.password.clone())
+    }
+
+    /// Where the session is saved, for a driver that can: all processes of a program get the same. Whoever does
+    /// not ask for it is not checked by the rules about stores.
+    pub fn store(&self) -> Shelf {
+        self.shelf.take_out();
+        self.shelf.clone()
+    }
+}
+
+type Answer = Result<StatusCode, String>;
+type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+/// Sends one request to a target.
+type Send1 = Arc<dyn Fn(Request<Vec<u8>>) -> Answering + Send + Sync>;
+type Start = Arc<dyn Fn(Setup) -> Send1 + Send + Sync>;
+
+impl DriverContract {
+    /// Of an async driver. `start` starts one and gives what sends one request to a target with a token, looks
+    /// at the answer, and sends it once more if need be. When that is dropped, the process is at its end.
+    pub fn new<Send, Sending, Error>(
+        start: impl Fn(Setup) -> Send + std::marker::Send + Sync + 'static,
+    ) -> Self
+    where
+        Send: Fn(Request<Vec<u8>>) -> Sending + std::marker::Send + Sync + 'static,
+        Sending: Future<Output = Result<StatusCode, Error>> + std::marker::Send + 'static,
+        Error: fmt::Display,
+    {
+        let start = Arc::new(move |setup: Setup| {
+            let send = start(setup);
+            let send = move |request| {
+                let sending = send(request);
+                let answering = async { sending.await.map_err(|error| error.to_string()) };
+                Box::pin(answering) as Answering
+            };
+            Arc::new(send) as Send1
+        });
+        Self { start }
+    }
+
+    /// Of a driver that blocks: as [`new`](Self::new), where each call has a thread of its own.
+    pub fn blocking<Send, Error>(
+        start: impl Fn(Setup) -> Send + std::marker::Send + Sync + 'static,
+    ) -> Self
+    where
+        Send:
+            Fn(Request<Vec<u8>>) -> Result<StatusCode, Error> + std::marker::Send + Sync + 'static,
+        Error: fmt::Display,
+    {
+        let start = Arc::new(move |setup: Setup| {
+            let time = setup.time.clone();
+            let send = Arc::new(start(setup));
+            let send = move |request| {
+                let send = send.clone();
+                let send = move || send(request).map_err(|error| error.to_string());
+                Box::pin(time.spawn_thread("a caller's thread", send)) as Answering
+            };
+            Arc::new(send) as Send1
+        });
+        Self { start }
+    }
+
+    /// Checks all rules.
+    ///
+    /// # Panics
+    ///
+    /// With each rule that is broken, and how.
+    pub fn check(&self) {
+        let broken = self.broken();
+        let lines: String = broken.iter().map(|line| format!("\n- {line}")).collect();
+        assert!(broken.is_empty(), "the driver breaks its contract:{lines}");
+    }
+
+    /// The rules that are broken, by name, and how.
+    pub fn broken(&self) -> Vec<String> {
+        let rules = rules::RULES.iter().filter_map(|(name, rule)| {
+            let how = (1..=rules::SEEDS).find_map(|seed| {
+                let how = caught(|| Stage::new(seed, &self.start).play(*rule)).err()?;
+                Some(format!("{how} (seed {seed})"))
+            })?;
+            Some(format!("{name}: {how}"))
+        });
+        let histories = rules::histories().find_map(|history| {
+            let failure = self.play(&history).err()?;
+            Some(format!("histories: {failure}"))
+        });
+        rules.chain(histories).collect()
+    }
+
+    /// Lives through a history, at whose end a request has to get through.
+    pub fn play(&self, history: &History) -> Result<(), HistoryFailure> {
+        let stage = Stage::new(history.seed, &self.start);
+        let played = caught(|| stage.play(async |stage| history.play(stage).await));
+        played.map_err(|how| HistoryFailure::new(history, how))
+    }
+}
+
+/// A panic breaks the rule, too.
+fn caught(check: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied());
+        Err(format!("a panic: {}", text.unwrap_or("without a text")))
+    })
+}
+
+impl fmt::Debug for DriverContract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriverContract").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,39 @@
+//! The contract of a driver: those that keep it, and those with one defect each.
+
+mod tasks;
+mod threads;
+
+use simacan_auth_testkit::DriverContract;
+
+/// What a driver does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    None,
+    /// Wakes one of those who wait.
+    WakesOne,
+    /// Looks under one lock whether to wait, and waits under the next.
+    LooksAndWaits,
+    /// Does not remember that it was asked for something while it was busy.
+    Forgets,
+    /// Never polls again because it is time.
+    NeverTriesAgain,
+    /// Polls again at once, until it is time.
+    Spins,
+    /// Takes an exchange that failed for a refused session, and starts anew.
+    StartsAnew,
+    /// Keeps the lock of the store.
+    KeepsTheLock,
+    /// Carries its exchange in the task of the caller who came first.
+    CarriesInTheCaller,
+    /// Goes on with a token that was refused.
+    IgnoresThe401,
+}
+
+#[track_caller]
+fn assert_breaks(contract: &DriverContract, rule: &str, how: &str) {
+    let broken = contract.broken();
+    let is_named = broken
+        .iter()
+        .any(|line| line.starts_with(rule) && line.contains(how));
+    assert!(is_named, "{rule}: {how} is not in {broken:#?}");
+}
