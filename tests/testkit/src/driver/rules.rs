@@ -69,9 +69,12 @@ async fn one_login(stage: &mut Stage) -> Checked {
 }
 
 async fn one_refresh(stage: &mut Stage) -> Checked {
-    for refreshes in 0..3 {
-        stage.get_through(10).await?;
+    for refreshes in 0..30 {
+        stage
+            .get_through(if refreshes < 3 { 10 } else { 2 })
+            .await?;
         stage.expect_sent(1, refreshes)?;
+        stage.pass(2 * MINUTE).await; // more often than that, a refresh may be held back
         stage.emulator(|emulator| emulator.revoke_access_tokens());
     }
     Ok(())
@@ -133,7 +136,10 @@ async fn outage(stage: &mut Stage) -> Checked {
     }
     stage.expect_sent(1, stage.counters().refreshes_received)?;
     let down = Fault::Status(StatusCode::BAD_GATEWAY);
-    stage.emulator(|emulator| emulator.script_n(Endpoint::Refresh, down, 1_000));
+    stage.emulator(|emulator| {
+        emulator.revoke_access_tokens();
+        emulator.script_n(Endpoint::Refresh, down, 1_000);
+    });
     for _ in 0..60 {
         stage.push(2).await?;
         stage.pass(2 * MINUTE).await;

@@ -24,6 +24,8 @@ pub(crate) struct Stage {
     seed: u64,
     start: Start,
     callers: u32,
+    /// How many callers and requests to targets have been looked at.
+    checked: (u32, u64),
     begun: Vec<(String, Duration, JoinHandle<Answer>)>,
     process: Option<Send1>,
 }
@@ -40,6 +42,7 @@ impl Stage {
             seed,
             start: start.clone(),
             callers: 0,
+            checked: (0, 0),
             begun: Vec::new(),
             process: None,
         }
@@ -67,10 +70,7 @@ impl Stage {
         if let Some(since) = self.shelf.locked_since() {
             return Err(format!("the store's lock is kept, since {since:?}"));
         }
-        let (sent, callers) = (self.counters().targets_received, u64::from(self.callers));
-        expect(sent <= 2 * callers, || {
-            format!("{callers} requests to a target were sent {sent} times")
-        })
+        Ok(())
     }
 
     /// Another process, in place of this one, if any.
@@ -127,11 +127,12 @@ impl Stage {
         }
     }
 
-    /// Of all who have begun: every one is answered.
+    /// Of all who have begun: every one is answered, and no request is sent a third time.
     pub(crate) async fn answers(&mut self) -> Result<Vec<Answer>, String> {
         let mut answers = Vec::new();
         for (name, since, handle) in std::mem::take(&mut self.begun) {
             let Some(answer) = self.time.timeout(ANSWERED, handle).await else {
+                self.check_sent()?;
                 return Err(format!(
                     "`{name}` hangs: it waits since {since:?}, and it is {:?} by now",
                     self.time.elapsed()
@@ -139,7 +140,17 @@ impl Stage {
             };
             answers.push(answer);
         }
+        self.check_sent()?;
         Ok(answers)
+    }
+
+    fn check_sent(&mut self) -> Result<(), String> {
+        let now = (self.callers, self.counters().targets_received);
+        let former = std::mem::replace(&mut self.checked, now);
+        let (callers, sent) = (now.0 - former.0, now.1 - former.1);
+        expect(sent <= 2 * u64::from(callers), || {
+            format!("the requests of {callers} callers were sent {sent} times")
+        })
     }
 
     /// So many callers, who may be told whatever is true.

@@ -1,9 +1,14 @@
 //! The contract of a driver: those that keep it, and those with one defect each.
 
+mod ours;
 mod tasks;
 mod threads;
 
+use std::time::Duration;
+
 use simacan_auth_testkit::DriverContract;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// What a driver does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

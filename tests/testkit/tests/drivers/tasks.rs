@@ -58,7 +58,7 @@ impl Driver {
                 let mut machine = self.machine.lock().unwrap();
                 machine.authorize(time.now().into(), pending, &mut request)
             };
-            self.ask();
+            self.asked.notify_one();
             pending = match authorization {
                 Authorization::Ready(sent) => {
                     let answer = self.setup.wire.exchange(&request).await;
@@ -67,7 +67,7 @@ impl Driver {
                         let mut machine = self.machine.lock().unwrap();
                         machine.review(time.now().into(), sent, status)
                     };
-                    self.ask();
+                    self.asked.notify_one();
                     match review {
                         Review::Retry(_) if self.defect == Defect::IgnoresThe401 => Pending::new(),
                         Review::Retry(pending) => pending,
@@ -90,14 +90,6 @@ impl Driver {
         }
     }
 
-    fn ask(&self) {
-        if self.defect == Defect::Forgets {
-            self.asked.notify_waiters();
-        } else {
-            self.asked.notify_one();
-        }
-    }
-
     /// What the machine says next.
     async fn carry(&self) {
         let (time, wire) = (&self.setup.time, &self.setup.wire);
@@ -109,7 +101,8 @@ impl Driver {
                 match end {
                     Ok(response) => machine.handle_response(now, exchange, response),
                     Err(_) if self.defect == Defect::StartsAnew => {
-                        *machine = self::machine(&self.setup)
+                        *machine = self::machine(&self.setup);
+                        self.woken.notify_waiters();
                     }
                     Err(failure) => machine.handle_failure(now, exchange, failure),
                 }
@@ -155,15 +148,6 @@ fn a_wake_up_for_one_of_many_is_found() {
 }
 
 #[test]
-fn a_wish_that_is_not_remembered_is_found() {
-    assert_breaks(
-        &contract(Defect::Forgets),
-        "callers-share-one-refresh",
-        "hangs",
-    );
-}
-
-#[test]
 fn a_retry_that_is_missing_is_found() {
     assert_breaks(
         &contract(Defect::NeverTriesAgain),
@@ -204,7 +188,7 @@ fn an_exchange_that_dies_with_its_caller_is_found() {
 fn a_retry_without_what_was_learned_is_found() {
     assert_breaks(
         &contract(Defect::IgnoresThe401),
-        "a-401-that-stays-is-delivered",
-        "",
+        "an-outage-ends",
+        "the requests of 2 callers were sent",
     );
 }
