@@ -173,7 +173,8 @@ impl Time {
         self.lock().limit = limit;
     }
 
-    /// Goes on when so much time has gone by. Dropped before, it leaves no timer.
+    /// Goes on when so much time has gone by, and not before others had a turn. Dropped before, it leaves no
+    /// timer.
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + use<> {
         self.sleep_until(self.elapsed().saturating_add(duration))
     }
@@ -185,6 +186,7 @@ impl Time {
         Sleep {
             time,
             key: (at, id),
+            has_waited: false,
         }
     }
 
@@ -453,20 +455,27 @@ impl State {
 struct Sleep {
     time: Time,
     key: (Duration, u64),
+    has_waited: bool,
 }
 
 impl Future for Sleep {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let has_waited = std::mem::replace(&mut self.has_waited, true);
         let waker = context.waker().clone();
         let mut state = self.time.lock();
-        if self.key.0 <= state.elapsed {
+        let is_over = self.key.0 <= state.elapsed;
+        if is_over && has_waited {
             return Poll::Ready(());
         }
-        let former = state.timers.insert(self.key, waker);
+        let former = if is_over {
+            Some(waker)
+        } else {
+            state.timers.insert(self.key, waker)
+        };
         drop(state);
-        drop(former);
+        former.into_iter().filter(|_| is_over).for_each(Waker::wake);
         Poll::Pending
     }
 }

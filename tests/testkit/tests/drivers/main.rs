@@ -24,7 +24,7 @@ enum Defect {
     NeverTriesAgain,
     /// Polls again at once, until it is time.
     Spins,
-    /// Takes an exchange that failed for a refused session, and starts anew.
+    /// Takes a refresh without an answer for one that was refused.
     StartsAnew,
     /// Keeps the lock of the store.
     KeepsTheLock,

@@ -96,11 +96,12 @@ impl Driver {
         let output = self.machine.lock().unwrap().poll(time.now().into());
         match output {
             Output::Transmit(Transmit { exchange, request }) => {
+                let is_refresh = request.uri().path().ends_with("refresh");
                 let end = wire.exchange(&request).await;
                 let (now, mut machine) = (time.now().into(), self.machine.lock().unwrap());
                 match end {
                     Ok(response) => machine.handle_response(now, exchange, response),
-                    Err(_) if self.defect == Defect::StartsAnew => {
+                    Err(_) if is_refresh && self.defect == Defect::StartsAnew => {
                         *machine = self::machine(&self.setup);
                         self.woken.notify_waiters();
                     }
