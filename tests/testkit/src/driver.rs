@@ -146,8 +146,11 @@ impl DriverContract {
     /// With each rule that is broken, and how.
     pub fn check(&self) {
         let broken = self.broken();
-        let lines: String = broken.iter().map(|line| format!("\n- {line}")).collect();
-        assert!(broken.is_empty(), "the driver breaks its contract:{lines}");
+        assert!(
+            broken.is_empty(),
+            "the driver breaks its contract:\n- {}",
+            broken.join("\n- ")
+        );
     }
 
     /// The rules that are broken, by name, and how.

@@ -5,9 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use simacan_auth_emulator::{Endpoint, Fault};
+use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 
 use crate::driver::{MINUTE, Stage};
+use crate::numbers::Numbers;
 
 /// What a world does to a driver, step by step: callers come, time goes by, tokens die, requests are lost.
 ///
@@ -88,7 +89,7 @@ impl History {
             step.play(stage).await?;
         }
         stage.answers().await?;
-        stage.emulator(|emulator| emulator.clear_script());
+        stage.emulator(Emulator::clear_script);
         stage.platform.cut_off(Duration::ZERO);
         stage.pass(61 * MINUTE).await; // a server may ask for an hour
         let told = |how| format!("an hour after all troubles are over, {how}");
@@ -99,7 +100,7 @@ impl History {
 impl Step {
     fn of(numbers: &mut Numbers) -> Self {
         match numbers.below(12) {
-            0..3 => Self::Push(1 + numbers.below_u32(4)),
+            0..3 => Self::Push([1, 2, 5][numbers.place(3)]),
             3 => Self::Begin,
             4 => Self::Cancel,
             5 => Self::Pass(numbers.below(60)),
@@ -122,8 +123,8 @@ impl Step {
             Self::Begin => stage.begin(),
             Self::Cancel => stage.cancel(),
             Self::Pass(seconds) => stage.pass(Duration::from_secs(seconds)).await,
-            Self::AccessTokensDie => stage.emulator(|emulator| emulator.revoke_access_tokens()),
-            Self::RefreshTokensDie => stage.emulator(|emulator| emulator.revoke_refresh_tokens()),
+            Self::AccessTokensDie => stage.emulator(Emulator::revoke_access_tokens),
+            Self::RefreshTokensDie => stage.emulator(Emulator::revoke_refresh_tokens),
             Self::Login(trouble) => script(Endpoint::Password, trouble),
             Self::Refresh(trouble) => script(Endpoint::Refresh, trouble),
             Self::CutOff(seconds) => stage.platform.cut_off(Duration::from_secs(seconds)),
@@ -143,7 +144,7 @@ impl Trouble {
             1 => Self::AnswerLost,
             2 => Self::CutShort,
             3 => Self::Delay(numbers.below(30)),
-            4 => Self::Status([408, 500, 502, 503][numbers.below_u32(4) as usize]),
+            4 => Self::Status([408, 500, 502, 503][numbers.place(4)]),
             _ => Self::RetryAfter(numbers.below(100)),
         }
     }
@@ -164,23 +165,6 @@ impl From<Trouble> for Fault {
                 Self::RetryAfter(StatusCode::TOO_MANY_REQUESTS, seconds.into())
             }
         }
-    }
-}
-
-/// SplitMix64.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % n
-    }
-
-    fn below_u32(&mut self, n: u32) -> u32 {
-        u32::try_from(self.below(n.into())).expect("it is below n")
     }
 }
 
@@ -219,7 +203,7 @@ fn a_history_that_was_found() {{
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whose = ["tasks", "threads"][usize::from(self.seed % 2 == 1)];
+        let whose = ["tasks", "threads"][usize::from(!self.seed.is_multiple_of(2))];
         write!(f, "callers are {whose}, seed {}", self.seed)?;
         (self.steps.iter()).try_for_each(|step| write!(f, "\n- {step}"))
     }

@@ -53,6 +53,7 @@
 
 mod driver;
 mod history;
+mod numbers;
 mod platform;
 mod store;
 #[cfg(feature = "proptest")]

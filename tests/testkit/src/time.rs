@@ -63,6 +63,8 @@ pub use locks::{Condvar, Mutex, MutexGuard, WaitTimeoutResult};
 pub use stopped::{Stopped, Waiting};
 use threads::Runs;
 
+use crate::numbers::Numbers;
+
 /// A clock, its timers, and the tasks and threads that live by it. Clones are the same.
 #[derive(Clone)]
 pub struct Time(Arc<Shared>);
@@ -78,7 +80,7 @@ struct State {
     /// What the time of day was at the beginning, with all that it was set by since.
     epoch: SystemTime,
     limit: Duration,
-    random: u64,
+    numbers: Numbers,
     timers: BTreeMap<(Duration, u64), Waker>,
     actors: BTreeMap<u64, Actor>,
     next_id: u64,
@@ -128,7 +130,7 @@ impl Time {
             elapsed: Duration::ZERO,
             epoch: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
             limit: Duration::from_secs(2 * 366 * 86_400),
-            random: seed,
+            numbers: Numbers(seed),
             timers: BTreeMap::new(),
             actors: BTreeMap::new(),
             next_id: 0,
@@ -279,7 +281,7 @@ impl Time {
                     }
                     Body::Thread(thread) => {
                         let thread = thread.clone();
-                        state = self.give_turn(state, id, thread)?;
+                        state = self.give_turn(state, id, thread.as_ref())?;
                     }
                 }
                 continue;
@@ -328,8 +330,11 @@ impl Time {
     /// Drops all tasks, whatever they wait for, as a runtime that is shut down. Threads stay as they are.
     pub fn drop_tasks(&self) {
         let mut state = self.lock();
-        let is_task = |_: &u64, actor: &mut Actor| matches!(actor.body, Body::Task(_));
-        let tasks: Vec<_> = state.actors.extract_if(.., is_task).collect();
+        let actors = std::mem::take(&mut state.actors);
+        let is_task = |actor: &Actor| matches!(actor.body, Body::Task(_));
+        let (tasks, others): (BTreeMap<_, _>, _) =
+            actors.into_iter().partition(|(_, actor)| is_task(actor));
+        state.actors = others;
         drop(state);
         drop(tasks);
     }
@@ -398,19 +403,12 @@ impl State {
 
     fn choose(&mut self, me: u64) -> Option<u64> {
         let choosable = self.choosable(me).count();
-        let choice = self.random(choosable)?;
+        if choosable == 0 {
+            return None;
+        }
+        let choice = self.numbers.place(choosable);
         let place = self.choosable(me).nth(choice)?;
         Some(self.ready.remove(place))
-    }
-
-    /// One of so many (SplitMix64).
-    fn random(&mut self, n: usize) -> Option<usize> {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let choice = (mixed ^ (mixed >> 31)).checked_rem(n as u64)?;
-        usize::try_from(choice).ok()
     }
 
     /// A turn of this one.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use http::StatusCode;
-use simacan_auth_emulator::{Endpoint, Fault, Place, Times};
+use simacan_auth_emulator::{Emulator, Endpoint, Fault, Place, Times};
 
 use super::stage::{MINUTE, Stage, expect};
 use crate::History;
@@ -75,7 +75,7 @@ async fn one_refresh(stage: &mut Stage) -> Checked {
             .await?;
         stage.expect_sent(1, refreshes)?;
         stage.pass(2 * MINUTE).await; // more often than that, a refresh may be held back
-        stage.emulator(|emulator| emulator.revoke_access_tokens());
+        stage.emulator(Emulator::revoke_access_tokens);
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ async fn outage(stage: &mut Stage) -> Checked {
         stage.push(2).await?;
         stage.pass(2 * MINUTE).await;
     }
-    stage.emulator(|emulator| emulator.clear_script());
+    stage.emulator(Emulator::clear_script);
     stage.pass(SOON).await;
     let told = |how| format!("two hours in which a server was down are over: {how}");
     stage.get_through(2).await.map_err(told)?;
@@ -202,7 +202,7 @@ async fn stays_401(stage: &mut Stage) -> Checked {
             counters.refreshes_received
         )
     })?;
-    stage.emulator(|emulator| emulator.answer_targets_as_usual());
+    stage.emulator(Emulator::answer_targets_as_usual);
     stage.get_through(2).await
 }
 
@@ -213,7 +213,7 @@ async fn goes_away(stage: &mut Stage) -> Checked {
         stage.pass(Duration::from_millis(millis)).await;
         stage.cancel();
         stage.get_through(2).await?;
-        stage.emulator(|emulator| emulator.revoke_access_tokens());
+        stage.emulator(Emulator::revoke_access_tokens);
     }
     Ok(())
 }
@@ -246,7 +246,7 @@ async fn two_processes(stage: &mut Stage) -> Checked {
         stage.all_get_through().await?;
         stage.expect_sent(1, refreshes)?;
         stage.pass(MINUTE).await;
-        stage.emulator(|emulator| emulator.revoke_access_tokens());
+        stage.emulator(Emulator::revoke_access_tokens);
     }
     Ok(())
 }

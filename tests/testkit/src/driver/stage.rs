@@ -118,7 +118,7 @@ impl Stage {
             sleep.await;
             process(request).await
         };
-        let handle = if self.seed % 2 == 0 {
+        let handle = if self.seed.is_multiple_of(2) {
             self.time.spawn(&name, calling)
         } else {
             let time = self.time.clone();

@@ -153,13 +153,16 @@ impl Condvar {
         let time = current().expect("it is waited for in a time");
         let (notified, mutex) = (self.0.listen(), guard.mutex);
         drop(guard);
-        let is_notified = time.block_on(async {
+        let is_over = time.block_on(async {
             match longest {
-                None => Some(notified.await),
-                Some(longest) => time.timeout(longest, notified).await,
+                None => {
+                    notified.await;
+                    false
+                }
+                Some(longest) => time.timeout(longest, notified).await.is_none(),
             }
         });
-        (mutex.take(), WaitTimeoutResult(is_notified.is_none()))
+        (mutex.take(), WaitTimeoutResult(is_over))
     }
 
     /// Wakes who has waited longest.

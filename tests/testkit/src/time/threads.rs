@@ -130,10 +130,10 @@ impl Time {
         &'a self,
         mut state: MutexGuard<'a, State>,
         id: u64,
-        thread: Option<Thread>,
+        thread: Option<&Thread>,
     ) -> Result<MutexGuard<'a, State>, Stopped> {
         state.turn = Some(id);
-        thread.iter().for_each(Thread::unpark);
+        thread.into_iter().for_each(Thread::unpark);
         // In slices: a machine that was suspended must not count as a thread that blocks.
         for _ in 0..20 {
             let slice = Duration::from_millis(500);

@@ -3,6 +3,7 @@
 mod ours;
 mod tasks;
 mod threads;
+mod year;
 
 use std::time::Duration;
 

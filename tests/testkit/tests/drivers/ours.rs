@@ -1,7 +1,5 @@
 //! `simacan-auth-driver` and both adapters keep the contract.
 
-use std::sync::Arc;
-
 use http::{Request, StatusCode};
 use simacan_auth::{Config, Review};
 use simacan_auth_driver::{Driver, Wait};
@@ -60,8 +58,7 @@ fn of_driver(setup: &Setup) -> Driver {
         .build(move |request| wire.exchange_blocking(&request))
 }
 
-#[test]
-fn the_driver_keeps_the_contract_in_async_code() {
+pub(crate) fn driver_async() -> DriverContract {
     DriverContract::new(|setup| {
         let driver = of_driver(&setup);
         move |request| {
@@ -69,20 +66,16 @@ fn the_driver_keeps_the_contract_in_async_code() {
             async move { send(&driver, &wire, request).await }
         }
     })
-    .check();
 }
 
-#[test]
-fn the_driver_keeps_the_contract_in_blocking_code() {
+fn driver_blocking() -> DriverContract {
     DriverContract::blocking(|setup| {
         let driver = of_driver(&setup);
         move |request| send_blocking(&driver, &setup.wire, request)
     })
-    .check();
 }
 
-#[test]
-fn the_driver_keeps_the_contract_while_it_stays_logged_in() {
+pub(crate) fn driver_that_stays_logged_in() -> DriverContract {
     DriverContract::blocking(|setup| {
         let wire = setup.wire.clone();
         let driver = Driver::settings(setup.provider.clone(), setup.credentials())
@@ -92,11 +85,9 @@ fn the_driver_keeps_the_contract_while_it_stays_logged_in() {
             .build(move |request| wire.exchange_blocking(&request));
         move |request| send_blocking(&driver, &setup.wire, request)
     })
-    .check();
 }
 
-#[test]
-fn the_adapter_of_ureq_keeps_the_contract() {
+pub(crate) fn ureq() -> DriverContract {
     DriverContract::blocking(|setup| {
         let wire = setup.wire.clone();
         let client =
@@ -109,11 +100,9 @@ fn the_adapter_of_ureq_keeps_the_contract() {
                 .expect("it needs no TLS");
         move |request| send_blocking(client.driver(), &setup.wire, request)
     })
-    .check();
 }
 
-#[test]
-fn the_adapter_of_reqwest_keeps_the_contract() {
+pub(crate) fn reqwest() -> DriverContract {
     DriverContract::new(|setup| {
         let wire = setup.wire.clone();
         let client =
@@ -124,11 +113,34 @@ fn the_adapter_of_reqwest_keeps_the_contract() {
                 .exchange_with(move |request| wire.exchange_blocking(&request))
                 .build()
                 .expect("it needs no TLS");
-        let client = Arc::new(client);
         move |request| {
             let (client, wire) = (client.clone(), setup.wire.clone());
             async move { send(client.driver(), &wire, request).await }
         }
     })
-    .check();
+}
+
+#[test]
+fn the_driver_keeps_the_contract_in_async_code() {
+    driver_async().check();
+}
+
+#[test]
+fn the_driver_keeps_the_contract_in_blocking_code() {
+    driver_blocking().check();
+}
+
+#[test]
+fn the_driver_keeps_the_contract_while_it_stays_logged_in() {
+    driver_that_stays_logged_in().check();
+}
+
+#[test]
+fn the_adapter_of_ureq_keeps_the_contract() {
+    ureq().check();
+}
+
+#[test]
+fn the_adapter_of_reqwest_keeps_the_contract() {
+    reqwest().check();
 }
