@@ -1,5 +1,6 @@
 //! The contract of a driver: those that keep it, and those with one defect each.
 
+mod histories;
 mod ours;
 mod tasks;
 mod threads;

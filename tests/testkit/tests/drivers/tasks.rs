@@ -124,7 +124,7 @@ impl Driver {
     }
 }
 
-fn contract(defect: Defect) -> DriverContract {
+pub(crate) fn contract(defect: Defect) -> DriverContract {
     DriverContract::new(move |setup| {
         let driver = Driver::start(setup, defect);
         move |request| {
