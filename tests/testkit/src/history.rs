@@ -16,7 +16,8 @@ use crate::numbers::Numbers;
 /// [`histories`](crate::histories) makes them. As `Debug` prints it, it is Rust again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// Of the order in which what can happen at once happens. Callers are threads if it is odd, else tasks.
+    /// Of the order in which things happen that can happen at once. If it is odd, each task has a thread of its
+    /// own; with every second pair of seeds (2, 3, 6, 7 and so on) requests take no time.
     pub seed: u64,
     /// What happens.
     pub steps: Vec<Step>,
@@ -203,8 +204,8 @@ fn a_history_that_was_found() {{
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whose = ["tasks", "threads"][usize::from(!self.seed.is_multiple_of(2))];
-        write!(f, "callers are {whose}, seed {}", self.seed)?;
+        let where_ = ["one thread", "many threads"][usize::from(!self.seed.is_multiple_of(2))];
+        write!(f, "on {where_} (seed {})", self.seed)?;
         (self.steps.iter()).try_for_each(|step| write!(f, "\n- {step}"))
     }
 }

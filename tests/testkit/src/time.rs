@@ -27,8 +27,8 @@
 //!   of a runtime.
 //! - *Threads* ([`Time::spawn_thread`]) that block: in [`Time::block_on`] (with [`Time::sleep`], a
 //!   [`JoinHandle`], any future that a waker wakes), in a [`Mutex`] and in a [`Condvar`]. It is one thread's turn
-//!   at a time, and it has the turn until it blocks or ends, or takes a [`Mutex`]: there the seed says whether
-//!   another goes on first. So a wake-up that comes between two locks is met with.
+//!   at a time, and it has the turn until it blocks or ends, or takes a [`Mutex`] or gives it free: there the
+//!   seed says whether another goes on first. So a wake-up that comes at the wrong moment is met with.
 //!
 //! Code that is written for `std::thread` takes its threads, its sleep and its locks from here in tests, as it
 //! would for `loom` or `shuttle`. A [`std::sync::Mutex`] that is held for a moment, and not where the thread
@@ -50,7 +50,7 @@ mod tests;
 mod threads;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
@@ -80,6 +80,7 @@ struct State {
     /// What the time of day was at the beginning, with all that it was set by since.
     epoch: SystemTime,
     limit: Duration,
+    are_tasks_threads: bool,
     numbers: Numbers,
     timers: BTreeMap<(Duration, u64), Waker>,
     actors: BTreeMap<u64, Actor>,
@@ -93,6 +94,9 @@ struct State {
     looks: u32,
     panic: Option<Box<dyn Any + Send>>,
     keepers: Vec<Keeper>,
+    /// Threads that are tasks, and those of them that are to be dropped.
+    task_threads: BTreeSet<u64>,
+    cancelled: BTreeSet<u64>,
 }
 
 /// Looks after what has timers of its own: does what is due, and says when there is more.
@@ -103,6 +107,7 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Who lives in the time.
 struct Actor {
     name: String,
+    rank: u64,
     /// When it had its last turn, and how many it has had then.
     since: Duration,
     turns: u32,
@@ -130,6 +135,7 @@ impl Time {
             elapsed: Duration::ZERO,
             epoch: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
             limit: Duration::from_secs(2 * 366 * 86_400),
+            are_tasks_threads: false,
             numbers: Numbers(seed),
             timers: BTreeMap::new(),
             actors: BTreeMap::new(),
@@ -140,6 +146,8 @@ impl Time {
             looks: 0,
             panic: None,
             keepers: Vec::new(),
+            task_threads: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
         };
         Self(Arc::new(Shared {
             state: std::sync::Mutex::new(state),
@@ -206,6 +214,12 @@ impl Time {
         .await
     }
 
+    /// Gives each task that is [spawned](Self::spawn) from now on a thread of its own, as a runtime may that has
+    /// many: where it takes a [`Mutex`] others may go on first.
+    pub fn set_tasks_are_threads(&self, are_threads: bool) {
+        self.lock().are_tasks_threads = are_threads;
+    }
+
     /// A task. It goes on while something [runs](Self::run), whether its handle is kept or not.
     pub fn spawn<T: Send + 'static>(
         &self,
@@ -215,6 +229,11 @@ impl Time {
         let (sender, handle) = join::channel();
         let task = Box::pin(async move { sender.send(future.await) });
         let mut state = self.lock();
+        if state.are_tasks_threads {
+            drop(state);
+            let id = self.start_task_thread(name.into(), task);
+            return handle.of_task(self, id.expect("the system has a thread to give"));
+        }
         let id = state.add(name.into(), Body::Task(Some(task)));
         handle.of_task(self, id)
     }
@@ -327,16 +346,36 @@ impl Time {
         self.lock().keepers.push(Arc::new(keeper));
     }
 
+    /// Drops a task: at once, or when its own thread has its turn.
+    fn cancel(&self, id: u64) {
+        let mut state = self.lock();
+        let task = match state.actors.get_mut(&id).map(|actor| &mut actor.body) {
+            Some(Body::Task(_)) => state.remove(id),
+            Some(Body::Thread(_)) => {
+                state.cancelled.insert(id);
+                state.wake(id);
+                None
+            }
+            Some(Body::Here) | None => None,
+        };
+        drop(state);
+        drop(task);
+    }
+
     /// Drops all tasks, whatever they wait for, as a runtime that is shut down. Threads stay as they are.
     pub fn drop_tasks(&self) {
-        let mut state = self.lock();
-        let actors = std::mem::take(&mut state.actors);
-        let is_task = |actor: &Actor| matches!(actor.body, Body::Task(_));
-        let (tasks, others): (BTreeMap<_, _>, _) =
-            actors.into_iter().partition(|(_, actor)| is_task(actor));
-        state.actors = others;
+        let state = self.lock();
+        let is_task = |(id, actor): &(&u64, &Actor)| match actor.body {
+            Body::Here => false,
+            Body::Task(_) => true,
+            Body::Thread(_) => state.task_threads.contains(*id),
+        };
+        let tasks: Vec<_> = (state.actors.iter())
+            .filter(is_task)
+            .map(|(id, _)| *id)
+            .collect();
         drop(state);
-        drop(tasks);
+        tasks.into_iter().for_each(|id| self.cancel(id));
     }
 
     fn look(&self) -> std::sync::MutexGuard<'_, State> {
@@ -368,6 +407,7 @@ impl State {
         let id = self.new_id();
         let actor = Actor {
             name,
+            rank: self.numbers.below(u64::MAX),
             since: self.elapsed,
             turns: 0,
             body,
@@ -379,6 +419,8 @@ impl State {
 
     fn remove(&mut self, id: u64) -> Option<Actor> {
         self.ready.retain(|ready| *ready != id);
+        self.task_threads.remove(&id);
+        self.cancelled.remove(&id);
         self.actors.remove(&id)
     }
 
@@ -388,27 +430,28 @@ impl State {
         }
     }
 
-    /// Places in `ready`. Where something runs within something that runs, the outer one has to wait.
-    fn choosable(&self, me: u64) -> impl Iterator<Item = usize> {
-        let ready = self.ready.iter().enumerate();
-        ready.filter_map(move |(place, id)| {
-            let is_free = match self.actors.get(id)?.body {
+    /// Of those who are ready. Where something runs within something that runs, the outer one has to wait.
+    fn choosable(&self, me: u64) -> impl Iterator<Item = u64> {
+        let ready = self.ready.iter().copied();
+        ready.filter(move |id| {
+            (self.actors.get(id)).is_some_and(|actor| match &actor.body {
                 Body::Here => *id == me,
-                Body::Task(ref task) => task.is_some(),
+                Body::Task(task) => task.is_some(),
                 Body::Thread(_) => true,
-            };
-            is_free.then_some(place)
+            })
         })
     }
 
+    /// Who ranks first, until ranks change, which they do now and then: what goes wrong only if somebody is held
+    /// up for long is met with sooner than if all are alike.
     fn choose(&mut self, me: u64) -> Option<u64> {
-        let choosable = self.choosable(me).count();
-        if choosable == 0 {
-            return None;
+        let id = (self.choosable(me)).max_by_key(|id| self.actors[id].rank)?;
+        self.ready.retain(|ready| *ready != id);
+        if self.numbers.below(2) == 0 {
+            let rank = self.numbers.below(u64::MAX);
+            self.actors.get_mut(&id)?.rank = rank;
         }
-        let choice = self.numbers.place(choosable);
-        let place = self.choosable(me).nth(choice)?;
-        Some(self.ready.remove(place))
+        Some(id)
     }
 
     /// A turn of this one.

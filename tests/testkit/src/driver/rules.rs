@@ -42,6 +42,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("a-refused-password-is-not-sent-again", |stage| {
         Box::pin(refused_password(stage))
     }),
+    ("passwords-are-paced", |stage| Box::pin(paced(stage))),
     ("a-401-that-stays-is-delivered", |stage| {
         Box::pin(stays_401(stage))
     }),
@@ -176,6 +177,26 @@ async fn refused_password(stage: &mut Stage) -> Checked {
         stage.pass(MINUTE).await;
     }
     Ok(())
+}
+
+/// Logins are answered, but not with tokens.
+async fn paced(stage: &mut Stage) -> Checked {
+    let down = Fault::Status(StatusCode::BAD_GATEWAY);
+    stage.emulator(|emulator| emulator.script_n(Endpoint::Password, down, 1_000));
+    for _ in 0..6 {
+        let before = stage.counters().passwords_received;
+        for _ in 0..30 {
+            stage.push(2).await?;
+            stage.pass(2 * MINUTE).await;
+        }
+        let sent = stage.counters().passwords_received - before;
+        expect(sent <= 12, || {
+            format!("{sent} passwords were sent within an hour")
+        })?;
+    }
+    stage.emulator(Emulator::clear_script);
+    stage.pass(SOON).await;
+    stage.get_through(1).await
 }
 
 /// A target believes no token. That it answers so is the caller's business, and ends nobody else's session.

@@ -22,6 +22,8 @@ struct Place {
     saved: Option<Vec<u8>>,
     /// Since when.
     locked: Option<Duration>,
+    /// For how long it was held at most.
+    longest: Duration,
 }
 
 struct Locked(Shelf);
@@ -39,6 +41,14 @@ impl Shelf {
     /// Since when its lock is held, counted from the beginning.
     pub fn locked_since(&self) -> Option<Duration> {
         self.place().locked
+    }
+
+    /// For how long its lock was held at most, by now.
+    pub fn longest_hold(&self) -> Duration {
+        let place = self.place();
+        let since = place.locked.unwrap_or(Duration::MAX);
+        let now = self.time.elapsed().saturating_sub(since);
+        place.longest.max(now)
     }
 
     pub(super) fn take_out(&self) {
@@ -87,7 +97,10 @@ impl LockedStore for Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        self.0.place().locked = None;
+        let longest = self.0.longest_hold();
+        let mut place = self.0.place();
+        place.longest = longest;
+        place.locked = None;
     }
 }
 

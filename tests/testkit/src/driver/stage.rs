@@ -33,6 +33,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(super) fn new(seed: u64, start: &Start) -> Self {
         let time = Time::new(seed);
+        time.set_tasks_are_threads(!seed.is_multiple_of(2));
         let settings = Settings::new().with_user(USER, PASSWORD).with_seed(seed);
         let platform = Platform::new(&time, settings);
         if is_instant(seed) {
@@ -62,7 +63,10 @@ impl Stage {
             check(&mut self).await?;
             self.end().await
         });
+        // So that threads can end.
+        drop(self);
         time.drop_tasks();
+        let _ = time.run(time.sleep(MINUTE));
         played.map_err(|stopped| stopped.to_string())?
     }
 
@@ -70,10 +74,10 @@ impl Stage {
     async fn end(&mut self) -> Result<(), String> {
         self.answers().await?;
         self.pass(MINUTE).await;
-        if let Some(since) = self.shelf.locked_since() {
-            return Err(format!("the store's lock is kept, since {since:?}"));
-        }
-        Ok(())
+        let longest = self.shelf.longest_hold();
+        expect(longest < MINUTE, || {
+            format!("the store's lock is kept: it was held for {longest:?}")
+        })
     }
 
     /// Another process, in place of this one, if any.
@@ -118,12 +122,7 @@ impl Stage {
             sleep.await;
             process(request).await
         };
-        let handle = if self.seed.is_multiple_of(2) {
-            self.time.spawn(&name, calling)
-        } else {
-            let time = self.time.clone();
-            (self.time).spawn_thread(&name, move || time.block_on(calling))
-        };
+        let handle = self.time.spawn(&name, calling);
         self.begun.push((name, self.time.elapsed(), handle));
     }
 

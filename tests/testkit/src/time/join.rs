@@ -54,11 +54,10 @@ impl<T> JoinHandle<T> {
         slot.output.is_some()
     }
 
-    /// Drops the task where it is, as a caller that goes away. A thread can't be cancelled.
+    /// Drops the task where it is, as a caller that goes away. A [thread](Time::spawn_thread) goes on.
     pub fn cancel(self) {
         if let Some((time, id)) = self.task {
-            let task = time.lock().remove(id);
-            drop(task);
+            time.cancel(id);
         }
     }
 }

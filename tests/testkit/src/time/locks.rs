@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::threads::current;
 
-/// Stands for [`std::sync::Mutex`] in [threads](super::Time::spawn_thread) of a time. Where it is taken another
-/// thread may go on first, and who waits for it lets others go on. It is never poisoned.
+/// Stands for [`std::sync::Mutex`] in [threads](super::Time::spawn_thread) of a time. Where it is taken, and
+/// where it is given free, others may go on first; who waits for it lets others go on. It is never poisoned.
 #[derive(Debug, Default)]
 pub struct Mutex<T> {
     value: sync::Mutex<T>,
@@ -73,9 +73,7 @@ impl<T> Mutex<T> {
 
     /// Waits until it is free, and takes it.
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        if let Some(time) = current() {
-            time.yield_now();
-        }
+        others_may_go_on();
         Ok(self.take())
     }
 
@@ -118,6 +116,9 @@ impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         drop(self.guard.take());
         self.mutex.waiting.wake(1);
+        if !std::thread::panicking() {
+            others_may_go_on();
+        }
     }
 }
 
@@ -215,6 +216,12 @@ impl Waiting {
             drop(state);
             waker.into_iter().for_each(Waker::wake);
         }
+    }
+}
+
+fn others_may_go_on() {
+    if let Some(time) = current() {
+        time.yield_now();
     }
 }
 

@@ -26,7 +26,7 @@ impl System for Time {
         match name {
             // It is asked what is due before any time goes by.
             "simacan-time" => Ok(()),
-            _ => self.start_thread(name.to_owned(), run),
+            _ => self.start_thread(name.to_owned(), |_| run()).map(drop),
         }
     }
 

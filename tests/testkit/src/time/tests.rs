@@ -232,3 +232,50 @@ fn a_lock_that_is_held_where_its_thread_sleeps_is_waited_for() {
     }
     assert_eq!(time.elapsed(), 6 * SECOND);
 }
+
+/// As on a runtime of many threads: there is a moment between looking and waiting.
+#[test]
+fn a_wake_up_that_a_task_loses_is_found_where_tasks_are_threads() {
+    let is_found = |seed| {
+        let time = Time::new(seed);
+        time.set_tasks_are_threads(true);
+        let shared = Arc::new((super::Mutex::new(false), tokio::sync::Notify::new()));
+        let waits = time.spawn("waits", {
+            let shared = shared.clone();
+            async move {
+                let is_there = *shared.0.lock().unwrap();
+                if !is_there {
+                    shared.1.notified().await;
+                }
+            }
+        });
+        time.spawn("brings", async move {
+            *shared.0.lock().unwrap() = true;
+            shared.1.notify_waiters();
+        });
+        time.run(waits).is_err()
+    };
+    let found = (0..200).filter(|seed| is_found(*seed)).count();
+    assert!((3..100).contains(&found), "{found} of 200");
+}
+
+#[test]
+fn a_cancelled_task_that_has_a_thread_is_dropped_when_it_has_its_turn() {
+    let (time, alive) = (Time::new(1), Arc::new(()));
+    time.set_tasks_are_threads(true);
+    let held = alive.clone();
+    let task = time.spawn("task", async move {
+        std::future::pending::<()>().await;
+        drop(held);
+    });
+    time.run(time.sleep(SECOND)).unwrap();
+    task.cancel();
+    time.run(time.sleep(SECOND)).unwrap();
+    assert_eq!(Arc::strong_count(&alive), 1);
+    assert_eq!(
+        time.run(std::future::pending::<()>())
+            .unwrap_err()
+            .to_string(),
+        "it hangs, after 2s"
+    );
+}

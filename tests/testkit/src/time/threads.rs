@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::{Body, JoinHandle, State, Stopped, Time, join};
+use super::{Body, JoinHandle, State, Stopped, Task, Time, join};
 
 thread_local! {
     /// In which time this thread is, and which of its threads it is, if not the one that runs it.
@@ -50,22 +50,38 @@ impl Time {
     ) -> JoinHandle<T> {
         let (sender, handle) = join::channel();
         let body = move || sender.send(body());
-        let started = self.start_thread(name.into(), body);
+        let started = self.start_thread(name.into(), |_| body());
         started.expect("the system has a thread to give");
         handle
     }
 
+    pub(super) fn start_task_thread(&self, name: String, mut task: Task) -> io::Result<u64> {
+        let time = self.clone();
+        let body = move |id| {
+            time.block_on(std::future::poll_fn(|context| {
+                if time.lock().cancelled.contains(&id) {
+                    return Poll::Ready(());
+                }
+                task.as_mut().poll(context)
+            }));
+        };
+        let id = self.start_thread(name, body)?;
+        self.lock().task_threads.insert(id);
+        Ok(id)
+    }
+
+    /// The body is told which thread it is.
     pub(super) fn start_thread(
         &self,
         name: String,
-        body: impl FnOnce() + Send + 'static,
-    ) -> io::Result<()> {
+        body: impl FnOnce(u64) + Send + 'static,
+    ) -> io::Result<u64> {
         let id = (self.lock()).add(name.clone(), Body::Thread(None));
         let time = self.clone();
         let life = move || {
             CURRENT.set(Some((time.clone(), Some(id))));
             time.await_turn(id);
-            let ended = catch_unwind(AssertUnwindSafe(body));
+            let ended = catch_unwind(AssertUnwindSafe(|| body(id)));
             let mut state = time.lock();
             state.remove(id);
             if let Err(panic) = ended {
@@ -81,7 +97,7 @@ impl Time {
                 if let Some(actor) = state.actors.get_mut(&id) {
                     actor.body = Body::Thread(Some(handle.thread().clone()));
                 }
-                Ok(())
+                Ok(id)
             }
             Err(error) => {
                 state.remove(id);
@@ -158,9 +174,13 @@ impl Time {
 
     /// Others may go on before this thread does.
     pub(super) fn yield_now(&self) {
-        if let Some(id) = self.own_thread() {
-            self.lock().wake(id);
-            self.give_back(self.lock());
+        let Some(id) = self.own_thread() else {
+            return;
+        };
+        let mut state = self.lock();
+        if !state.ready.is_empty() {
+            state.wake(id);
+            self.give_back(state);
             self.await_turn(id);
         }
     }

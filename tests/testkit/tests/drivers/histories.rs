@@ -37,7 +37,7 @@ fn a_failure_tells_the_history_and_ends_with_a_test_to_paste() {
     assert_eq!(failure.test(), include_str!("pasted.rs"));
     let told = "`caller 1` hangs: it waits since 0ns, and it is 300s by now
 
-callers are tasks, seed 4
+on one thread (seed 4)
 - the next login: it is answered with 503
 - a caller comes
 - 2 callers come, and are answered

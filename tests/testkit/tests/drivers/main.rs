@@ -18,6 +18,10 @@ enum Defect {
     None,
     /// Wakes one of those who wait.
     WakesOne,
+    /// Listens once it knows that it has to wait.
+    ListensTooLate,
+    /// Sends what was answered with a server's error again at once.
+    SendsAgain,
     /// Looks under one lock whether to wait, and waits under the next.
     LooksAndWaits,
     /// Does not remember that it was asked for something while it was busy.

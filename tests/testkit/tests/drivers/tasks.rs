@@ -1,10 +1,11 @@
 //! A driver made of tasks, for any executor: a task carries, callers await.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
 use simacan_auth::{Authorization, Config, Machine, Output, Pending, Review, Transmit};
+use simacan_auth_testkit::time::Mutex;
 use simacan_auth_testkit::{DriverContract, Setup};
 use tokio::sync::Notify;
 
@@ -79,6 +80,8 @@ impl Driver {
                         && self.machine.lock().unwrap().in_flight().is_none()
                     {
                         self.carry().await;
+                    } else if self.defect == Defect::ListensTooLate {
+                        self.woken.notified().await;
                     } else {
                         woken.await;
                     }
@@ -97,7 +100,14 @@ impl Driver {
         match output {
             Output::Transmit(Transmit { exchange, request }) => {
                 let is_refresh = request.uri().path().ends_with("refresh");
-                let end = wire.exchange(&request).await;
+                let mut end = wire.exchange(&request).await;
+                if self.defect == Defect::SendsAgain
+                    && end
+                        .as_ref()
+                        .is_ok_and(|answer| answer.status().is_server_error())
+                {
+                    end = wire.exchange(&request).await;
+                }
                 let (now, mut machine) = (time.now().into(), self.machine.lock().unwrap());
                 match end {
                     Ok(response) => machine.handle_response(now, exchange, response),
@@ -145,6 +155,24 @@ fn a_wake_up_for_one_of_many_is_found() {
         &contract(Defect::WakesOne),
         "callers-share-one-login",
         "hangs",
+    );
+}
+
+#[test]
+fn a_wake_up_that_is_lost_before_anybody_listens_is_found() {
+    assert_breaks(
+        &contract(Defect::ListensTooLate),
+        "callers-share-one-login",
+        "hangs",
+    );
+}
+
+#[test]
+fn a_password_that_is_sent_again_by_the_exchange_is_found() {
+    assert_breaks(
+        &contract(Defect::SendsAgain),
+        "passwords-are-paced",
+        "passwords were sent within an hour",
     );
 }
 
