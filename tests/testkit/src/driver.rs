@@ -24,18 +24,29 @@ pub use shelf::Shelf;
 /// request to a target. It lives in virtual [time](crate::time): its tasks, threads, sleep and clock come from
 /// [`Setup::time`], and what it sends goes by [`Setup::wire`].
 ///
-/// - Every caller is answered, with the target's answer or an error, within minutes. Nothing hangs, nothing spins,
-///   not when a caller goes away, not at the worst of moments.
-/// - Callers share: however many there are, one login, and one refresh for a token that is over or dead.
-/// - What fails is tried again, and after an outage of whatever kind a request gets through within minutes.
-/// - No request leaves with a token that is known to be over. One that gets a 401 is sent once more, with a newer
-///   token, and no third time.
-/// - The password leaves once at the beginning, and once for each refresh that is refused. One that is refused
-///   is not sent again.
-/// - If it takes [`Setup::store`]: the next process goes on with the session, two at a time share it, and the
-///   store's lock is free when there is nothing to do.
+/// | rule | what holds |
+/// |---|---|
+/// | `a-request-gets-through` | with a token; the next one with the same |
+/// | `callers-share-one-login` | however many come at once |
+/// | `callers-share-one-refresh` | when the token has died early, and they learn of it by their 401s |
+/// | `a-token-is-fresh` | for a day, no request leaves with one that is known to be over, and one password does |
+/// | `what-fails-is-tried-again` | a login or a refresh that is lost, or answered with a 503, a 429 or half an answer, is made again while the callers wait |
+/// | `an-outage-ends` | hours without a connection, or with a server that is down: callers are told so, and minutes after it requests get through, without another password |
+/// | `a-refused-refresh-costs-one-password` | and no caller sees it |
+/// | `a-refused-password-is-not-sent-again` | callers are told, for as long as they ask |
+/// | `passwords-are-paced` | twelve in an hour at most, whatever becomes of them |
+/// | `a-401-that-stays-is-delivered` | where a target believes no token |
+/// | `a-caller-that-goes-away-takes-nothing-along` | the others are answered |
+/// | `the-next-process-goes-on` | with the session that is in the store, if the driver takes [`Setup::store`] |
+/// | `two-processes-share-a-session` | by the store, at the same time |
+/// | `histories` | all that is said below, whatever happens, in 80 [histories](History) |
 ///
-/// Each rule is tried with some seeds, and with histories of faults.
+/// Everywhere: each caller is answered, with the target's answer or an error, within five minutes. Nothing
+/// [hangs or spins](crate::time::Stopped). No request is sent to a target a third time. The store's lock is held for
+/// less than a minute. An hour after all is well again, a request gets through.
+///
+/// Each rule is tried with some seeds: on one thread and on many, with requests that take their time and with
+/// such that take none.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -130,9 +141,9 @@ impl DriverContract {
             let time = setup.time.clone();
             let send = Arc::new(start(setup));
             let send = move |request| {
-                let send = send.clone();
+                let (time, send) = (time.clone(), send.clone());
                 let send = move || send(request).map_err(|error| error.to_string());
-                Box::pin(time.spawn_thread("a caller's thread", send)) as Answering
+                Box::pin(async move { time.spawn_blocking(send).await }) as Answering
             };
             Arc::new(send) as Send1
         });

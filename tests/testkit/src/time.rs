@@ -221,6 +221,10 @@ impl Time {
     }
 
     /// A task. It goes on while something [runs](Self::run), whether its handle is kept or not.
+    ///
+    /// # Panics
+    ///
+    /// If it needs a thread and the system has none to give.
     pub fn spawn<T: Send + 'static>(
         &self,
         name: impl Into<String>,
@@ -375,7 +379,9 @@ impl Time {
             .map(|(id, _)| *id)
             .collect();
         drop(state);
-        tasks.into_iter().for_each(|id| self.cancel(id));
+        for id in tasks {
+            self.cancel(id);
+        }
     }
 
     fn look(&self) -> std::sync::MutexGuard<'_, State> {

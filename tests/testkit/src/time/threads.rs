@@ -55,6 +55,17 @@ impl Time {
         handle
     }
 
+    /// What blocks, in a task: here if this is a thread, else in one of its own.
+    pub(crate) async fn spawn_blocking<T: Send + 'static>(
+        &self,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        match self.own_thread() {
+            Some(_) => body(),
+            None => self.spawn_thread("a caller's thread", body).await,
+        }
+    }
+
     pub(super) fn start_task_thread(&self, name: String, mut task: Task) -> io::Result<u64> {
         let time = self.clone();
         let body = move |id| {
