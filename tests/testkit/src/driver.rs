@@ -61,8 +61,8 @@ pub use shelf::Shelf;
 /// }
 ///
 /// let contract = DriverContract::new(|setup| move |request| send(setup.clone(), request));
-/// let broken = contract.broken();
-/// assert!(broken[0].starts_with("a-request-gets-through: "), "{broken:?}");
+/// let how = contract.check_rule("a-request-gets-through").unwrap_err();
+/// assert!(how.contains("401"), "{how}");
 /// ```
 #[derive(Clone)]
 pub struct DriverContract {
@@ -166,18 +166,27 @@ impl DriverContract {
 
     /// The rules that are broken, by name, and how.
     pub fn broken(&self) -> Vec<String> {
-        let rules = rules::RULES.iter().filter_map(|(name, rule)| {
-            let how = (1..=rules::SEEDS).find_map(|seed| {
-                let how = caught(|| Stage::new(seed, &self.start).play(*rule)).err()?;
-                Some(format!("{how} (seed {seed})"))
-            })?;
-            Some(format!("{name}: {how}"))
+        let broken = rules::names().filter_map(|rule| {
+            let how = self.check_rule(rule).err()?;
+            Some(format!("{rule}: {how}"))
         });
-        let histories = rules::histories().find_map(|history| {
-            let failure = self.play(&history).err()?;
-            Some(format!("histories: {failure}"))
-        });
-        rules.chain(histories).collect()
+        broken.collect()
+    }
+
+    /// Checks one rule: how it is broken.
+    ///
+    /// # Panics
+    ///
+    /// If there is no rule of this name.
+    pub fn check_rule(&self, rule: &str) -> Result<(), String> {
+        if rule == rules::HISTORIES {
+            let mut failures = rules::histories().map(|history| self.play(&history));
+            return failures.try_for_each(|played| played.map_err(|failure| failure.to_string()));
+        }
+        let check = rules::named(rule);
+        let check = |seed| caught(|| Stage::new(seed, &self.start).play(check));
+        (1..=rules::SEEDS)
+            .try_for_each(|seed| check(seed).map_err(|how| format!("{how} (seed {seed})")))
     }
 
     /// Lives through a history, at whose end a request has to get through.

@@ -21,7 +21,19 @@ type Checked = Result<(), String>;
 
 pub(super) type Rule = for<'a> fn(&'a mut Stage) -> Checking<'a>;
 
-pub(super) const RULES: &[(&str, Rule)] = &[
+/// The rule that is no check of its own.
+pub(super) const HISTORIES: &str = "histories";
+
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(name, _)| *name).chain([HISTORIES])
+}
+
+pub(super) fn named(name: &str) -> Rule {
+    let rule = RULES.iter().find(|(rule, _)| *rule == name);
+    rule.unwrap_or_else(|| panic!("no rule is called {name}")).1
+}
+
+const RULES: &[(&str, Rule)] = &[
     ("a-request-gets-through", |stage| {
         Box::pin(gets_through(stage))
     }),

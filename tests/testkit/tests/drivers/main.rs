@@ -42,9 +42,6 @@ enum Defect {
 
 #[track_caller]
 fn assert_breaks(contract: &DriverContract, rule: &str, how: &str) {
-    let broken = contract.broken();
-    let is_named = broken
-        .iter()
-        .any(|line| line.starts_with(rule) && line.contains(how));
-    assert!(is_named, "{rule}: {how} is not in {broken:#?}");
+    let found = contract.check_rule(rule).unwrap_err();
+    assert!(found.contains(how), "{rule}: {found}");
 }
