@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::carrier;
 use crate::session::Session;
-use crate::sync::{self, Condvar, Mutex, caught, lock};
+use crate::sync::{self, Mutex, caught, lock};
+use crate::wakeup::Wakeup;
 
 /// Where a [`Process`] gets its threads and clocks from: the system, or a test.
 pub trait System: Send + Sync + 'static {
@@ -23,9 +24,12 @@ pub trait System: Send + Sync + 'static {
     /// The time of day. It may jump.
     fn time(&self) -> SystemTime;
 
-    /// Waits in this thread until the future is ready: for callers that block. By default the thread is parked.
-    fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) {
-        sync::block_on(future);
+    /// Waits in this thread until the future is ready, or until then by [`monotonic`](Self::monotonic). Whatever
+    /// blocks waits here, the time-keeper too. By default the thread is parked.
+    fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>, until: Option<Duration>) {
+        sync::block_on_for(future, || {
+            until.map(|until| until.saturating_sub(self.monotonic()))
+        });
     }
 }
 
@@ -35,7 +39,8 @@ pub struct Process {
     system: Box<dyn System>,
     lines: Mutex<HashMap<Line, Queue>>,
     times: Mutex<Times>,
-    changed: Condvar,
+    /// There is an earlier time to look at.
+    changed: Wakeup,
 }
 
 /// What is done for one auth host, over one kind of store, if any. It queues behind its own kind only.
@@ -85,7 +90,7 @@ impl Process {
             system: Box::new(system),
             lines: Mutex::default(),
             times: Mutex::default(),
-            changed: Condvar::new(),
+            changed: Wakeup::default(),
         })
     }
 
@@ -114,8 +119,7 @@ impl Process {
     /// Waits for a future in this thread.
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         let mut output = None;
-        self.system
-            .block_on(pin!(async { output = Some(future.await) }));
+        (self.system).block_on(pin!(async { output = Some(future.await) }), None);
         output.expect("`System::block_on` returns when the future is ready")
     }
 
@@ -208,7 +212,7 @@ impl Process {
         }
         times.due.insert((at, id), Arc::downgrade(session));
         drop(times);
-        self.changed.notify_one();
+        self.changed.wake_all();
         Ok(())
     }
 
@@ -224,15 +228,16 @@ impl Process {
         const LOOK: Duration = Duration::from_secs(5);
         loop {
             self.tick();
+            // Before looking, so that nothing is missed in between.
+            let changed = self.changed.listen();
             let mut times = lock(&self.times);
             let Some(((next, _), _)) = times.due.first_key_value() else {
                 times.is_kept = false;
                 return;
             };
-            let rest = next.saturating_sub(self.monotonic()).min(LOOK);
-            if !rest.is_zero() {
-                drop(self.changed.wait_timeout(times, rest));
-            }
+            let until = self.monotonic().saturating_add(LOOK).min(*next);
+            drop(times);
+            self.system.block_on(pin!(changed), Some(until));
         }
     }
 

@@ -38,7 +38,13 @@ impl System for Time {
         self.now()
     }
 
-    fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) {
-        self.block_on(future);
+    fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>, until: Option<Duration>) {
+        match until {
+            None => self.block_on(future),
+            Some(until) => {
+                let longest = until.saturating_sub(self.elapsed());
+                self.block_on(self.timeout(longest, future));
+            }
+        }
     }
 }
