@@ -1,8 +1,13 @@
 //! `simacan-auth-driver` and both adapters keep the contract.
 
+use std::io;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime};
+
 use http::{Request, StatusCode};
 use simacan_auth::{Config, Review};
-use simacan_auth_driver::{Driver, Wait};
+use simacan_auth_driver::{Driver, Process, System, Wait};
+use simacan_auth_testkit::time::Time;
 use simacan_auth_testkit::{DriverContract, Setup, Wire};
 
 /// What a client does with each request, over a client of its own.
@@ -118,6 +123,45 @@ pub(crate) fn reqwest() -> DriverContract {
             async move { send(client.driver(), &wire, request).await }
         }
     })
+}
+
+/// As somebody writes it for another runtime; the time-keeper is one of its threads.
+struct OwnSystem(Time);
+
+impl System for OwnSystem {
+    fn spawn(&self, name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        drop(self.0.spawn_thread(name, run));
+        Ok(())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn time(&self) -> SystemTime {
+        self.0.now()
+    }
+
+    fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>, until: Option<Duration>) {
+        let longest = until.map_or(Duration::MAX, |until| {
+            until.saturating_sub(self.monotonic())
+        });
+        self.0.block_on(self.0.timeout(longest, future));
+    }
+}
+
+#[test]
+fn the_driver_keeps_the_contract_on_a_system_of_its_own() {
+    DriverContract::blocking(|setup| {
+        let wire = setup.wire.clone();
+        let driver = Driver::settings(setup.provider.clone(), setup.credentials())
+            .process(Process::new(OwnSystem(setup.time.clone())))
+            .config(config())
+            .store(setup.store())
+            .build(move |request| wire.exchange_blocking(&request));
+        move |request| send_blocking(&driver, &setup.wire, request)
+    })
+    .check();
 }
 
 #[test]
