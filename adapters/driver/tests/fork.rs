@@ -10,13 +10,11 @@ use std::time::Duration;
 
 use simacan_auth_driver::simacan_auth::{Credentials, Provider, Status};
 use simacan_auth_driver::{Driver, Error, block_on};
+use simacan_auth_testkit::MemoryStore;
 
-#[path = "driver/store.rs"]
-mod store;
 #[path = "driver/world.rs"]
 mod world;
 
-use store::Store;
 use world::{World, settle};
 
 #[test]
@@ -104,7 +102,7 @@ fn a_forked_child_gets_a_typed_error() {
     let world = World::new();
     let driver = world
         .settings()
-        .store(Store::new(|_| Ok(())))
+        .store(MemoryStore::new())
         .build(world.exchange());
     world.assert_sent(&driver);
     settle(&driver);

@@ -127,7 +127,7 @@ struct Place {
     mark: Option<Timestamp>,
     lock: Option<Lock>,
     locks: u64,
-    script: [VecDeque<StoreFault>; 8],
+    script: [VecDeque<Option<StoreFault>>; 8],
     always: [Option<StoreFault>; 8],
     steps: Vec<(usize, StoreStep)>,
     hanging: usize,
@@ -198,13 +198,15 @@ impl MemoryStore {
         }
     }
 
-    /// Lets this fault strike the next such step that none is in store for yet, of whichever process.
-    pub fn script(&self, step: StoreStep, fault: StoreFault) {
+    /// Lets this fault strike the next such step that none is in store for yet, of whichever process. `None`
+    /// lets that one go well.
+    pub fn script(&self, step: StoreStep, fault: impl Into<Option<StoreFault>>) {
         self.script_n(step, fault, 1);
     }
 
     /// Lets this fault strike `n` steps: [`script`](Self::script), `n` times.
-    pub fn script_n(&self, step: StoreStep, fault: StoreFault, n: usize) {
+    pub fn script_n(&self, step: StoreStep, fault: impl Into<Option<StoreFault>>, n: usize) {
+        let fault = fault.into();
         self.place().script[step as usize].extend(std::iter::repeat_n(fault, n));
     }
 

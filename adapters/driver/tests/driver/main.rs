@@ -5,6 +5,5 @@ mod bearer;
 mod hangs;
 mod keeper;
 mod mishaps;
-mod store;
 mod wakers;
 mod world;

@@ -15,7 +15,7 @@ impl MemoryStore {
         let mut place = self.place();
         place.steps.push((self.process, step));
         let next = place.script[step as usize].pop_front();
-        let fault = next.or_else(|| place.always[step as usize].clone());
+        let fault = next.unwrap_or_else(|| place.always[step as usize].clone());
         match fault {
             Some(StoreFault::Fails(failure)) => return Err(failure),
             Some(StoreFault::Slow(time)) => {
