@@ -8,8 +8,6 @@
 //! Nothing times out there unless a scenario says that time goes by, so a wake-up that is lost is a deadlock,
 //! which it finds. The machine and the platform are the real ones; only HTTP is not there.
 
-mod store;
-
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -23,10 +21,10 @@ use simacan_auth::{
     Config, Credentials, Event, Provider, RequestBody, ResponseBody, Review, TransportFailure,
 };
 use simacan_auth_emulator::{Counters, Emulator, Endpoint, Fault};
+use simacan_auth_testkit::MemoryStore;
 
 use crate::sync::block_on;
 use crate::{Driver, Error, Process, Settings, System};
-use store::Store;
 
 const TARGET: &str = "https://a.services.simacan.com/";
 const NOW: Duration = Duration::from_secs(1_800_000_000);
@@ -136,7 +134,7 @@ impl World {
         self.settings(password).build(self.exchange())
     }
 
-    fn over(&self, store: &Store) -> Driver {
+    fn over(&self, store: &MemoryStore) -> Driver {
         let settings = self.settings("p").store(store.clone());
         settings.build(self.exchange())
     }
@@ -151,6 +149,19 @@ impl World {
         let received = (counters.passwords_received, counters.refreshes_received);
         assert_eq!(received, (passwords, refreshes), "(passwords, refreshes)");
     }
+}
+
+/// Others go on before each step. Whoever waits for its lock is as patient as the driver, at a millisecond a look.
+fn store() -> MemoryStore {
+    let looks = Arc::new(AtomicU64::new(0));
+    let millis = looks.clone();
+    let now = move || UNIX_EPOCH + Duration::from_millis(millis.load(Ordering::SeqCst));
+    let look = move |_| {
+        looks.fetch_add(1, Ordering::SeqCst);
+        thread::yield_now();
+    };
+    let store = MemoryStore::new().in_time(now, look);
+    store.before(|_| thread::yield_now())
 }
 
 /// Time goes by, so many seconds a step, and the time-keeper looks after each.
@@ -402,7 +413,7 @@ fn events_are_told_in_order_and_before_anybody_is_woken() {
 #[test]
 fn i3_i4_two_drivers_over_one_store_share_one_session() {
     explore(|| {
-        let (world, store) = (World::new(), Store::new());
+        let (world, store) = (World::new(), store());
         let drivers = [(); 2].map(|()| world.over(&store));
         let push = || {
             let callers = drivers.each_ref().map(|driver| begin(&world, driver, 2));
@@ -422,12 +433,12 @@ fn i3_i4_two_drivers_over_one_store_share_one_session() {
 #[test]
 fn i14_the_last_client_waits_for_what_is_in_flight() {
     explore(|| {
-        let (world, store) = (World::new(), Store::new());
+        let (world, store) = (World::new(), store());
         let driver = world.over(&store);
         let caller = begin(&world, &driver, 1);
         drop(driver);
         assert_sent(end(caller));
-        assert!(!store.is_locked());
+        assert!(store.holder().is_none());
         let next = world.over(&store);
         world.with(Emulator::revoke_access_tokens);
         let gone = future::spawn(send(world.clone(), next));
@@ -444,13 +455,13 @@ fn i14_the_last_client_waits_for_what_is_in_flight() {
 #[test]
 fn what_has_settled_is_saved() {
     explore(|| {
-        let (world, store) = (World::new(), Store::new());
+        let (world, store) = (World::new(), store());
         let driver = world.over(&store);
         let caller = begin(&world, &driver, 1);
         assert!(block_on(driver.settle(Duration::from_secs(1))));
         assert_sent(end(caller));
         assert!(block_on(driver.settle(Duration::from_secs(1))));
-        assert!(!store.is_locked());
+        assert!(store.holder().is_none());
     });
 }
 
@@ -459,7 +470,7 @@ fn what_has_settled_is_saved() {
 #[test]
 fn i6_what_is_given_up_is_reported_for_it_and_changes_nothing_later() {
     explore_fairly(|| {
-        let (world, store) = (World::new(), Store::new());
+        let (world, store) = (World::new(), store());
         let gate = Arc::new((Mutex::new(true), Condvar::new()));
         let (is_first, exchange) = (AtomicBool::new(true), world.exchange());
         // Others may be given up, too: it is the scenario that says how fast time goes by.
@@ -491,7 +502,7 @@ fn i6_what_is_given_up_is_reported_for_it_and_changes_nothing_later() {
         assert!(world.counters().passwords_received >= 2);
         assert_eq!(world.counters().refreshes_received, 0);
         assert!(block_on(driver.settle(Duration::MAX)));
-        assert!(!store.is_locked());
+        assert!(store.holder().is_none());
         keeper.end();
     });
 }
