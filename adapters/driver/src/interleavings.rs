@@ -151,13 +151,13 @@ impl World {
     }
 }
 
-/// Others go on before each step. Whoever waits for its lock is as patient as the driver, at a millisecond a look.
+/// Others go on before each step. Whoever waits for its lock is as patient as the driver, at 10 ms a look.
 fn store() -> MemoryStore {
     let looks = Arc::new(AtomicU64::new(0));
     let millis = looks.clone();
     let now = move || UNIX_EPOCH + Duration::from_millis(millis.load(Ordering::SeqCst));
     let look = move |_| {
-        looks.fetch_add(1, Ordering::SeqCst);
+        looks.fetch_add(10, Ordering::SeqCst);
         thread::yield_now();
     };
     let store = MemoryStore::new().in_time(now, look);

@@ -15,7 +15,11 @@
 //! # let server = Server(Mutex::default());
 //! StoreContract::new(move |place| server.at(place)).check();
 //! ```
+//!
+//! A driver of your own needs a store that fails when a test says so: [`MemoryStore`]. Whether its locks and
+//! wake-ups are right in each order of threads is what [`interleavings`] is about.
 
+pub mod interleavings;
 mod memory;
 mod store;
 
