@@ -132,6 +132,7 @@ struct Place {
     steps: Vec<(usize, StoreStep)>,
     hanging: usize,
     releases: u64,
+    longest_hold: Duration,
 }
 
 struct Lock {
@@ -139,6 +140,21 @@ struct Lock {
     holder: Holder,
     /// Of a lock that is in nobody's hands: whoever had it could not give it free, or never knew.
     runs_out: Option<Timestamp>,
+}
+
+impl Place {
+    /// Before the lock goes from hand to hand.
+    fn note_hold(&mut self, now: Timestamp) {
+        if let Some(lock) = self.lock.as_ref().filter(|lock| lock.runs_out.is_none()) {
+            let hold = now.saturating_since(lock.holder.since);
+            self.longest_hold = self.longest_hold.max(hold);
+        }
+    }
+
+    fn free(&mut self, now: Timestamp) {
+        self.note_hold(now);
+        self.lock = None;
+    }
 }
 
 impl MemoryStore {
@@ -261,7 +277,17 @@ impl MemoryStore {
     /// Takes the lock from whoever has it, as from a process that was killed, or stopped for longer than a
     /// lease. What that one saves is [`Superseded`](StoreFailure::Superseded).
     pub fn lose_lock(&self) {
-        self.place().lock = None;
+        self.place().free(self.now());
+    }
+
+    /// For how long the lock was in one hand at most, by now.
+    ///
+    /// A visit has one exchange in it, or none: a driver that gives up what hangs has the lock for little longer
+    /// than an exchange may take.
+    pub fn longest_hold(&self) -> Duration {
+        let mut place = self.place();
+        place.note_hold(self.now());
+        place.longest_hold
     }
 
     fn now(&self) -> Timestamp {

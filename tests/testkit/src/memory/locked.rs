@@ -35,7 +35,7 @@ impl MemoryStore {
                 drop(place);
                 resume_unwind(Box::new("a panic by script")) // without a message on the terminal
             }
-            Some(StoreFault::LockLost) if step != StoreStep::Lock => place.lock = None,
+            Some(StoreFault::LockLost) if step != StoreStep::Lock => place.free(self.now()),
             at_its_end => return Ok(at_its_end),
         }
         Ok(None)
@@ -170,9 +170,10 @@ impl LockedStore for Locked {
 
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {
         let late = self.store.begin(StoreStep::Unlock).inspect_err(|_| {
-            let runs_out = self.store.now().saturating_add(self.hold);
-            if let Some(lock) = self.own(&mut self.store.place()) {
-                lock.runs_out = Some(runs_out);
+            let (now, mut place) = (self.store.now(), self.store.place());
+            place.note_hold(now);
+            if let Some(lock) = self.own(&mut place) {
+                lock.runs_out = Some(now.saturating_add(self.hold));
             }
         })?;
         late.map_or(Ok(()), |_| Err(answer_lost()))
@@ -181,10 +182,10 @@ impl LockedStore for Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        let mut place = self.store.place();
+        let (now, mut place) = (self.store.now(), self.store.place());
         let own = self.own(&mut place);
         if own.is_some_and(|lock| lock.runs_out.is_none()) {
-            place.lock = None;
+            place.free(now);
         }
     }
 }

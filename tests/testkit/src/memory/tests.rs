@@ -64,8 +64,11 @@ fn a_lock_whose_taker_was_not_told_is_in_nobodys_hands_and_runs_out() {
         .unwrap();
     let since = Timestamp::from_millis(millis.load(Ordering::SeqCst));
     assert_eq!(store.holder(), Some(Holder { process: 0, since }));
+    millis.fetch_add(7_000, Ordering::SeqCst);
     drop(waiting);
+    millis.fetch_add(9_000, Ordering::SeqCst);
     assert_eq!(store.holder(), None);
+    assert_eq!(store.longest_hold(), Duration::from_secs(7));
 }
 
 #[test]
