@@ -71,7 +71,9 @@ impl Driver {
             answer
         };
         let credentials = Credentials::new("u", "p");
-        let machine = Machine::new(Provider::simacan(), credentials, Config::default());
+        let mut config = Config::default();
+        config.backoff.first = Duration::ZERO; // nobody is there to wait for it
+        let machine = Machine::new(Provider::simacan(), credentials, config);
         Arc::new(Self {
             state: Mutex::new(State {
                 machine: machine.with_store(),
