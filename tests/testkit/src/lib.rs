@@ -21,6 +21,7 @@
 
 pub mod interleavings;
 mod memory;
+pub mod referee;
 mod store;
 
 pub use memory::{Holder, MemoryStore, StoreFault, StoreStep};

@@ -8,9 +8,9 @@ use simacan_auth::{Denied, Event, Failure, SessionStore, StoreFailure};
 use simacan_auth_emulator::What;
 use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
 
-use crate::store::{Folder, has_tokens, patience};
+use crate::platform::{COOLED_DOWN, PATIENCE, World, assert_accepted, denied, eventually, within};
+use crate::saved_sessions::{Folder, has_tokens, patience};
 use crate::subject::{Outcome, Plan, Subject};
-use crate::world::{COOLED_DOWN, PATIENCE, World, assert_accepted, denied, eventually, within};
 
 conformance! {
     what_can_be_looked_at_serves_while_the_lock_is_denied,

@@ -9,11 +9,11 @@ use simacan_auth_emulator::{
 };
 use simacan_auth_testkit::MemoryStore;
 
-use crate::store::{Folder, has_tokens, revision, saved};
-use crate::subject::{Outcome, Plan, Subject};
-use crate::world::{
+use crate::platform::{
     PASSWORD, REFRESH_IS_DUE, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied, eventually,
 };
+use crate::saved_sessions::{Folder, has_tokens, revision, saved};
+use crate::subject::{Outcome, Plan, Subject};
 
 conformance! {
     i4_clients_over_one_file_share_one_session,

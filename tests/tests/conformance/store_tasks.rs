@@ -8,9 +8,9 @@ use simacan_auth::SessionStore;
 use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
 
 use crate::cancellation::{poll_at_most, until};
-use crate::store::{Folder, has_tokens, patience, revision};
+use crate::platform::{Gate, PATIENCE, World, assert_accepted, eventually, within};
+use crate::saved_sessions::{Folder, has_tokens, patience, revision};
 use crate::subject::{Flavour, Reqwest, Subject, reqwest_client, send};
-use crate::world::{Gate, PATIENCE, World, assert_accepted, eventually, within};
 
 on_both_runtimes! {
     a_store_that_blocks_leaves_the_runtime_to_others,

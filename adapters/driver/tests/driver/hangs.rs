@@ -10,7 +10,7 @@ use simacan_auth_driver::{Driver, Error, block_on};
 use simacan_auth_emulator::Emulator;
 use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
 
-use crate::world::{Gate, REFRESH_IS_DUE, World, ask, count, eventually, has_tokens, settle};
+use crate::emulated::{Gate, REFRESH_IS_DUE, World, ask, count, eventually, has_tokens, settle};
 
 /// Those who have a good token don't notice; who has none is told in time.
 #[test]

@@ -10,7 +10,7 @@ use simacan_auth_driver::simacan_auth::{Credentials, Provider, Status};
 use simacan_auth_driver::{Driver, Error, Process, System, block_on};
 use simacan_auth_testkit::MemoryStore;
 
-use crate::world::{Gate, REFRESH_IS_DUE, World, ask, eventually, has_tokens, settle};
+use crate::emulated::{Gate, REFRESH_IS_DUE, World, ask, eventually, has_tokens, settle};
 
 /// Nobody asks any more. What hangs is given up all the same, and the lock let go.
 #[test]

@@ -11,7 +11,7 @@ use simacan_auth_driver::simacan_auth::{
 use simacan_auth_driver::{Driver, Error, block_on};
 use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
 
-use crate::world::{Gate, REFRESH_IS_DUE, World, eventually, has_tokens, settle};
+use crate::emulated::{Gate, REFRESH_IS_DUE, World, eventually, has_tokens, settle};
 
 fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("a panic of the test's"))

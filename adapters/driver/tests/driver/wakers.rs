@@ -11,7 +11,7 @@ use simacan_auth_driver::Driver;
 use simacan_auth_driver::simacan_auth::{Config, Event, TransportFailure};
 use simacan_auth_testkit::MemoryStore;
 
-use crate::world::{Gate, World, eventually, settle};
+use crate::emulated::{Gate, World, eventually, settle};
 
 /// As those of an executor that is gone, or whose queue is full.
 struct Panics;
