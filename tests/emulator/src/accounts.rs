@@ -58,6 +58,18 @@ impl Accounts {
         self.0[user].name.clone()
     }
 
+    /// A new user, or another password of one.
+    pub(crate) fn put(&mut self, name: &str, password: &str) {
+        if self.position(name).is_some() {
+            return self.set_password(name, password);
+        }
+        self.0.push(Account {
+            name: name.into(),
+            password: Secret::new(password),
+            wrong_in_a_row: 0,
+        });
+    }
+
     pub(crate) fn set_password(&mut self, name: &str, password: &str) {
         self.named(name).password = Secret::new(password);
     }
@@ -73,7 +85,7 @@ impl Accounts {
         &mut self.0[user]
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|account| *account.name == *name)
     }
 }

@@ -65,6 +65,12 @@ pub enum What {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A request to `/emulator/…`, which the ledger does not have.
+    #[non_exhaustive]
+    Control {
+        /// What comes after `/emulator/`.
+        order: String,
+    },
     /// A request that a fault kept from being handled.
     Unhandled,
 }
@@ -196,6 +202,7 @@ impl fmt::Display for What {
                 }
             }
             Self::Rejected { why } => f.write_str(why),
+            Self::Control { order } => write!(f, "control, {order}"),
             Self::Unhandled => f.write_str("not handled"),
         }
     }

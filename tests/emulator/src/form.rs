@@ -8,6 +8,7 @@ use crate::entry::What;
 use crate::route::Head;
 
 /// The fields of a form, decoded, in order.
+#[derive(Default)]
 pub(crate) struct Form(Vec<(String, String)>);
 
 /// Why a request does not carry a form.
@@ -53,6 +54,10 @@ impl Form {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(field, _)| field == name)?;
         (!value.is_empty()).then_some(value)
+    }
+
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {

@@ -71,8 +71,7 @@ impl<S: Read + Write> Connection<S> {
         for (name, value) in answer.headers() {
             push_header(&mut bytes, name, value);
         }
-        let has_no_body = status.is_informational()
-            || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
+        let has_no_body = has_no_body(status);
         if announced.is_none() && !has_no_body {
             push_header(&mut bytes, &CONTENT_LENGTH, &answer.body().len().into());
         }
@@ -203,6 +202,12 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     values
         .flat_map(|value| value.split(','))
         .any(|word| word.trim().eq_ignore_ascii_case(token))
+}
+
+/// Whatever its head says (RFC 9112, section 6.3).
+pub(crate) fn has_no_body(status: StatusCode) -> bool {
+    status.is_informational()
+        || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
 }
 
 fn push_header(bytes: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {

@@ -152,7 +152,10 @@ impl Counters {
                 let unauthorized = entry.answered == Some(StatusCode::UNAUTHORIZED);
                 self.target_unauthorized += u64::from(unauthorized);
             }
-            What::Password { .. } | What::Rejected { .. } | What::Unhandled => {}
+            What::Password { .. }
+            | What::Rejected { .. }
+            | What::Control { .. }
+            | What::Unhandled => {}
         }
     }
 }

@@ -65,6 +65,7 @@
 //! | `POST /api/v1/auth/refresh` | 200 and a new pair, or 401; the old refresh token is spent |
 //! | `POST /oauth2/token` | the same two, as RFC 6749 words them |
 //! | other paths under these two folders | 404 |
+//! | `POST /emulator/…` | control, for programs in other languages: the README has its `curl` lines |
 //! | any other path | a target API: 200 or 204 with a good access token, else 401 |
 //!
 //! That is the documented API; a [`Profile`] answers as a known server does instead.
@@ -94,8 +95,10 @@
 mod accounts;
 mod auth;
 mod body;
+mod control;
 mod entry;
 mod fault;
+mod flags;
 mod form;
 mod http1;
 mod ledger;
@@ -114,6 +117,7 @@ mod wording;
 
 pub use entry::{Entry, PasswordOutcome, Presented, RefreshOutcome, Refusal, What};
 pub use fault::{Endpoint, Fault, FaultRates};
+pub use flags::BadFlag;
 pub use ledger::{Counters, Ledger};
 pub use model::{Emulator, Outcome, Reply};
 pub use options::Options;

@@ -13,7 +13,8 @@ use crate::accounts::Accounts;
 use crate::auth::{bare, reject};
 use crate::body::Body;
 use crate::entry::{Entry, What};
-use crate::fault::{Endpoint, Fault};
+use crate::fault::{Endpoint, Fault, FaultRates};
+use crate::http1::has_no_body;
 use crate::ledger::Ledger;
 use crate::mix::mix;
 use crate::route::{Head, Route};
@@ -66,30 +67,32 @@ impl Emulator {
             .0
     }
 
-    /// [`handle`](Self::handle) for callers who set no faults: the answer without its delay, or
-    /// `None` if it was lost.
+    /// [`handle`](Self::handle) for callers who need answers whole and at once: without its delay, or `None` if
+    /// it was lost or breaks off.
     pub fn respond<B: AsRef<[u8]>>(
         &mut self,
         now: SystemTime,
         request: &Request<B>,
     ) -> Option<Response<Vec<u8>>> {
         match self.handle(now, request).outcome {
-            Outcome::Answer(answer) | Outcome::CutShort(answer) => Some(answer),
-            Outcome::Lost => None,
+            Outcome::Answer(answer) => Some(answer),
+            Outcome::CutShort(_) | Outcome::Lost => None,
         }
     }
 
     /// A function from request to answer that needs no socket: an exchange for the adapters' `exchange_with`.
-    /// What is lost is a time-out; delays are not waited for.
+    /// What is lost is a time-out, and of an answer that breaks off there is what has arrived, as their own
+    /// exchanges have it; delays are not waited for.
     pub fn exchange<B: AsRef<[u8]>, A: From<Vec<u8>>, E: From<io::Error>>(
         emulator: Arc<Mutex<Self>>,
         clock: impl Fn() -> SystemTime + Clone,
     ) -> impl Fn(Request<B>) -> Result<Response<A>, E> + Clone {
         move |request| {
             let mut emulator = emulator.lock().unwrap_or_else(PoisonError::into_inner);
-            let answer = emulator.respond(clock(), &request);
-            let answer = answer.ok_or_else(|| io::Error::from(io::ErrorKind::TimedOut))?;
-            Ok(answer.map(A::from))
+            match emulator.handle(clock(), &request).outcome {
+                Outcome::Answer(answer) | Outcome::CutShort(answer) => Ok(answer.map(A::from)),
+                Outcome::Lost => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+            }
         }
     }
 
@@ -118,6 +121,19 @@ impl Emulator {
         self.script = Default::default();
     }
 
+    /// Ends all that interferes: scripted faults, fault rates and the orders of
+    /// [`answer_targets`](Self::answer_targets).
+    pub fn clear_faults(&mut self) {
+        self.clear_script();
+        self.answer_targets_as_usual();
+        for rates in &mut Arc::make_mut(&mut self.settings).fault_rates {
+            *rates = FaultRates {
+                delay: rates.delay,
+                ..FaultRates::default()
+            };
+        }
+    }
+
     /// How many scripted faults have not struck yet.
     pub fn faults_in_store(&self) -> usize {
         self.script.iter().map(VecDeque::len).sum()
@@ -131,6 +147,29 @@ impl Emulator {
     /// Ends the life of all refresh tokens: only a password gets new ones.
     pub fn revoke_refresh_tokens(&mut self) {
         self.sessions.revoke_refresh_tokens();
+    }
+
+    /// Ends the life of one token. `false`: it is none of the emulator's own.
+    pub fn revoke(&mut self, token: &str) -> bool {
+        let token = self.read(token);
+        if let Some(token) = &token {
+            self.sessions.revoke(token);
+        }
+        token.is_some()
+    }
+
+    /// Ends all sessions: every token of theirs is dead, whatever its kind.
+    pub fn end_sessions(&mut self) {
+        self.sessions.end(None);
+    }
+
+    /// Ends the sessions of one user. `false`: there is no such user.
+    pub fn end_sessions_of(&mut self, user: &str) -> bool {
+        let user = self.accounts.position(user);
+        if user.is_some() {
+            self.sessions.end(user);
+        }
+        user.is_some()
     }
 
     /// Changes a password. Tokens and the lock-out stay as they are.
@@ -154,10 +193,12 @@ impl Emulator {
     /// The serial number of a token, by which the ledger knows it, if it is one of the emulator's
     /// own, dead or alive.
     pub fn serial_of(&self, token: &str) -> Option<u64> {
+        self.read(token).map(|token| token.serial)
+    }
+
+    fn read(&self, token: &str) -> Option<Token> {
         let read = |kind| Token::read(self.settings.seed, kind, token);
-        read(Kind::Access)
-            .or_else(|| read(Kind::Refresh))
-            .map(|token| token.serial)
+        read(Kind::Access).or_else(|| read(Kind::Refresh))
     }
 
     /// [`handle`](Self::handle) for the server: a body too big to keep, and the entry for the log.
@@ -167,6 +208,9 @@ impl Emulator {
         head: &Head<'_>,
         body: &Body,
     ) -> (Reply, Entry) {
+        if let Some(order) = head.uri.path().strip_prefix("/emulator/") {
+            return self.control(now, order, head, body);
+        }
         let route = Route::of(head, body);
         let endpoint = route.endpoint();
         let fault = self.next_fault(endpoint);
@@ -180,18 +224,11 @@ impl Emulator {
                 None => (answer.into(), what),
             }
         };
-        let mut answered = None;
-        if let Outcome::Answer(answer) | Outcome::CutShort(answer) = &mut reply.outcome {
-            answered = Some(answer.status());
-            if *head.method == Method::HEAD {
-                let length = answer.body().len();
-                answer
-                    .headers_mut()
-                    .entry(CONTENT_LENGTH)
-                    .or_insert(length.into());
-                answer.body_mut().clear();
-            }
-        }
+        reply.outcome = reply.outcome.read_in_answer_to(head.method);
+        let answered = match &reply.outcome {
+            Outcome::Answer(answer) | Outcome::CutShort(answer) => Some(answer.status()),
+            Outcome::Lost => None,
+        };
         let entry = Entry {
             at: now,
             endpoint,
@@ -275,13 +312,38 @@ impl From<Answer> for Reply {
 /// What arrives at a client.
 #[derive(Clone)]
 pub enum Outcome {
-    /// An answer.
+    /// An answer, whole.
     Answer(Response<Vec<u8>>),
     /// An answer that breaks off: its body is what arrives of it, and its `Content-Length` says that
-    /// there should be more.
+    /// there should be more. A client that reads to the end gets an error there.
     CutShort(Response<Vec<u8>>),
     /// Nothing: the connection is dropped without an answer.
     Lost,
+}
+
+impl Outcome {
+    /// How long a body is, a client learns from the head (RFC 9112, section 6.3): it sees nothing of what comes
+    /// behind that, and misses what does not come.
+    fn read_in_answer_to(self, method: &Method) -> Self {
+        let (Self::Answer(mut answer) | Self::CutShort(mut answer)) = self else {
+            return Self::Lost;
+        };
+        let arrived = answer.body().len();
+        let announced = answer.headers().get(CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+        if *method == Method::HEAD {
+            let headers = answer.headers_mut();
+            headers.entry(CONTENT_LENGTH).or_insert(arrived.into());
+            answer.body_mut().clear();
+        } else if has_no_body(answer.status()) {
+            answer.body_mut().clear();
+        } else if announced.is_some_and(|announced: usize| announced > arrived) {
+            return Self::CutShort(answer);
+        } else {
+            answer.body_mut().truncate(announced.unwrap_or(arrived));
+        }
+        Self::Answer(answer)
+    }
 }
 
 impl std::fmt::Debug for Outcome {

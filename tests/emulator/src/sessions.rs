@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::entry::{RefreshOutcome, Refusal};
 use crate::settings::{Reuse, Rotation, Settings};
-use crate::token::Token;
+use crate::token::{Kind, Token};
 
 /// All live logins, and what has been handed out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub(crate) struct Sessions {
     access_live_from: u64,
     /// Refresh tokens with lower serial numbers are dead.
     refresh_live_from: u64,
+    /// Single tokens that are dead.
+    revoked: Vec<(Kind, u64)>,
 }
 
 /// One login. A family that is not listed was revoked, or all its tokens have expired.
@@ -56,6 +58,7 @@ impl Sessions {
             next_serial: 1,
             access_live_from: 0,
             refresh_live_from: 0,
+            revoked: Vec::new(),
         }
     }
 
@@ -109,7 +112,7 @@ impl Sessions {
             return Err(Refusal::Expired);
         }
         let position = position.ok_or(Refusal::Revoked)?;
-        if token.serial < self.refresh_live_from {
+        if token.serial < self.refresh_live_from || self.is_revoked(token) {
             return Err(Refusal::Revoked);
         }
         if let Some(again) = self.families[position].again(settings, token.serial) {
@@ -157,7 +160,8 @@ impl Sessions {
             .find(|family| family.id == token.family);
         let family = family.ok_or(Refusal::Revoked)?;
         let is_before_rotation = settings.rotation_ends_access && token.serial < family.current;
-        if is_before_rotation || token.serial < self.access_live_from {
+        let is_dead = token.serial < self.access_live_from || self.is_revoked(token);
+        if is_before_rotation || is_dead {
             return Err(Refusal::Revoked);
         }
         Ok(())
@@ -169,6 +173,20 @@ impl Sessions {
 
     pub(crate) fn revoke_refresh_tokens(&mut self) {
         self.refresh_live_from = self.next_serial;
+    }
+
+    pub(crate) fn revoke(&mut self, token: &Token) {
+        self.revoked.push((token.kind, token.serial));
+    }
+
+    fn is_revoked(&self, token: &Token) -> bool {
+        self.revoked.contains(&(token.kind, token.serial))
+    }
+
+    /// Forgets the logins of this user, or all.
+    pub(crate) fn end(&mut self, user: Option<usize>) {
+        self.families
+            .retain(|family| user.is_some_and(|user| family.user != user));
     }
 
     fn take_serial(&mut self) -> u64 {

@@ -23,7 +23,7 @@ pub(crate) struct Token {
 }
 
 /// Which of the two tokens of a pair it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Access,
     Refresh,

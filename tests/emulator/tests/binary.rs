@@ -1,6 +1,7 @@
 //! The command line, and the lines to paste that it prints.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use simacan_auth_emulator::Profile;
@@ -14,8 +15,7 @@ fn help_lists_every_flag() {
     let help = String::from_utf8(output.stdout).unwrap();
     for flag in [
         "port",
-        "username",
-        "password",
+        "user",
         "seed",
         "profile",
         "access-token-life",
@@ -34,6 +34,7 @@ fn help_lists_every_flag() {
         "truncated",
         "delayed",
         "delay",
+        "next",
     ] {
         assert!(help.contains(&format!("--{flag} ")), "{flag}");
         // And each of them is one.
@@ -98,13 +99,56 @@ fn errors_name_the_flag() {
 }
 
 #[test]
+fn version_says_which_one_it_is() {
+    let expected = concat!("simacan-auth-emulator ", env!("CARGO_PKG_VERSION"), "\n");
+    for flag in ["--version", "-V"] {
+        let output = run(&[flag]);
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    }
+}
+
+#[test]
+fn each_of_several_users_can_log_in() {
+    let mut emulator = Running::start(&["--user", "driver:one", "--user=planner:a:b"]);
+    let address = emulator.address();
+    let log_in = |form| post(&address, "/api/v1/auth/password", form);
+    assert!(log_in("username=driver&password=one").starts_with("HTTP/1.1 200 "));
+    assert!(log_in("username=planner&password=a%3Ab").starts_with("HTTP/1.1 200 "));
+    let default = "username=foo%40bar.com&password=open+sesame";
+    assert!(log_in(default).starts_with("HTTP/1.1 401 "));
+}
+
+#[test]
+fn a_reader_that_goes_away_stops_nothing() {
+    let mut emulator = Running::start(&[]);
+    let address = emulator.address();
+    drop(emulator.stdout.take()); // the pipe is broken
+    for _ in 0..2 {
+        assert!(post(&address, "/x", "").starts_with("HTTP/1.1 401 "));
+    }
+    assert_eq!(emulator.child.try_wait().unwrap(), None, "it has ended");
+    for flag in ["--help", "--version", "--port"] {
+        let mut command = Command::new(BINARY);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command
+            .arg(flag)
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer);
+        let code = command.status().unwrap().code();
+        assert_eq!(code, Some(if flag == "--port" { 2 } else { 0 }), "{flag}");
+    }
+}
+
+#[test]
 fn the_printed_lines_work_when_pasted_into_a_shell() {
     if Command::new("curl").arg("--version").output().is_err() {
         eprintln!("skipped: there is no curl here");
         return;
     }
     let mut emulator = Running::start(&[
-        "--password=it's 100% a&b=c+d \"é\" $HOME `x`",
+        "--user=foo@bar.com:it's 100% a&b=c+d \"é\" $HOME `x`",
         "--access-token-life",
         "15m",
     ]);
@@ -144,10 +188,25 @@ fn run(arguments: &[&str]) -> Output {
     Command::new(BINARY).args(arguments).output().unwrap()
 }
 
+/// The answer, head and body.
+fn post(address: &str, path: &str, form: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = form.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n{form}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 /// A running emulator, stopped when this is dropped.
 struct Running {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    stdout: Option<BufReader<ChildStdout>>,
 }
 
 impl Running {
@@ -158,8 +217,15 @@ impl Running {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stdout = child.stdout.take().map(BufReader::new);
         Self { child, stdout }
+    }
+
+    /// As the first line that it prints has it.
+    fn address(&mut self) -> String {
+        let line = self.read_until(|_| true).remove(0);
+        let (_, address) = line.split_once("http://").unwrap();
+        address.split('/').next().unwrap().to_owned()
     }
 
     /// The lines up to and including the one that is looked for.
@@ -168,7 +234,7 @@ impl Running {
         while !lines.last().is_some_and(|line: &String| is_last(line)) {
             let mut line = String::new();
             assert_ne!(
-                self.stdout.read_line(&mut line).unwrap(),
+                self.stdout.as_mut().unwrap().read_line(&mut line).unwrap(),
                 0,
                 "it stopped: {lines:?}"
             );

@@ -2,20 +2,19 @@
 
 pub(crate) use stage::{MINUTE, Stage};
 mod rules;
-mod shelf;
 mod stage;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, StatusCode};
 use simacan_auth::{Credentials, Provider};
 
 use crate::time::Time;
-use crate::{History, HistoryFailure, Wire};
-pub use shelf::Shelf;
+use crate::{History, HistoryFailure, MemoryStore, Wire};
 
 /// Checks that a driver of your own keeps a program logged in: whatever carries the requests and answers of a
 /// [`Machine`](simacan_auth::Machine), on whatever runtime, or logs in without it.
@@ -82,7 +81,8 @@ pub struct Setup {
     pub user: String,
     /// With what.
     pub password: String,
-    shelf: Shelf,
+    store: MemoryStore,
+    takes_store: Arc<AtomicBool>,
 }
 
 impl Setup {
@@ -93,9 +93,9 @@ impl Setup {
 
     /// Where the session is saved, for a driver that can: all processes of a program get the same. Whoever does
     /// not ask for it is not checked by the rules about stores.
-    pub fn store(&self) -> Shelf {
-        self.shelf.take_out();
-        self.shelf.clone()
+    pub fn store(&self) -> MemoryStore {
+        self.takes_store.store(true, Ordering::Relaxed);
+        self.store.clone()
     }
 }
 

@@ -2,7 +2,7 @@
 //! always be reached.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub struct Platform(Arc<Inner>);
 struct Inner {
     time: Time,
     state: Mutex<State>,
-    wires: AtomicU32,
+    wires: AtomicUsize,
 }
 
 struct State {
@@ -55,7 +55,7 @@ struct State {
 #[derive(Clone)]
 pub struct Wire {
     platform: Platform,
-    process: u32,
+    process: usize,
 }
 
 impl Platform {
@@ -69,7 +69,7 @@ impl Platform {
         Self(Arc::new(Inner {
             time: time.clone(),
             state: Mutex::new(state),
-            wires: AtomicU32::new(0),
+            wires: AtomicUsize::new(0),
         }))
     }
 
@@ -107,7 +107,7 @@ impl Wire {
     const TIMEOUT: Duration = Duration::from_secs(20);
 
     /// The number of the process, from 0.
-    pub fn process(&self) -> u32 {
+    pub fn process(&self) -> usize {
         self.process
     }
 

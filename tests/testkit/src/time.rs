@@ -63,6 +63,7 @@ pub use locks::{Condvar, Mutex, MutexGuard, WaitTimeoutResult};
 pub use stopped::{Stopped, Waiting};
 use threads::Runs;
 
+use crate::MemoryStore;
 use crate::numbers::Numbers;
 
 /// A clock, its timers, and the tasks and threads that live by it. Clones are the same.
@@ -218,6 +219,15 @@ impl Time {
     /// many: where it takes a [`Mutex`] others may go on first.
     pub fn set_tasks_are_threads(&self, are_threads: bool) {
         self.lock().are_tasks_threads = are_threads;
+    }
+
+    /// A store in memory, whose lock is waited for in this time.
+    pub fn store(&self) -> MemoryStore {
+        let (clock, sleeper) = (self.clone(), self.clone());
+        MemoryStore::new().in_time(
+            move || clock.now(),
+            move |duration| sleeper.block_on(sleeper.sleep(duration)),
+        )
     }
 
     /// A task. It goes on while something [runs](Self::run), whether its handle is kept or not.

@@ -10,8 +10,8 @@ use simacan_auth_ureq::{Client, Error};
 use ureq::middleware::MiddlewareNext;
 use ureq::{Agent, Body, ResponseExt, SendBody};
 
+use crate::platform::{PASSWORD, USERNAME, WRONG_PASSWORD, World, assert_holds_no_secret};
 use crate::subject::Ureq;
-use crate::world::{PASSWORD, USERNAME, WRONG_PASSWORD, World, assert_holds_no_secret};
 
 fn agent(client: &Client, status_as_error: bool) -> Agent {
     let config = Agent::config_builder()

@@ -6,11 +6,11 @@ use simacan_auth::{Denied, Failure};
 use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 
 use crate::certificates::authority;
+use crate::platform::{COOLED_DOWN, World, assert_accepted, denied, post};
 use crate::redirects::STATUSES;
 use crate::stub::{Stub, answer};
 use crate::subject::{Outcome, Subject};
 use crate::tls_server::{Flaw, HOSTS, Secured};
-use crate::world::{COOLED_DOWN, World, assert_accepted, denied, post};
 
 conformance! {
     i8_credentials_follow_no_redirect,

@@ -9,8 +9,8 @@ use http::{Request, StatusCode};
 use simacan_auth_emulator::What;
 use simacan_auth_ureq::Body;
 
+use crate::platform::{World, assert_accepted, assert_status, get};
 use crate::subject::{MultiThread, Reqwest, Subject, Ureq};
-use crate::world::{World, assert_accepted, assert_status, get};
 
 conformance! {
     i7_a_body_is_sent_again_byte_for_byte,

@@ -16,11 +16,11 @@ use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 use simacan_auth_reqwest::Client;
 use tower_layer::Layer as _;
 
-use crate::stacks::{Below, call, chain};
-use crate::subject::{Flavour, MultiThread, Reqwest, Subject, reqwest_client, send};
-use crate::world::{
+use crate::platform::{
     Gate, PATIENCE, REFRESH_IS_DUE, World, assert_accepted, assert_status, eventually,
 };
+use crate::stacks::{Below, call, chain};
+use crate::subject::{Flavour, MultiThread, Reqwest, Subject, reqwest_client, send};
 
 on_both_runtimes! {
     i14_the_first_caller_is_dropped_at_each_await_point,

@@ -6,9 +6,9 @@ use http::StatusCode;
 use simacan_auth::Event;
 use simacan_auth_emulator::Server;
 
+use crate::platform::{HOUR, PATIENCE, World, assert_status, eventually, get, within};
 use crate::stub::{Stub, answer};
 use crate::subject::{CurrentThread, Reqwest, Subject, Ureq};
-use crate::world::{HOUR, PATIENCE, World, assert_status, eventually, get, within};
 
 conformance! {
     no_exchange_meets_a_connection_that_has_gone_stale,

@@ -7,11 +7,11 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use simacan_auth_emulator::{Endpoint, Fault};
 
 use crate::certificates::authority;
+use crate::platform::{World, assert_status};
 use crate::redirects::STATUSES;
 use crate::stub::{Stub, answer};
 use crate::subject::{MultiThread, Plan, Reqwest, Subject, Ureq, reqwest_builder};
 use crate::tls_server::{Flaw, HOSTS, Secured};
-use crate::world::{World, assert_status};
 
 conformance! {
     i8_no_redirect_of_two_hops_takes_the_token_out,

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, StatusCode};
 
+use crate::platform::{PATIENCE, World, assert_status, get, post, within};
 use crate::stub::{Connection, Stub, answer};
 use crate::subject::{Outcome, Subject, Trouble};
-use crate::world::{PATIENCE, World, assert_status, get, post, within};
 
 conformance! {
     a_401_that_comes_before_the_body_is_read_is_cured,

@@ -10,11 +10,11 @@ use simacan_auth::{Credentials, Provider};
 use simacan_auth_emulator::{Endpoint, Fault, Presented, Settings, What};
 
 use crate::certificates::{Authority, authority};
+use crate::platform::{USERNAME, World, assert_accepted, post};
 use crate::redirects::STATUSES;
 use crate::stub::Stub;
 use crate::subject::{Plan, Subject, Trouble};
 use crate::tls_server::{Flaw, certified_for, serve};
-use crate::world::{USERNAME, World, assert_accepted, post};
 
 conformance! {
     i8_production_and_staging_share_nothing,

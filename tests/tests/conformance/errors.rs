@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::net::TcpListener;
 
+use crate::platform::World;
 use crate::subject::{CurrentThread, Reqwest, Ureq};
-use crate::world::World;
 
 /// An allowed origin where nothing listens any more.
 fn nowhere() -> String {

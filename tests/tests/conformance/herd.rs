@@ -8,8 +8,8 @@ use http::Request;
 use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 
 use crate::crowd::{self, Took};
+use crate::platform::{HOUR, REFRESH_IS_DUE, World, assert_accepted};
 use crate::subject::{Flavour as _, MultiThread, Outcome, Reqwest, Subject, Trouble, Ureq, read};
-use crate::world::{HOUR, REFRESH_IS_DUE, World, assert_accepted};
 
 conformance! {
     i4_an_absent_token_costs_the_herd_one_login,

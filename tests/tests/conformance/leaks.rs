@@ -12,12 +12,12 @@ use simacan_auth::{ClientAuth, Denied, Failure, Provider, TransportFailure};
 use simacan_auth_emulator::{Endpoint, Fault};
 
 use crate::certificates::authority;
+use crate::platform::{HOUR, PATIENCE, World, assert_accepted, assert_status, denied, get, post};
 use crate::stub::{Connection, Stub, answer, proxy_to};
 use crate::subject::{
     CurrentThread, Flavour, MultiThread, Plan, Reqwest, Subject, Ureq, reqwest_builder,
 };
 use crate::tls_server::{Flaw, Secured};
-use crate::world::{HOUR, PATIENCE, World, assert_accepted, assert_status, denied, get, post};
 
 conformance! {
     i8_nothing_for_loopback_goes_to_a_proxy_of_the_environment,

@@ -6,7 +6,7 @@
 //!
 //! Time: clients and emulator share a clock that a test can move forward. No case waits for an hour,
 //! and none passes or fails by the speed of the machine: what takes time is waited for by its
-//! effect, up to [`PATIENCE`](world::PATIENCE).
+//! effect, up to [`PATIENCE`](platform::PATIENCE).
 
 /// Makes tests of cases: `ureq::case`, `reqwest::case` (on a multi-thread runtime) and
 /// `reqwest_current_thread::case`.
@@ -41,8 +41,11 @@ macro_rules! on_both_runtimes {
 }
 
 mod agents;
+mod auth_outages;
 mod auth_redirects;
 mod bodies;
+mod broken_answers;
+mod callbacks;
 mod cancellation;
 mod certificates;
 mod connections;
@@ -51,33 +54,30 @@ mod detours;
 mod early;
 mod environments;
 mod errors;
+mod everything_goes_wrong;
 mod herd;
+mod kept_sessions;
+mod known_servers;
 mod leaks;
-mod mishaps;
 mod once;
 mod origins;
-mod outage;
 mod panics;
 mod password;
-mod profiles;
+mod password_files;
+mod platform;
 mod redirects;
+mod roots_of_trust;
 mod runtimes;
-mod secrets;
-mod sessions;
-mod soak;
-mod sources;
+mod saved_sessions;
+mod secrets_stay;
 mod stacks;
-mod store;
 mod store_faults;
 mod store_sharing;
 mod store_tasks;
 mod stub;
 mod subject;
-mod targets;
+mod target_answers;
 mod timeouts;
-mod tls;
 mod tls_server;
 mod trips;
 mod twice;
-mod wire;
-mod world;

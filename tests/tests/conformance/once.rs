@@ -13,8 +13,8 @@ use simacan_auth_emulator::{Endpoint, Fault, Presented, What};
 use simacan_auth_ureq::Client;
 
 use crate::bodies::{sent, temporary_file};
+use crate::platform::{Gate, REFRESH_IS_DUE, World, assert_accepted, assert_status};
 use crate::subject::{CurrentThread, Flavour, MultiThread, Plan, Reqwest, Subject, Trouble, Ureq};
-use crate::world::{Gate, REFRESH_IS_DUE, World, assert_accepted, assert_status};
 
 conformance! {
     what_is_sent_once_waits_for_the_token_that_follows,

@@ -3,9 +3,9 @@
 use http::{Method, StatusCode};
 use simacan_auth::Provider;
 
+use crate::platform::{World, assert_status, get, post};
 use crate::stub::{Stub, answer};
 use crate::subject::{CurrentThread, Reqwest, Subject, Trouble, Ureq};
-use crate::world::{World, assert_status, get, post};
 
 conformance! {
     i8_a_foreign_origin_is_refused_before_anything_is_sent,

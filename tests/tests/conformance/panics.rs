@@ -12,8 +12,8 @@ use http::Request;
 use simacan_auth::Event;
 use simacan_auth_ureq::Body;
 
+use crate::platform::{PATIENCE, World, assert_accepted, eventually, within};
 use crate::subject::{Plan, Subject, Trouble, Ureq};
-use crate::world::{PATIENCE, World, assert_accepted, eventually, within};
 
 conformance! {
     i6_a_callback_that_panics_when_an_exchange_starts_holds_up_nobody,
@@ -185,7 +185,7 @@ fn a_callback_that_panics_ends_nothing() {
     });
     let subject = Ureq::build(plan);
     subject.log_in().unwrap();
-    world.skip(crate::world::REFRESH_IS_DUE);
+    world.skip(crate::platform::REFRESH_IS_DUE);
     subject.log_in().unwrap();
     assert!(subject.settle());
     let refreshed = |event: &Event| matches!(event, Event::Refreshed { .. });

@@ -7,11 +7,11 @@ use std::thread;
 use simacan_auth::{Credentials, Denied, Event, Status};
 use simacan_auth_emulator::{Emulator, Presented, What};
 
-use crate::subject::{Outcome, Plan, Subject};
-use crate::world::{
+use crate::platform::{
     Gate, HOUR, PASSWORD, PATIENCE, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied,
     eventually, within,
 };
+use crate::subject::{Outcome, Plan, Subject};
 
 conformance! {
     i2_a_wrong_password_is_sent_once_whoever_asks,

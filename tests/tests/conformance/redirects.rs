@@ -4,9 +4,9 @@ use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use simacan_auth_emulator::{Endpoint, Fault};
 
+use crate::platform::{World, assert_status, get, post};
 use crate::stub::{Stub, answer};
 use crate::subject::{CurrentThread, MultiThread, Reqwest, Subject, Ureq};
-use crate::world::{World, assert_status, get, post};
 
 conformance! {
     a_401_from_a_second_place_does_not_condemn_the_token,

@@ -8,9 +8,9 @@ use simacan_auth::SessionStore;
 use tokio::runtime::Runtime;
 
 use crate::cancellation::{poll_at_most, until};
-use crate::store::{Folder, patience};
+use crate::platform::{Gate, PATIENCE, REFRESH_IS_DUE, World, assert_accepted, within};
+use crate::saved_sessions::{Folder, patience};
 use crate::subject::{CurrentThread, Flavour, MultiThread, Reqwest, Subject, reqwest_client, send};
-use crate::world::{Gate, PATIENCE, REFRESH_IS_DUE, World, assert_accepted, within};
 
 on_both_runtimes! {
     i6_a_runtime_is_shut_down_in_the_middle_of_a_refresh,

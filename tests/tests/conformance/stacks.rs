@@ -17,8 +17,8 @@ use simacan_auth_reqwest::{Client, Error, reqwest_middleware};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::platform::{World, assert_holds_no_secret};
 use crate::subject::{Flavour, reqwest_client};
-use crate::world::{World, assert_holds_no_secret};
 
 on_both_runtimes! {
     a_chain_gets_a_token_and_cures_a_401,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use crate::world::{PATIENCE, eventually};
+use crate::platform::{PATIENCE, eventually};
 
 pub(crate) struct Stub {
     shared: Arc<Shared>,

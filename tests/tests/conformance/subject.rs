@@ -16,7 +16,7 @@ use tokio::runtime::{self, Runtime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::crowd;
-use crate::world::{PATIENCE, assert_holds_no_secret};
+use crate::platform::{PATIENCE, assert_holds_no_secret};
 
 /// What a client is built from.
 pub(crate) struct Plan {

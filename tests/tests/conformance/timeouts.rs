@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use simacan_auth::{BodyDefect, Denied, Failure, Provider};
 use simacan_auth_emulator::{Endpoint, Fault};
 
-use crate::stub::{Connection, Stub};
-use crate::subject::{MultiThread, Plan, Reqwest, Subject, Trouble};
-use crate::world::{
+use crate::platform::{
     COOLED_DOWN, Gate, HOUR, PATIENCE, REFRESH_IS_DUE, World, assert_accepted, denied, eventually,
     within,
 };
+use crate::stub::{Connection, Stub};
+use crate::subject::{MultiThread, Plan, Reqwest, Subject, Trouble};
 
 conformance! {
     an_answer_slower_than_the_time_out_is_a_typed_failure,

@@ -11,8 +11,8 @@ use simacan_auth::Provider;
 use simacan_auth_emulator::{Server, Settings};
 
 use crate::certificates::{self, Authority, server_config};
+use crate::platform::{World, post};
 use crate::subject::{Plan, Subject};
-use crate::world::{World, post};
 
 /// What is wrong with a certificate.
 #[derive(Clone, Copy, Debug)]

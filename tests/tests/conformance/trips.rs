@@ -3,8 +3,8 @@
 use http::StatusCode;
 use simacan_auth_emulator::Endpoint::{self, Refresh, Target};
 
+use crate::platform::{HOUR, World, assert_status};
 use crate::subject::Subject;
-use crate::world::{HOUR, World, assert_status};
 
 conformance! {
     a_request_with_a_valid_token_is_one_trip,

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::header::{ACCEPT, COOKIE, USER_AGENT};
 use http::{Method, Request, StatusCode};
 
+use crate::platform::{World, assert_status};
 use crate::stub::{Stub, answer};
 use crate::subject::{MultiThread, Plan, Reqwest, Subject, Ureq};
-use crate::world::{World, assert_status};
 
 conformance! {
     each_request_is_sent_again_as_it_was,

@@ -24,7 +24,7 @@ macro_rules! for_both {
 
 mod audit;
 mod child;
-#[path = "../../examples/push_once.rs"]
+#[path = "../../../adapters/ureq/examples/push_once.rs"]
 #[expect(
     dead_code,
     reason = "its `main` reads the command line, which is the test's here"

@@ -6,7 +6,7 @@ use simacan_auth_driver::simacan_auth::Credentials;
 use simacan_auth_driver::{Bearer, BearerOutcome, Driver, Error, System, block_on};
 use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 
-use crate::world::World;
+use crate::emulated::World;
 
 fn uri() -> Uri {
     Uri::from_static("wss://a.services.simacan.com/positions")

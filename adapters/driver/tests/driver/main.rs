@@ -2,9 +2,8 @@
 //! the conformance suite's.
 
 mod bearer;
+mod emulated;
 mod hangs;
 mod keeper;
 mod mishaps;
-mod store;
 mod wakers;
-mod world;

@@ -1,12 +1,13 @@
 //! The rules of the model, one file for each group of them.
 
-mod client;
-mod faults;
-mod lives;
-mod logins;
+mod control;
+mod faults_in_transit;
+mod ledger_records;
 mod oauth2;
-mod profiles;
-mod records;
+mod password_logins;
+mod profile_answers;
+mod requests;
 mod rotation;
 mod seeds;
-mod targets;
+mod target_apis;
+mod token_lives;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::client::*;
+use crate::requests::*;
 use simacan_auth_emulator::{Emulator, RefreshOutcome, Refusal, Reuse, Rotation, What};
 
 #[test]

@@ -253,7 +253,7 @@ async fn goes_away(stage: &mut Stage) -> Checked {
 
 async fn next_process(stage: &mut Stage) -> Checked {
     stage.get_through(2).await?;
-    if !stage.shelf.is_used() {
+    if !stage.takes_store() {
         return Ok(());
     }
     for _ in 0..30 {
@@ -269,7 +269,7 @@ async fn next_process(stage: &mut Stage) -> Checked {
 
 async fn two_processes(stage: &mut Stage) -> Checked {
     let processes = [stage.started(), stage.started()];
-    if !stage.shelf.is_used() {
+    if !stage.takes_store() {
         return Ok(());
     }
     for refreshes in 0..5 {

@@ -1,14 +1,16 @@
 //! Where rules and histories are played: time, platform, store, and the processes of the driver.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Request;
 use simacan_auth::Provider;
 use simacan_auth_emulator::{Counters, Emulator, Settings};
 
-use super::{Answer, Send1, Setup, Shelf, Start};
-use crate::Platform;
+use super::{Answer, Send1, Setup, Start};
 use crate::time::{JoinHandle, Time};
+use crate::{MemoryStore, Platform};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
@@ -20,7 +22,8 @@ const PASSWORD: &str = "open sesame";
 pub(crate) struct Stage {
     pub(crate) time: Time,
     pub(crate) platform: Platform,
-    pub(crate) shelf: Shelf,
+    store: MemoryStore,
+    takes_store: Arc<AtomicBool>,
     seed: u64,
     start: Start,
     callers: u32,
@@ -40,7 +43,8 @@ impl Stage {
             platform.set_latency(Duration::ZERO);
         }
         Self {
-            shelf: Shelf::new(&time),
+            store: time.store(),
+            takes_store: Arc::default(),
             time,
             platform,
             seed,
@@ -74,7 +78,7 @@ impl Stage {
     async fn end(&mut self) -> Result<(), String> {
         self.answers().await?;
         self.pass(MINUTE).await;
-        let longest = self.shelf.longest_hold();
+        let longest = self.store.longest_hold();
         expect(longest < MINUTE, || {
             format!("the store's lock is kept: it was held for {longest:?}")
         })
@@ -87,14 +91,20 @@ impl Stage {
     }
 
     pub(super) fn started(&self) -> Send1 {
+        let wire = self.platform.wire();
         (self.start)(Setup {
             time: self.time.clone(),
-            wire: self.platform.wire(),
             provider: Provider::simacan(),
             user: USER.into(),
             password: PASSWORD.into(),
-            shelf: self.shelf.clone(),
+            store: self.store.process(wire.process()),
+            takes_store: self.takes_store.clone(),
+            wire,
         })
+    }
+
+    pub(super) fn takes_store(&self) -> bool {
+        self.takes_store.load(Ordering::Relaxed)
     }
 
     /// A caller with one request.

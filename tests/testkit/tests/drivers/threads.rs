@@ -8,13 +8,13 @@ use simacan_auth::{
     SavedSession, SessionStore, StoreFailure, StoreOp, Timestamp,
 };
 use simacan_auth_testkit::time::{Condvar, Mutex, MutexGuard};
-use simacan_auth_testkit::{DriverContract, Setup, Shelf};
+use simacan_auth_testkit::{DriverContract, MemoryStore, Setup};
 
 use crate::{Defect, MINUTE, assert_breaks};
 
 struct Driver {
     setup: Setup,
-    store: Shelf,
+    store: MemoryStore,
     defect: Defect,
     state: Mutex<State>,
     /// Something has happened that may be an answer.
