@@ -2,8 +2,7 @@
 //! token has died, and left alone while there is none.
 //! `cargo run --example websocket`
 //!
-//! The platform is emulated, and so is the feed, in `feed.rs`. It ends a connection whose token is worth nothing any
-//! more with the close code 4401.
+//! Platform and feed are emulated. The feed ends a connection whose token has died with the close code 4401.
 
 mod feed;
 
@@ -15,8 +14,7 @@ use feed::Feed;
 use http::Uri;
 use simacan_auth_ureq::{Bearer, BearerOutcome, Client, Credentials, Error};
 use tungstenite::client::IntoClientRequest;
-use tungstenite::http::StatusCode;
-use tungstenite::http::header::AUTHORIZATION;
+use tungstenite::http::{StatusCode, header::AUTHORIZATION};
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Message, WebSocket};
 
