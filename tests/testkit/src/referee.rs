@@ -16,7 +16,7 @@ mod targets;
 mod tokens;
 mod violation;
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,6 +131,13 @@ impl Referee {
         self
     }
 
+    /// Each request to a target is told, whichever it is: then it is known whether a 401 came (I5).
+    #[must_use]
+    pub fn with_targets(mut self) -> Self {
+        self.sees_targets = true;
+        self
+    }
+
     /// The header by whose value a target request is known when it is sent again.
     #[must_use]
     pub fn with_request_id(mut self, header: HeaderName) -> Self {
@@ -230,9 +237,8 @@ impl Referee {
     }
 
     /// Feeds all that later judgements depend on: of one process, or of what all share.
-    pub fn fingerprint(&self, process: Option<usize>, mut hasher: &mut dyn Hasher) {
+    pub fn fingerprint(&self, process: Option<usize>, hasher: &mut dyn Hasher) {
         let Some(process) = process else {
-            self.sees_targets.hash(&mut hasher);
             return self.store.fingerprint(self.elapsed, hasher);
         };
         if let Some(party) = self.parties.get(process) {

@@ -104,6 +104,10 @@ impl Referee {
         let party = &mut self.parties[process];
         match carried {
             Carried::Password(login) => {
+                let before = party.user.replace(login.user.clone());
+                if party.login.is_none() && before.is_some_and(|user| user != login.user) {
+                    party.forget_tokens();
+                }
                 if let Some(held) = &mut party.held {
                     held.has_sent_password = true;
                 }
@@ -120,8 +124,7 @@ impl Referee {
                 }
                 self.remember([Some(token.clone())]);
             }
-            Carried::Access(..) => self.sees_targets = true,
-            Carried::Revoked | Carried::Nothing => {}
+            Carried::Access(..) | Carried::Revoked | Carried::Nothing => {}
         }
         if matches!(
             carried,
