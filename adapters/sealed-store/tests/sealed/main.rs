@@ -3,4 +3,4 @@
 mod common;
 mod contract;
 mod keys;
-mod records;
+mod sealed_records;
