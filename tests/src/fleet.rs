@@ -4,7 +4,6 @@
 //! A [`Fleet`] moves by [`FleetStep`]s, as a [`World`](crate::world::World) does by its own. What the World
 //! checks of one machine is not checked again here.
 
-mod ghost;
 mod history;
 mod model;
 mod network;
@@ -13,20 +12,20 @@ mod recovery;
 mod step;
 mod store;
 
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Uri};
 use simacan_auth::{Credentials, JobEnd, StoreFailure, Timestamp};
 use simacan_auth_emulator::{Detail, Emulator, Reuse, Settings};
+use simacan_auth_testkit::referee::{Referee, Service};
 
 pub use history::Random;
 pub use model::{Dangers, FleetNode, Fleets};
 pub use step::{FleetStep, StoreDefect};
 
 use crate::world::{Violation, check_cached_bearer, check_silence, check_wants};
-use ghost::Ghost;
 use process::{Op, Process};
 
 const START: u64 = 1_700_000_000_000;
@@ -51,7 +50,9 @@ pub struct Fleet {
     holder: Option<usize>,
     /// Requests whose sender is dead or has given up, on their way.
     strays: Vec<Arc<Request<Vec<u8>>>>,
-    ghost: Ghost,
+    referee: Referee,
+    /// When the tokens that were received last expire.
+    expires: u64,
     defect: Option<StoreDefect>,
     /// What has happened, if anyone wants to know.
     trail: Option<Vec<FleetStep>>,
@@ -81,7 +82,8 @@ impl Fleet {
             mark: None,
             holder: None,
             strays: Vec::new(),
-            ghost: Ghost::default(),
+            referee: Referee::new(Service::simacan()).with_store().exact(),
+            expires: 0,
             defect: None,
             trail: None,
         }
@@ -97,10 +99,13 @@ impl Fleet {
             .iter_mut()
             .map(|p| Some(&mut p.as_mut()?.machine));
         let cached: Vec<_> = machines.map(|machine| machine?.cached_bearer()).collect();
-        self.ghost.note_step(step);
         match step {
             FleetStep::Start(p) => {
-                self.processes[p].get_or_insert_with(|| Process::start(PASSWORDS[0]));
+                if self.processes[p].is_none() {
+                    let now = self.timestamp();
+                    self.referee.credentials(now, p, USER, PASSWORDS[0]);
+                    self.processes[p] = Some(Process::start(PASSWORDS[0]));
+                }
             }
             FleetStep::Crash(p) => self.crash(p),
             FleetStep::Ask(p) => self.ask(p)?,
@@ -136,25 +141,28 @@ impl Fleet {
             FleetStep::LoseRequest(p) | FleetStep::LoseAnswer(p) => self.lose(p),
             FleetStep::StrayArrives => self.stray_arrives(),
             FleetStep::Pass(seconds) => self.pass(u64::from(seconds) * 1000),
-            FleetStep::SetBack(seconds) => self.now -= u64::from(seconds) * 1000,
+            FleetStep::SetBack(seconds) => {
+                self.now -= u64::from(seconds) * 1000;
+                self.referee.look_at(self.timestamp());
+            }
             FleetStep::ToWait => {
                 self.pass(self.earliest_wait().unwrap_or(0).saturating_sub(self.now));
             }
             FleetStep::NearExpiry => {
-                self.pass(self.ghost.expires.saturating_sub(10_000 + self.now));
+                self.pass(self.expires.saturating_sub(10_000 + self.now));
             }
-            FleetStep::ToExpiry => self.pass(self.ghost.expires.saturating_sub(self.now)),
+            FleetStep::ToExpiry => self.pass(self.expires.saturating_sub(self.now)),
             FleetStep::RevokeAccess => self.emulator.revoke_access_tokens(),
             FleetStep::RevokeRefresh => self.emulator.revoke_refresh_tokens(),
             FleetStep::ChangePassword => self.emulator.set_password(USER, PASSWORDS[1]),
             FleetStep::Wipe => {
                 self.saved = None;
-                self.ghost.forget_saved();
+                self.referee.store_changed();
             }
             FleetStep::Damage => {
                 let half = |saved: &Arc<[u8]>| Arc::from(&saved[..saved.len() / 2]);
                 self.saved = self.saved.as_ref().map(half);
-                self.ghost.forget_saved();
+                self.referee.store_changed();
             }
         }
         for (process, cached) in self.processes.iter().zip(&cached) {
@@ -179,12 +187,11 @@ impl Fleet {
         const PATIENCE: u64 = 60_000;
         if millis > PATIENCE {
             for p in 0..self.processes.len() {
-                self.ghost.note_abandoned(self.processes[p].as_ref());
                 self.fail_op(p, StoreFailure::Abandoned);
             }
         }
         self.now += millis;
-        self.ghost.elapsed += millis;
+        self.referee.look_at(self.timestamp());
     }
 
     fn crash(&mut self, p: usize) {
@@ -194,6 +201,7 @@ impl Fleet {
         if self.holder == Some(p) {
             self.holder = None; // the system sees to it
         }
+        self.referee.ended(p);
     }
 
     /// What the driver of this process does after each call.
@@ -208,7 +216,7 @@ impl Fleet {
             match process.machine.poll(now) {
                 Output::Event(event) => {
                     process.wake();
-                    Ghost::check_event(&event, process, self.saved.as_deref())?;
+                    self.referee.event(now, p, &event)?;
                 }
                 // The lock is renewed before it.
                 Output::Transmit(Transmit { exchange, .. }) if process.has_lost_lock => {
@@ -216,26 +224,21 @@ impl Fleet {
                     process.machine.handle_end(now, exchange, lost);
                 }
                 Output::Transmit(Transmit { exchange, request }) => {
-                    if self.holder != Some(p) && self.defect.is_none() {
-                        return Violation::found(4, format!("process {p} sends without the lock"));
-                    }
                     let request = request.map(|body| body.to_vec());
-                    self.check_exchange(p, &request)?;
-                    if let Some(process) = &mut self.processes[p] {
-                        process.send(exchange, request);
-                    }
+                    let sent = self.referee.sent(now, p, &request)?;
+                    process.send(exchange, sent, request);
                 }
                 Output::Store(StoreOp::Lock(id)) => process.op = Some(Op::Lock(id)),
                 Output::Store(StoreOp::Load(id)) => process.op = Some(Op::Load(id)),
                 Output::Store(StoreOp::Save(id, session)) => {
                     process.op = Some(Op::Save(id, Arc::from(&session.to_json()[..])));
-                    process.announced = self.ghost.elapsed;
                 }
                 Output::Store(StoreOp::Mark(id, until)) => process.op = Some(Op::Mark(id, until)),
                 Output::Store(StoreOp::Unlock) => {
                     if self.holder == Some(p) {
                         self.holder = None;
                     }
+                    self.referee.unlocked(p);
                 }
                 Output::Credentials(_) => return Violation::found(4, "it has no source"),
                 Output::Wait(until) => {
@@ -253,52 +256,12 @@ impl Fleet {
         Violation::found(11, "poll never says Wait")
     }
 
-    fn check_exchange(&mut self, p: usize, request: &Request<Vec<u8>>) -> Result<(), Violation> {
-        let Some(process) = &self.processes[p] else {
-            return Ok(());
-        };
-        let body = std::str::from_utf8(request.body()).unwrap_or_default();
-        if let Some(token) = body.strip_prefix("refresh_token=") {
-            return self.ghost.check_refresh(p, process, token);
-        }
-        // Would the token that is saved still bring others?
-        if let Some(token) = self.saved.as_deref().and_then(refresh_token_in)
-            && self.is_alive(token)?
-        {
-            let why =
-                format!("process {p} sends a password, and a refresh token that is alive is saved");
-            return Violation::found(1, why);
-        }
-        if !process.is_recorded && self.defect.is_none() {
-            let why = format!("process {p} sends a password, and that is recorded nowhere");
-            return Violation::found(13, why);
-        }
-        let announced = process.announced;
-        self.ghost.check_password(p, body, announced)
-    }
-
-    /// Whether this refresh token would still bring others.
-    fn is_alive(&self, token: &str) -> Result<bool, Violation> {
-        let form = format!("refresh_token={token}").into_bytes();
-        let uri = "https://auth-service.services.simacan.com/api/v1/auth/refresh";
-        let request = Request::post(uri)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
-            .map_err(|_| Violation {
-                invariant: 1,
-                why: "the token fits no request".to_owned(),
-            })?;
-        let answer = self.emulator.clone().respond(self.time(), &request);
-        Ok(answer.is_some_and(|answer| answer.status() == 200))
-    }
-
     fn set_credentials(&mut self, p: usize) {
         let now = self.timestamp();
         if let Some(process) = &mut self.processes[p] {
             let credentials = Credentials::new(USER, PASSWORDS[1]);
             process.machine.handle_credentials(now, credentials);
-            // That the old one was refused is no news to its callers any more.
-            process.knowledge.has_unsaved_refusal = false;
+            self.referee.credentials(now, p, USER, PASSWORDS[1]);
             if matches!(process.caller, process::Caller::Rejected) {
                 process.caller = process::Caller::Idle;
             }
@@ -319,13 +282,6 @@ impl Fleet {
     }
 }
 
-/// The refresh token in a saved session, as the core writes it: the emulator's need no escape.
-fn refresh_token_in(json: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(json).ok()?;
-    let (_, value) = text.split_once("\"refresh_token\":\"")?;
-    value.split_once('"').map(|(token, _)| token)
-}
-
 /// All that decides what can happen next. Which process is which does not.
 impl Fleet {
     /// With what is left for each process to do.
@@ -335,7 +291,10 @@ impl Fleet {
         let mut processes: Vec<u64> = (0..self.processes.len())
             .map(|p| {
                 let left = left.get(p).copied().unwrap_or_default();
-                Process::digest(self.processes[p].as_ref(), self.holder == Some(p), left)
+                let mut hasher = DefaultHasher::new();
+                self.referee.fingerprint(Some(p), &mut hasher);
+                let process = self.processes[p].as_ref();
+                Process::digest(process, self.holder == Some(p), left, hasher)
             })
             .collect();
         processes.sort_unstable();
@@ -343,6 +302,6 @@ impl Fleet {
         for stray in &self.strays {
             stray.body().hash(&mut state);
         }
-        self.ghost.hash(&mut state);
+        self.referee.fingerprint(None, &mut state);
     }
 }

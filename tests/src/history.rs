@@ -35,7 +35,7 @@ impl History {
     /// Leaves out what its violation does not need. Proptest's own way to do so takes hours here.
     #[must_use]
     pub fn shorten(mut self) -> Self {
-        let Err(Violation { invariant, .. }) = self.live() else {
+        let Err(Violation { rule, .. }) = self.live() else {
             return self;
         };
         let mut chunk = self.steps.len();
@@ -45,7 +45,7 @@ impl History {
                 let mut shorter = self.clone();
                 let end = (at + chunk).min(shorter.steps.len());
                 shorter.steps.drain(at..end);
-                let same = |found: Violation| found.invariant == invariant;
+                let same = |found: Violation| found.rule == rule;
                 if shorter.live().is_err_and(same) {
                     self = shorter;
                 } else {

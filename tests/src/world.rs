@@ -4,23 +4,18 @@
 //! are checked that can be checked there. The same world serves the exhaustive model checker and the long
 //! random histories; it is deterministic, cheap to copy and cheap to tell from others.
 
-mod answer;
 mod cached_bearer;
 mod callers;
 mod clock;
 mod credentials;
 mod dialect;
 mod fingerprint;
-mod ghost;
 mod harmless;
 mod liveness;
 mod rules;
 mod step;
 mod subject;
-mod targets;
-mod violation;
 mod wire;
-mod words;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -28,6 +23,8 @@ use std::time::Duration;
 use http::{Request, Uri};
 use simacan_auth::{Config, Event, JobId, Machine, Provider, Status, Timestamp};
 use simacan_auth_emulator::Emulator;
+use simacan_auth_testkit::referee::Referee;
+pub use simacan_auth_testkit::referee::Violation;
 
 pub(crate) use cached_bearer::{check_cached_bearer, check_silence, check_wants};
 pub use dialect::Dialect;
@@ -36,11 +33,9 @@ pub use rules::Rules;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
 pub use subject::{Out, Subject};
-pub use violation::Violation;
 
 use callers::Caller;
 use credentials::credentials;
-use ghost::{Ghost, Standing};
 use wire::Wire;
 
 /// Where all histories begin.
@@ -55,7 +50,6 @@ static TARGETS: LazyLock<[Uri; 2]> = LazyLock::new(|| HOSTS.map(Uri::from_static
 #[derive(Debug)]
 pub struct World<S = Machine> {
     subject: S,
-    dialect: Dialect,
     emulator: Emulator,
     now: u64,
     callers: Vec<Caller>,
@@ -68,13 +62,14 @@ pub struct World<S = Machine> {
     ended: Option<JobId>,
     /// What the machine waits for, as it said last.
     wait: Option<u64>,
-    ghost: Ghost,
-    /// All tokens that there ever were, if they are looked for (I9).
-    secrets: Option<Vec<Arc<str>>>,
+    /// Who judges what is sent, of process 0.
+    referee: Referee,
+    /// The emulator's number for the tokens that are held, and when it made them.
+    made: Option<(u64, u64)>,
+    /// Whether secrets are looked for (I9).
+    secrets: bool,
     /// Set by a review of a 401 on an older generation: the step must start nothing (I5).
     is_stale: bool,
-    /// The target whose 401 is being reviewed, and whether nothing was under way before.
-    reviewed: Option<(usize, bool)>,
 }
 
 impl World {
@@ -89,9 +84,16 @@ impl World {
 impl<S: Subject> World<S> {
     /// A world around a machine of one's own, whose credentials are [`Login::Alice`].
     pub fn around(rules: Rules, subject: S) -> Self {
+        let mut referee = Referee::new(rules.dialect.service())
+            .with_config(&rules.config)
+            .exact();
+        if rules.secrets {
+            referee = referee.with_secrets();
+        }
+        let (user, password) = (Login::Alice.user(), Login::Alice.password());
+        referee.credentials(Timestamp::from_millis(START), 0, user, password);
         Self {
             subject,
-            dialect: rules.dialect,
             emulator: Emulator::new(rules.settings),
             now: START,
             callers: (0..rules.callers).map(|_| Caller::default()).collect(),
@@ -100,20 +102,21 @@ impl<S: Subject> World<S> {
             begun: 0,
             ended: None,
             wait: None,
-            ghost: Ghost::new(),
-            secrets: rules.secrets.then(Vec::new),
+            referee,
+            made: None,
+            secrets: rules.secrets,
             is_stale: false,
-            reviewed: None,
         }
     }
 
     /// The subject of a broken world: a machine for Alice.
     pub fn alice() -> Machine {
-        Machine::new(
-            Provider::simacan(),
-            credentials(Login::Alice),
-            Config::default(),
-        )
+        Self::alice_with(Config::default())
+    }
+
+    /// The same with this configuration, whatever the rules say.
+    pub fn alice_with(config: Config) -> Machine {
+        Machine::new(Provider::simacan(), credentials(Login::Alice), config)
     }
 
     /// Lets this happen, then polls the machine as its driver would, and checks.
@@ -121,7 +124,6 @@ impl<S: Subject> World<S> {
         let status = self.subject.machine().status();
         let cached = self.subject.machine_mut().cached_bearer();
         self.is_stale = false;
-        self.reviewed = None;
         match step {
             Step::Ask(caller) => self.ask(caller)?,
             Step::AskForeign => self.ask_foreign()?,
@@ -158,26 +160,19 @@ impl<S: Subject> World<S> {
             match self.subject.poll(now) {
                 Out::Event(event) => self.hear(&event)?,
                 Out::Transmit(exchange, request) => {
-                    if self.wire.is_some() {
-                        return Violation::found(
-                            4,
-                            "an exchange began before the last was reported",
-                        );
-                    }
                     if self.is_stale {
                         return Violation::found(
                             5,
                             "a 401 on an older generation began an exchange",
                         );
                     }
-                    if self.secrets.is_some() {
-                        self.look_for_secrets(&format!("{:?}", request.headers()))?;
+                    if self.secrets {
+                        self.referee
+                            .check_text(&format!("{:?}", request.headers()))?;
                     }
-                    let carried = self
-                        .ghost
-                        .check_exchange(self.now, self.dialect, &request)?;
+                    let sent = self.referee.sent(now, 0, &request)?;
                     self.begun += 1;
-                    self.wire = Some(Wire::new(exchange, carried, request, self.now));
+                    self.wire = Some(Wire::new(exchange, sent, request));
                 }
                 Out::Wait(until) => {
                     self.wait = until.map(Timestamp::as_millis);
@@ -195,30 +190,14 @@ impl<S: Subject> World<S> {
     }
 
     fn hear(&mut self, event: &Event) -> Result<(), Violation> {
-        if self.secrets.is_some() {
-            self.look_for_secrets(&format!("{event} {event:?}"))?;
+        if self.secrets {
+            self.referee.check_text(&format!("{event} {event:?}"))?;
         }
-        match event {
-            Event::Unauthorized { generation } => {
-                self.ghost.stand(Standing::Condemned);
-                if self.is_stale {
-                    return Violation::found(5, "a 401 on an older generation condemned the token");
-                }
-                if let Some((host, true)) = self.reviewed {
-                    let (now, held) = (self.ghost.elapsed, self.ghost.held.as_ref());
-                    let age = held.map_or(0, |held| self.now.saturating_sub(held.received));
-                    self.ghost.targets[host].has_started(now, *generation, age)?;
-                }
-            }
-            Event::TargetGuarded { .. } => {
-                if let Some((host, _)) = self.reviewed {
-                    self.ghost.targets[host].guard(self.ghost.elapsed);
-                }
-            }
-            // A 401 that led nowhere condemns nothing (`manual::time`).
-            Event::RoundFailed { .. } => self.ghost.stand(Standing::Good),
-            _ => {}
+        if self.is_stale && matches!(event, Event::Unauthorized { .. }) {
+            return Violation::found(5, "a 401 on an older generation condemned the token");
         }
+        self.referee
+            .event(Timestamp::from_millis(self.now), 0, event)?;
         self.callers.iter_mut().for_each(Caller::wake);
         Ok(())
     }
@@ -234,34 +213,24 @@ impl<S: Subject> World<S> {
             let why = format!("a 401 on an older generation led from {before:?} to {status:?}");
             return Violation::found(5, why);
         }
-        if status == Status::Rejected && !self.ghost.words.has_refused(self.ghost.login) {
+        if status == Status::Rejected && !self.referee.was_refused(0) {
             return Violation::found(10, "the session has ended without the documented refusal");
         }
         if status == Status::Interrupted {
             return Violation::found(10, "the session was interrupted");
         }
-        if matches!(step, Step::Deliver(_) | Step::Refuse(_)) && self.ghost.is_good(self.now) {
+        if matches!(step, Step::Deliver(_) | Step::Refuse(_)) && self.holds_good_token() {
             self.probe()?;
         }
-        if self.secrets.is_some() {
-            self.look_for_secrets(&format!("{:?}", self.subject))?;
+        if self.secrets {
+            self.referee.check_text(&format!("{:?}", self.subject))?;
         }
         Ok(())
     }
 
-    fn look_for_secrets(&self, text: &str) -> Result<(), Violation> {
-        const LONG: usize = 40; // any part of a token, or more than its end
-        let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let is_secret = |run: &str| {
-            let mut tokens = self.secrets.iter().flatten();
-            run.len() >= LONG
-                && tokens
-                    .any(|token| token.contains(run) || run.contains(&token[token.len() - LONG..]))
-        };
-        if text.contains("pa55word") || text.split(|c| !is_of_token(c)).any(is_secret) {
-            return Violation::found(9, format!("a secret is in {text}"));
-        }
-        Ok(())
+    fn holds_good_token(&self) -> bool {
+        let now = Timestamp::from_millis(self.now);
+        self.referee.holds_good_token(now, 0)
     }
 
     /// A copy, to see what could happen.
@@ -269,7 +238,6 @@ impl<S: Subject> World<S> {
     pub fn fork(&self) -> Self {
         Self {
             subject: self.subject.fork(),
-            dialect: self.dialect,
             emulator: self.emulator.clone(),
             now: self.now,
             callers: self.callers.iter().map(Caller::fork).collect(),
@@ -278,16 +246,16 @@ impl<S: Subject> World<S> {
             begun: self.begun,
             ended: self.ended,
             wait: self.wait,
-            ghost: self.ghost.clone(),
-            secrets: self.secrets.clone(),
+            referee: self.referee.clone(),
+            made: self.made,
+            secrets: self.secrets,
             is_stale: self.is_stale,
-            reviewed: self.reviewed,
         }
     }
 
     /// How much time went by, however often the clock was set back.
     pub fn elapsed(&self) -> Duration {
-        Duration::from_millis(self.ghost.elapsed)
+        self.referee.elapsed()
     }
 
     /// The machine under test.

@@ -26,13 +26,13 @@ macro_rules! client_methods {
         /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
         /// password is wrong. There is no need to; the first request does the same.
         pub $($async)? fn log_in(&$self) -> Result<$crate::simacan_auth::Status, $error> {
-            $crate::wait!($($async)? $driver.log_in()).map_err($crate::Error::cast)
+            $crate::wait!($($async)? $driver, log_in()).map_err($crate::Error::cast)
         }
 
         /// The bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
         /// vendor's SDK. See [`Driver::bearer`]($crate::Driver::bearer).
         pub $($async)? fn bearer(&$self, uri: &$crate::http::Uri) -> Result<$crate::Bearer, $error> {
-            $crate::wait!($($async)? $driver.bearer(uri)).map_err($crate::Error::cast)
+            $crate::wait!($($async)? $driver, bearer(uri)).map_err($crate::Error::cast)
         }
 
         /// Says what became of a bearer, and gives the one to go on with. See
@@ -42,13 +42,13 @@ macro_rules! client_methods {
             bearer: $crate::Bearer,
             outcome: $crate::BearerOutcome,
         ) -> Result<$crate::Bearer, $error> {
-            $crate::wait!($($async)? $driver.report(bearer, outcome)).map_err($crate::Error::cast)
+            $crate::wait!($($async)? $driver, report(bearer, outcome)).map_err($crate::Error::cast)
         }
 
         /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether that
         /// is so within `timeout`.
         pub $($async)? fn settle(&$self, timeout: ::std::time::Duration) -> bool {
-            $crate::wait!($($async)? $driver.settle(timeout))
+            $crate::wait!($($async)? $driver, settle(timeout))
         }
 
         /// Logs out: forgets the tokens, here and in the store, so that no other process goes on with them, and
@@ -56,7 +56,7 @@ macro_rules! client_methods {
         /// [revocation endpoint]($crate::simacan_auth::ProviderBuilder::revocation_endpoint). Whether nothing is
         /// left to do within `timeout`. The next request logs in again.
         pub $($async)? fn forget(&$self, timeout: ::std::time::Duration) -> bool {
-            $crate::wait!($($async)? $driver.forget(timeout))
+            $crate::wait!($($async)? $driver, forget(timeout))
         }
 
         /// What the session is doing.
@@ -76,11 +76,11 @@ macro_rules! client_methods {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! wait {
-    (async $future:expr) => {
-        $future.await
+    (async $driver:expr, $($call:tt)*) => {
+        $driver.$($call)*.await
     };
-    ($future:expr) => {
-        $crate::block_on($future)
+    ($driver:expr, $($call:tt)*) => {
+        $driver.block_on($driver.$($call)*)
     };
 }
 

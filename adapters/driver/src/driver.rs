@@ -9,7 +9,6 @@ use simacan_auth::{
 
 use crate::error::Error;
 use crate::session::Session;
-use crate::sync::block_on;
 use crate::{CredentialsSource, Settings, carrier};
 
 /// Keeps a session for an HTTP client: puts the token on its requests, and looks at what becomes of them.
@@ -82,7 +81,7 @@ impl Driver {
     ) -> Result<Sent, Error> {
         match self.authorize_now(pending.as_ref(), request) {
             Some(sent) => Ok(sent),
-            None => block_on(self.authorize_by_machine(pending, wait, request)),
+            None => self.block_on(self.authorize_by_machine(pending, wait, request)),
         }
     }
 
@@ -179,6 +178,11 @@ impl Driver {
         }
     }
 
+    /// Waits for a future in this thread, as all calls that block do: as its [`System`](crate::System) waits.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.session().process.block_on(future)
+    }
+
     /// What the session is doing.
     pub fn status(&self) -> Status {
         match self.session().check_process() {
@@ -212,7 +216,7 @@ impl Drop for Client {
         // Only what the machine wants by now: the time is not asked for, which may panic.
         let started = session.ensure_carrier(shared, Timestamp::default(), false);
         if has_store && started.is_ok() && !carrier::is_here() {
-            block_on(session.end());
+            session.process.block_on(session.end());
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::carrier;
 use crate::session::Session;
-use crate::sync::{Condvar, Mutex, caught, lock};
+use crate::sync::{self, Mutex, caught, lock};
+use crate::wakeup::Wakeup;
 
 /// Where a [`Process`] gets its threads and clocks from: the system, or a test.
 pub trait System: Send + Sync + 'static {
@@ -21,6 +23,14 @@ pub trait System: Send + Sync + 'static {
 
     /// The time of day. It may jump.
     fn time(&self) -> SystemTime;
+
+    /// Waits in this thread until the future is ready, or until then by [`monotonic`](Self::monotonic). Whatever
+    /// blocks waits here, the time-keeper too. By default the thread is parked.
+    fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>, until: Option<Duration>) {
+        sync::block_on_for(future, || {
+            until.map(|until| until.saturating_sub(self.monotonic()))
+        });
+    }
 }
 
 /// The threads of all sessions of a process, and their time-keeper. There is [one](Process::global) for
@@ -29,7 +39,8 @@ pub struct Process {
     system: Box<dyn System>,
     lines: Mutex<HashMap<Line, Queue>>,
     times: Mutex<Times>,
-    changed: Condvar,
+    /// There is an earlier time to look at.
+    changed: Wakeup,
 }
 
 /// What is done for one auth host, over one kind of store, if any. It queues behind its own kind only.
@@ -79,7 +90,7 @@ impl Process {
             system: Box::new(system),
             lines: Mutex::default(),
             times: Mutex::default(),
-            changed: Condvar::new(),
+            changed: Wakeup::default(),
         })
     }
 
@@ -103,6 +114,13 @@ impl Process {
 
     pub(crate) fn time(&self) -> SystemTime {
         self.system.time()
+    }
+
+    /// Waits for a future in this thread.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut output = None;
+        (self.system).block_on(pin!(async { output = Some(future.await) }), None);
+        output.expect("`System::block_on` returns when the future is ready")
     }
 
     /// In a thread, at once or when one of this line is free.
@@ -194,7 +212,7 @@ impl Process {
         }
         times.due.insert((at, id), Arc::downgrade(session));
         drop(times);
-        self.changed.notify_one();
+        self.changed.wake_all();
         Ok(())
     }
 
@@ -210,21 +228,24 @@ impl Process {
         const LOOK: Duration = Duration::from_secs(5);
         loop {
             self.tick();
+            // Before looking, so that nothing is missed in between.
+            let changed = self.changed.listen();
             let mut times = lock(&self.times);
             let Some(((next, _), _)) = times.due.first_key_value() else {
                 times.is_kept = false;
                 return;
             };
-            let rest = next.saturating_sub(self.monotonic()).min(LOOK);
-            if !rest.is_zero() {
-                drop(self.changed.wait_timeout(times, rest));
-            }
+            let until = self.monotonic().saturating_add(LOOK).min(*next);
+            drop(times);
+            self.system.block_on(pin!(changed), Some(until));
         }
     }
 
     /// Looks at the sessions whose time has come; at all of them if the time of day has jumped. The
-    /// time-keeper does it; who runs no such thread ([`System::spawn`]) does it whenever time goes by.
-    pub fn tick(&self) {
+    /// time-keeper does it; who runs no such thread ([`System::spawn`]) does it whenever time goes by. Gives
+    /// the next time at which there is something to look at, by [`System::monotonic`]: an earlier one may be
+    /// added at any moment.
+    pub fn tick(&self) -> Option<Duration> {
         let now = (self.system.monotonic(), self.system.time());
         let mut times = lock(&self.times);
         let last = times.last.replace(now);
@@ -243,6 +264,8 @@ impl Process {
                 let _ = self.run_aside(Box::new(move || drop(last))); // with what is the user's
             }
         }
+        let times = lock(&self.times);
+        times.due.first_key_value().map(|((next, _), _)| *next)
     }
 }
 

@@ -3,22 +3,40 @@
 #[cfg(shuttle)]
 pub(crate) use shuttle::{
     future::block_on,
-    sync::{Condvar, Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard},
     thread_local,
 };
+use std::time::Duration;
 #[cfg(not(shuttle))]
 pub(crate) use std::{
-    sync::{Condvar, Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard},
     thread_local,
 };
 
 #[cfg(not(shuttle))]
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    block_on_for(future, || None).expect("it has no end")
+}
+
+/// No time goes by there.
+#[cfg(shuttle)]
+pub(crate) fn block_on_for<F: Future>(
+    future: F,
+    _rest: impl Fn() -> Option<Duration>,
+) -> Option<F::Output> {
+    Some(block_on(future))
+}
+
+/// Parks this thread until the future is ready, or there is no rest of the time any more.
+#[cfg(not(shuttle))]
+pub(crate) fn block_on_for<F: Future>(
+    future: F,
+    rest: impl Fn() -> Option<Duration>,
+) -> Option<F::Output> {
     use std::pin::pin;
     use std::sync::Arc;
     use std::task::{Context, Poll, Wake, Waker};
     use std::thread::{self, Thread};
-    use std::time::Duration;
 
     struct Unpark(Thread);
 
@@ -34,15 +52,19 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
         .as_mut()
         .poll(&mut Context::from_waker(Waker::noop()))
     {
-        return output;
+        return Some(output);
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
+            return Some(output);
         }
         // Whatever becomes of the time-keeper, who waits looks at the time once a second.
-        thread::park_timeout(Duration::from_secs(1));
+        let rest = rest().unwrap_or(Duration::from_secs(1));
+        if rest.is_zero() {
+            return None;
+        }
+        thread::park_timeout(rest);
     }
 }
 

@@ -10,14 +10,12 @@ use std::time::Duration;
 
 use simacan_auth_driver::simacan_auth::{Credentials, Provider, Status};
 use simacan_auth_driver::{Driver, Error, block_on};
+use simacan_auth_testkit::MemoryStore;
 
 #[path = "driver/emulated.rs"]
 mod emulated;
-#[path = "driver/locked_store.rs"]
-mod locked_store;
 
 use emulated::{World, settle};
-use locked_store::Store;
 
 #[test]
 fn what_a_forked_child_can_do() {
@@ -104,7 +102,7 @@ fn a_forked_child_gets_a_typed_error() {
     let world = World::new();
     let driver = world
         .settings()
-        .store(Store::new(|_| Ok(())))
+        .store(MemoryStore::new())
         .build(world.exchange());
     world.assert_sent(&driver);
     settle(&driver);

@@ -16,7 +16,7 @@ const REQUEST: LockRequest = LockRequest {
     hold: Duration::from_secs(1),
 };
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let folder = env::temp_dir().join(format!("simacan-change-key-{}", process::id()));
     let file = FileStore::new(folder.join("session.json"));
     // From a secret of the orchestrator, say; `openssl rand -base64 32` makes one.

@@ -7,6 +7,7 @@
 mod postgres;
 mod program;
 mod redis;
+pub mod stores;
 
 pub use postgres::Postgres;
 pub use program::Program;

@@ -36,7 +36,7 @@ impl Random {
                 return Err(format!("{violation}\n{self:?}{}", steps.concat()));
             }
         }
-        Ok(fleet.ghost.elapsed)
+        Ok(u64::try_from(fleet.referee.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Most steps are what a good day is made of.

@@ -32,10 +32,9 @@ impl Fleet {
         let response: Response<Vec<u8>> = (*answer).clone();
         let has_tokens = response.status() == 200;
         if has_tokens {
-            self.ghost.expires = self.now + TOKEN_LIFE;
+            self.expires = self.now + TOKEN_LIFE;
         }
-        process.knowledge.has_unsaved_first = has_tokens && !process.has_good_token(now);
-        self.ghost.note_answer(process, &wire.request, &response);
+        self.referee.answered(now, wire.sent, &response);
         process
             .machine
             .handle_response(now, wire.exchange, response);
@@ -52,6 +51,7 @@ impl Fleet {
             && let Some(wire) = process.wire.take()
         {
             let failure = TransportFailure::abandoned();
+            self.referee.lost(now, wire.sent);
             process.machine.handle_failure(now, wire.exchange, failure);
         }
     }

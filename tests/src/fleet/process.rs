@@ -4,11 +4,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response};
 use simacan_auth::{
     Authorization, Config, Credentials, Denied, JobEnd, JobId, Machine, Output, Pending, Provider,
     Review, Sent, StoreFailure, Timestamp,
 };
+
+use simacan_auth_testkit::referee::Exchange;
 
 use super::{Fleet, TARGET, USER};
 use crate::world::Violation;
@@ -21,48 +23,7 @@ pub(super) struct Process {
     /// What the store is to do for it.
     pub(super) op: Option<Op>,
     pub(super) has_lost_lock: bool,
-    /// When its last save was begun: a password that follows counts from then.
-    pub(super) announced: u64,
-    /// Whether something was saved or marked under this lock.
-    pub(super) is_recorded: bool,
     pub(super) wait: Option<u64>,
-    pub(super) knowledge: Knowledge,
-}
-
-/// What the checks know that this process could know.
-#[derive(Clone, Debug, Default, Hash)]
-pub(super) struct Knowledge {
-    /// The refresh tokens that were refused or replaced in an answer that it got.
-    pub(super) spent: Vec<Arc<str>>,
-    /// The last of these, until what came of it is saved.
-    pub(super) unsaved: Vec<Arc<str>>,
-    /// The refresh token that came last.
-    pub(super) received: Option<Arc<str>>,
-    /// Whether its password was refused and that is not saved, and which.
-    pub(super) has_unsaved_refusal: bool,
-    pub(super) refused: usize,
-    /// Whether its last save failed.
-    pub(super) save_failed: bool,
-    /// Whether it has tokens that are not saved, and had none before that were good.
-    pub(super) has_unsaved_first: bool,
-}
-
-impl Knowledge {
-    /// Callers are told of what an exchange has brought once it is saved, or could not be.
-    fn check_told(&self, authorization: &Authorization) -> Result<(), Violation> {
-        if self.save_failed {
-            return Ok(());
-        }
-        match authorization {
-            Authorization::Ready(_) if self.has_unsaved_first => {
-                Violation::found(14, "a first token is handed out, and it is not saved")
-            }
-            Authorization::Denied(Denied::Rejected { .. }) if self.has_unsaved_refusal => {
-                Violation::found(2, "a caller is told of a refusal, and it is not saved")
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +37,7 @@ pub(super) enum Caller {
     Sent {
         sent: Sent,
         token: HeaderValue,
+        exchange: Exchange,
     },
     /// The password was refused.
     Rejected,
@@ -84,6 +46,7 @@ pub(super) enum Caller {
 #[derive(Clone, Debug)]
 pub(super) struct Wire {
     pub(super) exchange: JobId,
+    pub(super) sent: Exchange,
     pub(super) request: Arc<Request<Vec<u8>>>,
     pub(super) answer: Option<Arc<Response<Vec<u8>>>>,
 }
@@ -106,10 +69,7 @@ impl Process {
             wire: None,
             op: None,
             has_lost_lock: false,
-            announced: 0,
-            is_recorded: false,
             wait: None,
-            knowledge: Knowledge::default(),
         }
     }
 
@@ -119,9 +79,10 @@ impl Process {
         }
     }
 
-    pub(super) fn send(&mut self, exchange: JobId, request: Request<Vec<u8>>) {
+    pub(super) fn send(&mut self, exchange: JobId, sent: Exchange, request: Request<Vec<u8>>) {
         self.wire = Some(Wire {
             exchange,
+            sent,
             request: Arc::new(request),
             answer: None,
         });
@@ -135,12 +96,6 @@ impl Process {
     pub(super) fn unanswered(self) -> Option<Arc<Request<Vec<u8>>>> {
         let wire = self.wire.filter(|wire| wire.answer.is_none())?;
         Some(wire.request)
-    }
-
-    pub(super) fn has_good_token(&self, now: Timestamp) -> bool {
-        let mut machine = self.machine.fork();
-        let pending = Pending::new();
-        matches!(machine.log_in(now, pending), Authorization::Ready(_))
     }
 
     /// A new request would get the tokens that have just come, whatever becomes of their save (I14).
@@ -163,13 +118,17 @@ impl Process {
         }
     }
 
-    pub(super) fn digest(process: Option<&Self>, is_holder: bool, left: u8) -> u64 {
-        let mut hasher = DefaultHasher::new();
+    /// With what was fed already.
+    pub(super) fn digest(
+        process: Option<&Self>,
+        is_holder: bool,
+        left: u8,
+        mut hasher: DefaultHasher,
+    ) -> u64 {
         (process.is_some(), is_holder, left).hash(&mut hasher);
         if let Some(process) = process {
             process.machine.fingerprint(&mut hasher);
-            (process.wait, &process.knowledge).hash(&mut hasher);
-            (process.has_lost_lock, process.is_recorded).hash(&mut hasher);
+            (process.wait, process.has_lost_lock).hash(&mut hasher);
             process.caller.fingerprint(&mut hasher);
             match &process.op {
                 None => 0.hash(&mut hasher),
@@ -196,10 +155,7 @@ impl Clone for Process {
             wire: self.wire.clone(),
             op: self.op.clone(),
             has_lost_lock: self.has_lost_lock,
-            announced: self.announced,
-            is_recorded: self.is_recorded,
             wait: self.wait,
-            knowledge: self.knowledge.clone(),
         }
     }
 }
@@ -213,9 +169,14 @@ impl Caller {
                 pending: pending.fork(),
                 woken: *woken,
             },
-            Self::Sent { sent, token } => Self::Sent {
+            Self::Sent {
+                sent,
+                token,
+                exchange,
+            } => Self::Sent {
                 sent: sent.fork(),
                 token: token.clone(),
+                exchange: exchange.clone(),
             },
         }
     }
@@ -228,7 +189,7 @@ impl Caller {
                 (2, woken).hash(&mut hasher);
                 pending.fingerprint(hasher);
             }
-            Self::Sent { sent, token } => {
+            Self::Sent { sent, token, .. } => {
                 (3, token.as_bytes()).hash(&mut hasher);
                 sent.fingerprint(hasher);
             }
@@ -256,11 +217,11 @@ impl Fleet {
         let mut request = Request::new(());
         *request.uri_mut() = TARGET.clone();
         let authorization = process.machine.authorize(now, pending, &mut request);
-        process.knowledge.check_told(&authorization)?;
         process.caller = match authorization {
             Authorization::Ready(sent) => Caller::Sent {
                 sent,
                 token: request.headers()[AUTHORIZATION].clone(),
+                exchange: self.referee.sent(now, p, &request.map(|()| []))?,
             },
             Authorization::Wait(pending) => Caller::Waiting {
                 pending,
@@ -280,8 +241,12 @@ impl Fleet {
         let Some(process) = &mut self.processes[p] else {
             return;
         };
-        let (sent, token) = match std::mem::take(&mut process.caller) {
-            Caller::Sent { sent, token } => (sent, token),
+        let (sent, token, exchange) = match std::mem::take(&mut process.caller) {
+            Caller::Sent {
+                sent,
+                token,
+                exchange,
+            } => (sent, token, exchange),
             other => {
                 process.caller = other;
                 return;
@@ -291,7 +256,11 @@ impl Fleet {
         *request.uri_mut() = TARGET.clone();
         request.headers_mut().insert(AUTHORIZATION, token);
         let response = self.emulator.respond(time, &request);
-        let status = response.map_or(StatusCode::BAD_GATEWAY, |response| response.status());
+        let Some(response) = response else {
+            return;
+        };
+        let status = response.status();
+        self.referee.answered(now, exchange, &response);
         if let Review::Retry(pending) = process.machine.review(now, sent, status) {
             process.caller = Caller::Waiting {
                 pending,

@@ -3,7 +3,7 @@
 use super::process::{Caller, Op};
 use super::{Fleet, FleetStep};
 use crate::world::Violation;
-use simacan_auth::Timestamp;
+use std::time::Duration;
 
 impl Fleet {
     /// What can go on without a danger, the first of it.
@@ -41,8 +41,8 @@ impl Fleet {
     }
 
     fn let_all_through(&mut self) -> Result<(), Violation> {
-        const WAIT: u64 = 300_000;
-        let began = self.ghost.elapsed;
+        const WAIT: Duration = Duration::from_secs(300);
+        let began = self.referee.elapsed();
         for _ in 0..200 {
             let is_waiting = |caller: &Caller| matches!(caller, Caller::Waiting { .. });
             let mut callers = self
@@ -58,7 +58,7 @@ impl Fleet {
                 return Violation::found(6, "nobody will ever wake who waits");
             }
             self.apply(step.unwrap_or(FleetStep::ToWait))?;
-            if self.ghost.elapsed - began > WAIT {
+            if self.referee.elapsed().saturating_sub(began) > WAIT {
                 return Violation::found(6, "someone waits for more than five minutes");
             }
         }
@@ -66,12 +66,12 @@ impl Fleet {
     }
 
     fn let_through(&mut self, p: usize) -> Result<(), Violation> {
-        const LONGEST: u64 = 2 * 3_600_000;
-        let began = self.ghost.elapsed;
+        const LONGEST: Duration = Duration::from_secs(2 * 3600);
+        let began = self.referee.elapsed();
         if self.processes[p].is_none() {
             self.apply(FleetStep::Start(p))?;
         }
-        while self.ghost.elapsed - began <= LONGEST {
+        while self.referee.elapsed().saturating_sub(began) <= LONGEST {
             let caller = self.processes[p].as_ref().map(|process| &process.caller);
             let step = match caller {
                 Some(Caller::Sent { .. } | Caller::Rejected) | None => return Ok(()),
@@ -88,7 +88,7 @@ impl Fleet {
                     .as_ref()
                     .is_some_and(|process| matches!(process.caller, Caller::Idle));
             if is_denied {
-                let end = Timestamp::from_millis(self.now + LONGEST);
+                let end = self.timestamp().saturating_add(LONGEST);
                 if self.mark.is_some_and(|until| until > end) {
                     return Ok(()); // a refusal that could not be saved is believed for a day
                 }

@@ -2,9 +2,8 @@
 
 use simacan_auth::{JobEnd, JobId, SavedSession, StoreFailure};
 
-use super::ghost::Ghost;
 use super::process::Op;
-use super::{Fleet, StoreDefect, refresh_token_in};
+use super::{Fleet, StoreDefect};
 use crate::world::Violation;
 
 impl Fleet {
@@ -16,7 +15,8 @@ impl Fleet {
             && let Some(Op::Lock(id)) = process.op.take_if(|op| matches!(op, Op::Lock(_)))
         {
             self.holder = Some(p);
-            (process.has_lost_lock, process.is_recorded) = (false, false);
+            process.has_lost_lock = false;
+            self.referee.locked(now, p);
             process
                 .machine
                 .handle_end(now, id, JobEnd::Locked(self.mark));
@@ -55,6 +55,7 @@ impl Fleet {
         {
             self.holder = None;
             process.has_lost_lock = true;
+            self.referee.unlocked(p);
         }
     }
 
@@ -74,26 +75,13 @@ impl Fleet {
         let Some(Op::Save(id, json)) = process.op.take() else {
             return Ok(());
         };
-        Ghost::check_save(self.saved.as_deref(), &json)?;
-        let is_good = |json: Option<&[u8]>| match json.and_then(refresh_token_in) {
-            Some(token) => self.is_alive(token),
-            None => Ok(false),
-        };
-        // Two logins that did not know of each other are both good. After vandals revisions begin anew.
-        let is_known = self.defect.is_none() && !self.ghost.had_vandals;
-        if is_known && is_good(self.saved.as_deref())? && !is_good(Some(&json))? {
-            let why = format!("process {p} overwrites a refresh token that is alive");
-            return Violation::found(14, why);
-        }
-        let Some(process) = &mut self.processes[p] else {
-            return Ok(());
-        };
-        if self.defect != Some(StoreDefect::SavesNothing) {
-            self.ghost.note_save(process, &json);
+        if self.defect == Some(StoreDefect::SavesNothing) {
+            self.referee.marked(p);
+        } else {
+            self.referee.saved(now, p, &json)?;
             self.saved = Some(json);
         }
         if reported {
-            process.is_recorded = true;
             process.machine.handle_end(now, id, JobEnd::Saved);
         } else {
             let failure = StoreFailure::Abandoned;
@@ -114,7 +102,7 @@ impl Fleet {
                 return process.machine.handle_end(now, id, lost);
             }
             self.mark = Some(until);
-            process.is_recorded = true;
+            self.referee.marked(p);
             process.machine.handle_end(now, id, JobEnd::Marked);
         }
     }
@@ -127,7 +115,7 @@ impl Fleet {
             let id: JobId = match op {
                 Op::Lock(id) | Op::Load(id) | Op::Mark(id, _) => id,
                 Op::Save(id, _) => {
-                    self.ghost.note_unsaved(process);
+                    self.referee.save_failed(p);
                     id
                 }
             };

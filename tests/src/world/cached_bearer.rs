@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{Request, StatusCode, Uri};
 use simacan_auth::{Authorization, CachedBearer, Machine, Output, Review, Sent, Timestamp};
 
-use super::violation::Violation;
+use super::Violation;
 
 /// A cached bearer from before a step: if it says anything after it, then what the machine says too, and to have
 /// asked the machine would have changed nothing and have given its driver nothing to do.

@@ -3,14 +3,13 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use simacan_auth::{Authorization, Denied, Generation, Pending, Review, Sent, Status, Timestamp};
 use simacan_auth_emulator::{Place, Times};
+use simacan_auth_testkit::referee::Exchange;
 
-use super::ghost::Standing;
 use super::step::AtTarget;
-use super::violation::Violation;
-use super::{Subject, TARGETS, World};
+use super::{Subject, TARGETS, Violation, World};
 
 /// Someone who sends one target request after another.
 #[derive(Debug, Default)]
@@ -33,6 +32,7 @@ enum Phase {
     Sent {
         sent: Sent,
         token: HeaderValue,
+        exchange: Exchange,
     },
 }
 
@@ -66,9 +66,14 @@ impl Caller {
                 pending: pending.fork(),
                 woken: *woken,
             },
-            Phase::Sent { sent, token } => Phase::Sent {
+            Phase::Sent {
+                sent,
+                token,
+                exchange,
+            } => Phase::Sent {
                 sent: sent.fork(),
                 token: token.clone(),
+                exchange: exchange.clone(),
             },
         };
         Self { phase, ..*self }
@@ -82,7 +87,7 @@ impl Caller {
                 (1, woken).hash(&mut hasher);
                 pending.fingerprint(hasher);
             }
-            Phase::Sent { sent, token } => {
+            Phase::Sent { sent, token, .. } => {
                 token.as_bytes().hash(&mut hasher);
                 sent.fingerprint(hasher);
             }
@@ -111,9 +116,9 @@ impl<S: Subject> World<S> {
         let now = Timestamp::from_millis(self.now);
         let mut request = Request::new(());
         *request.uri_mut() = TARGETS[host].clone();
-        let must_go = caller.sends == 0 && self.ghost.is_good(self.now);
+        let must_go = caller.sends == 0 && self.referee.holds_good_token(now, 0);
         let authorization = self.subject.authorize(now, pending, &mut request);
-        let token = request.headers_mut().remove(AUTHORIZATION);
+        let token = request.headers().get(AUTHORIZATION).cloned();
         let caller = &mut self.callers[index];
         match authorization {
             Authorization::Ready(sent) => {
@@ -129,11 +134,13 @@ impl<S: Subject> World<S> {
                     return Violation::found(7, "a retry goes out with the token that got the 401");
                 }
                 let token = token.unwrap_or(HeaderValue::from_static(""));
+                let exchange = self.referee.sent(now, 0, &request.map(|()| []))?;
                 caller.phase = Phase::Sent {
                     sent,
-                    token: token.clone(),
+                    token,
+                    exchange,
                 };
-                self.check_token(&token)
+                Ok(())
             }
             _ if must_go => {
                 Violation::found(14, format!("caller {index} waits despite a good token"))
@@ -152,8 +159,8 @@ impl<S: Subject> World<S> {
                 if is_over && self.subject.machine().status() != Status::Rejected {
                     return Violation::found(10, format!("a session that goes on says: {denied}"));
                 }
-                if self.secrets.is_some() {
-                    self.look_for_secrets(&format!("{denied} {denied:?}"))?;
+                if self.secrets {
+                    self.referee.check_text(&format!("{denied} {denied:?}"))?;
                 }
                 Ok(())
             }
@@ -161,23 +168,6 @@ impl<S: Subject> World<S> {
                 Violation::found(6, format!("{origin} is not foreign"))
             }
         }
-    }
-
-    /// What goes out is what was received last, and still good.
-    fn check_token(&self, token: &HeaderValue) -> Result<(), Violation> {
-        let Some(held) = &self.ghost.held else {
-            return Violation::found(14, "a token goes out that is not this user's");
-        };
-        if token.as_bytes().strip_prefix(b"Bearer ") != Some(held.access.as_bytes()) {
-            return Violation::found(14, "the token that goes out is not the last received");
-        }
-        if held.has_expired(self.now) {
-            return Violation::found(14, "a token goes out that has expired");
-        }
-        if held.standing == Standing::Condemned {
-            return Violation::found(14, "a token goes out that a 401 has condemned");
-        }
-        Ok(())
     }
 
     /// A new request would get the good token.
@@ -188,7 +178,7 @@ impl<S: Subject> World<S> {
         let pending = Pending::new();
         let now = Timestamp::from_millis(self.now);
         match subject.authorize(now, pending, &mut request) {
-            Authorization::Ready(_) => self.check_token(&request.headers()[AUTHORIZATION]),
+            Authorization::Ready(_) => self.referee.check(now, 0, &request.map(|()| [])),
             other => Violation::found(14, format!("a token was lost: {other:?}")),
         }
     }
@@ -197,8 +187,13 @@ impl<S: Subject> World<S> {
         let (index, host) = (usize::from(index), usize::from(index % 2));
         let time = self.time();
         let caller = &mut self.callers[index];
-        let (sent, token) = match std::mem::take(&mut caller.phase) {
-            Phase::Sent { sent, token } => (sent, token),
+        let now = Timestamp::from_millis(self.now);
+        let (sent, token, exchange) = match std::mem::take(&mut caller.phase) {
+            Phase::Sent {
+                sent,
+                token,
+                exchange,
+            } => (sent, token, exchange),
             other => {
                 caller.phase = other;
                 return Ok(());
@@ -207,6 +202,7 @@ impl<S: Subject> World<S> {
         let status = match answer {
             AtTarget::Lost => {
                 *caller = Caller::default();
+                self.referee.lost(now, exchange);
                 return Ok(());
             }
             AtTarget::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -220,25 +216,11 @@ impl<S: Subject> World<S> {
         };
         let generation = sent.generation();
         let current = self.subject.machine().generation();
-        if status == StatusCode::UNAUTHORIZED {
-            // Otherwise it may join what is under way, or come to a session that is over.
-            let is_over = self.subject.machine().status() == Status::Rejected;
-            let is_quiet = self.wire.is_none() && self.wait.is_none() && !is_over;
-            self.reviewed = Some((host, is_quiet));
-            self.is_stale = generation < current;
-            if generation == current
-                && let Some(held) = &mut self.ghost.held
-                && held.standing == Standing::Good
-                && held.has_expired(self.now)
-            {
-                held.standing = Standing::Unsure;
-            }
-        } else {
-            self.ghost.targets[host].answer(generation);
-        }
-        let review = self
-            .subject
-            .review(Timestamp::from_millis(self.now), sent, status);
+        self.is_stale = status == StatusCode::UNAUTHORIZED && generation < current;
+        let mut response = Response::new([]);
+        *response.status_mut() = status;
+        self.referee.answered(now, exchange, &response);
+        let review = self.subject.review(now, sent, status);
         let caller = &mut self.callers[index];
         match review {
             Review::Deliver => *caller = Caller::default(),

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use simacan_auth::Timestamp;
+use simacan_auth_testkit::referee::Held;
+
 use super::{Clock, Subject, World};
 
 /// No clock is set out of this range, some 110 years.
@@ -11,7 +14,8 @@ const LAST: u64 = 4_900_000_000_000;
 impl<S: Subject> World<S> {
     pub(super) fn set_clock(&mut self, clock: Clock) {
         // A token without a known expiry has none to come to.
-        let expiry = self.ghost.held.as_ref().map(|held| held.expires);
+        let expiry = self.referee.held(0).and_then(Held::expires_at);
+        let expiry = expiry.map(Timestamp::as_millis);
         let expiry = expiry.filter(|&at| at < LAST).unwrap_or(self.now);
         let until = match clock {
             Clock::Back(seconds) => {
@@ -19,7 +23,7 @@ impl<S: Subject> World<S> {
                     .now
                     .saturating_sub(u64::from(seconds) * 1000)
                     .max(FIRST);
-                return self.ghost.look_at(self.now);
+                return self.referee.look_at(Timestamp::from_millis(self.now));
             }
             // Whoever waits at the end of the range is answered too.
             Clock::ToWait => self.wait.unwrap_or(self.now),
@@ -31,9 +35,8 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn pass_to(&mut self, until: u64) {
-        self.ghost.elapsed += until.saturating_sub(self.now);
         self.now = until.max(self.now);
-        self.ghost.look_at(self.now);
+        self.referee.look_at(Timestamp::from_millis(self.now));
     }
 
     pub(super) fn time(&self) -> SystemTime {

@@ -1,8 +1,7 @@
 //! Other credentials, and whose tokens are whose since.
 
-use simacan_auth::{Credentials, Event, Output, Timestamp};
+use simacan_auth::{Credentials, Timestamp};
 
-use super::targets::Target;
 use super::{Login, Subject, World};
 
 impl<S: Subject> World<S> {
@@ -13,28 +12,10 @@ impl<S: Subject> World<S> {
 
     pub(super) fn replace(&mut self, login: Login) {
         let now = Timestamp::from_millis(self.now);
+        self.referee
+            .credentials(now, 0, login.user(), login.password());
         let machine = self.subject.machine_mut();
         machine.handle_credentials(now, credentials(login));
-        // A refused one is taken or not, as the clock has jumped: which it was, the machine says.
-        let mut asked = machine.fork();
-        let mut is_taken = false;
-        while let Output::Event(event) = asked.poll(now) {
-            is_taken |= matches!(event, Event::CredentialsReplaced { .. });
-        }
-        let ghost = &mut self.ghost;
-        if login == ghost.login || (ghost.words.has_refused(login) && !is_taken) {
-            return;
-        }
-        let is_other_user = login.user() != ghost.login.user();
-        ghost.login = login;
-        if is_other_user {
-            ghost.held = None;
-            ghost.door_open = false;
-            ghost.targets.iter_mut().for_each(Target::reset);
-        }
-        if let Some(wire) = &mut self.wire {
-            wire.is_void |= is_other_user;
-        }
     }
 }
 

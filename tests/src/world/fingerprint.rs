@@ -6,7 +6,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::ghost::Held;
+use simacan_auth_testkit::referee::Held;
+
 use super::{Subject, World};
 
 /// Any number in this range is a time: some years around the start. No counter gets there, and the
@@ -29,10 +30,10 @@ impl Hasher for Relative<'_> {
         if bytes.len() > LONG
             && let Some(held) = self.held
         {
-            let refresh = held.refresh.as_ref().map(|refresh| refresh.as_bytes());
+            let refresh = held.refresh_token().map(str::as_bytes);
             for (n, prefix) in [&b""[..], b"Bearer ", b"refresh_token="].iter().enumerate() {
                 let token = bytes.strip_prefix(*prefix);
-                if token == Some(held.access.as_bytes()) {
+                if token == Some(held.access_token().as_bytes()) {
                     return self.inner.write_usize(2 * n + 1);
                 }
                 if token.is_some() && token == refresh {
@@ -58,7 +59,7 @@ impl<S: Subject> World<S> {
         feed(&mut Relative {
             inner,
             now: self.now,
-            held: self.ghost.held.as_ref(),
+            held: self.referee.held(0),
         });
     }
 
@@ -67,7 +68,10 @@ impl<S: Subject> World<S> {
         self.relative(hasher, |mut hasher| {
             self.subject.fingerprint(hasher);
             self.emulator.hash(&mut hasher);
-            self.ghost.fingerprint(hasher);
+            self.referee.fingerprint(Some(0), hasher);
+            self.made
+                .filter(|_| self.referee.held(0).is_some())
+                .hash(&mut hasher);
             self.wait.hash(&mut hasher);
             for stray in &self.strays {
                 stray.body().hash(&mut hasher);

@@ -8,8 +8,7 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode, Uri};
 use simacan_auth::{Authorization, JobId, Machine, Output, Timestamp, TransportFailure};
 
-use super::violation::Violation;
-use super::{START, Subject, World};
+use super::{START, Subject, Violation, World};
 
 /// Exchanges of another machine, from its first. Longer histories than these have a number that is not
 /// in flight.

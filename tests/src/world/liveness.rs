@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use simacan_auth::Status;
 
 use super::step::{Body, Clock, Step};
-use super::violation::Violation;
-use super::{Subject, World};
+use super::{Subject, Violation, World};
 
 /// The worlds that are known to settle by each schedule, by number: those that a search has met do not
 /// settle again.
@@ -35,16 +35,16 @@ impl<S: Subject> World<S> {
     /// password has to wait that nobody has understood. A machine that denies everyone keeps I6 and is wedged all
     /// the same (I12). Only a rejection is an end, or what some servers say in its place, which is unclear.
     pub fn recover(&self) -> Result<(), Violation> {
-        let (login, words) = (self.ghost.login, &self.ghost.words);
-        let in_doubt = words.wait_in_doubt(login).unwrap_or(0);
+        let (doubts, in_doubt) = self.referee.doubts(0);
         // Twice: after a clock that was ahead both the time that it has noted and the mended one hold.
-        let longest = (2 * 3_600_000).max(2 * in_doubt + 600_000);
+        let in_doubt = 2 * in_doubt.unwrap_or_default() + Duration::from_secs(600);
+        let longest = in_doubt.max(Duration::from_secs(2 * 3600));
         let mut world = self.fork();
         world.emulator.answer_targets_as_usual();
         world.leave(0);
-        let began = world.ghost.elapsed;
-        while world.ghost.elapsed - began <= longest {
-            let is_doubted = world.ghost.words.doubts(login) > words.doubts(login);
+        let began = world.elapsed();
+        while world.elapsed().saturating_sub(began) <= longest {
+            let is_doubted = world.referee.doubts(0).0 > doubts;
             let is_over = world.subject.machine().status() == Status::Rejected || is_doubted;
             if world.is_sent(0) || is_over {
                 return Ok(());
@@ -89,7 +89,7 @@ impl<S: Subject> World<S> {
         }
         let mut world = self.fork();
         world.emulator.answer_targets_as_usual();
-        let began = world.ghost.elapsed;
+        let began = world.elapsed();
         // Each caller asks after each of some attempts, refused refresh and login included.
         let most = 40 + 10 * self.callers.len();
         let mut history = Vec::new(); // printed only if need be
@@ -131,7 +131,7 @@ impl<S: Subject> World<S> {
             };
             history.push(step);
             world.apply(step)?;
-            let seconds = (world.ghost.elapsed - began) / 1000;
+            let seconds = world.elapsed().saturating_sub(began).as_secs();
             if seconds > 300 {
                 let history = printed(&history);
                 return Violation::found(6, format!("someone waits for {seconds} s{history}"));

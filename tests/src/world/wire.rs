@@ -7,8 +7,8 @@ use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use simacan_auth::{JobId, Timestamp, TransportFailure};
 
-use super::answer::{Meaning, life, member};
-use super::ghost::{Carried, Held, NEVER, Standing};
+use simacan_auth_testkit::referee::{Exchange, Held};
+
 use super::step::{AtServer, Body};
 use super::{Subject, World};
 
@@ -16,11 +16,8 @@ use super::{Subject, World};
 #[derive(Clone, Debug)]
 pub(super) struct Wire {
     pub(super) exchange: JobId,
-    carried: Carried,
+    sent: Exchange,
     request: Arc<Request<Vec<u8>>>,
-    emitted: u64,
-    /// Other credentials have come since: its answer is discarded.
-    pub(super) is_void: bool,
     answer: Option<Arc<Answer>>,
 }
 
@@ -33,25 +30,17 @@ struct Answer {
 }
 
 impl Wire {
-    pub(super) fn new(
-        exchange: JobId,
-        carried: Carried,
-        request: Request<Vec<u8>>,
-        emitted: u64,
-    ) -> Self {
+    pub(super) fn new(exchange: JobId, sent: Exchange, request: Request<Vec<u8>>) -> Self {
         Self {
             exchange,
-            carried,
+            sent,
             request: Arc::new(request),
-            emitted,
-            is_void: false,
             answer: None,
         }
     }
 
     /// The exchange's number is the machine's business, and in its fingerprint.
     pub(super) fn fingerprint(&self, mut hasher: &mut dyn Hasher) {
-        (self.carried, self.emitted, self.is_void).hash(&mut hasher);
         self.request.body().hash(&mut hasher);
         self.answer.is_some().hash(&mut hasher);
         if let Some(answer) = &self.answer {
@@ -89,12 +78,7 @@ impl<S: Subject> World<S> {
         let Some(response) = self.emulator.respond(time, &wire.request) else {
             return;
         };
-        let serial =
-            member(&response, "access_token").and_then(|access| self.emulator.serial_of(&access));
-        if let Some(secrets) = &mut self.secrets {
-            let names = ["access_token", "refresh_token"];
-            secrets.extend(names.iter().filter_map(|name| member(&response, name)));
-        }
+        let serial = access_token(&response).and_then(|access| self.emulator.serial_of(access));
         wire.answer = Some(Arc::new(Answer {
             made: serial.map(|serial| (serial, now)),
             response,
@@ -128,51 +112,19 @@ impl<S: Subject> World<S> {
         self.receive(&wire, response);
     }
 
-    /// What it means is noted, and the machine gets it.
+    /// The machine gets it, once the referee has seen it.
     fn receive(&mut self, wire: &Wire, response: Response<Vec<u8>>) {
         self.ended = Some(wire.exchange);
-        let (now, ghost) = (self.now, &mut self.ghost);
-        let meaning = Meaning::of(self.dialect, wire.carried, &response);
-        match (wire.carried, meaning) {
-            (Carried::Password(login), Meaning::Tokens) => ghost.trust(login),
-            (Carried::Password(login), Meaning::Refused { by_gateway }) => {
-                ghost.refuse(now, login, by_gateway);
-            }
-            (Carried::Password(login), Meaning::Unclear | Meaning::Other) => {
-                ghost.words.doubt(ghost.elapsed, login);
-            }
-            (Carried::Password(_), Meaning::Outage) | (Carried::Refresh, Meaning::Tokens) => {}
-            (Carried::Refresh, _) if wire.is_void => {}
-            (Carried::Refresh, Meaning::Refused { .. }) => ghost.door_open = true,
-            (Carried::Refresh, _) => ghost.answer_refresh(now, meaning == Meaning::Unclear),
-        }
-        if meaning == Meaning::Tokens && !wire.is_void {
-            self.hold(wire, &response);
-        }
         let now = Timestamp::from_millis(self.now);
+        let before = self
+            .referee
+            .held(0)
+            .map(|held| held.access_token().to_owned());
+        self.referee.answered(now, wire.sent.clone(), &response);
+        if self.referee.held(0).map(Held::access_token) != before.as_deref() {
+            self.made = wire.answer.as_ref().and_then(|answer| answer.made);
+        }
         self.subject.handle_response(now, wire.exchange, response);
-    }
-
-    fn hold(&mut self, wire: &Wire, response: &Response<Vec<u8>>) {
-        let kept = self.ghost.held.take().and_then(|held| held.refresh);
-        let kept = kept.filter(|_| wire.carried == Carried::Refresh);
-        let made = wire.answer.as_ref().and_then(|answer| answer.made);
-        let until = |life: u64| (wire.emitted.min(self.now) + life * 1000).max(self.now + 1000);
-        self.ghost.held = Some(Held {
-            access: member(response, "access_token").unwrap_or_default(),
-            refresh: member(response, "refresh_token").or(kept),
-            made: made.unwrap_or_default(),
-            received: self.now,
-            received_after: self.ghost.elapsed,
-            has_sent_password: false,
-            expires: life(response).map_or(NEVER, until),
-            standing: Standing::Good,
-            answered: None,
-            unclear: (0, None),
-            has_ended: false,
-            was_condemned: false,
-        });
-        self.ghost.door_open = false;
     }
 
     /// No answer comes, and the driver says so.
@@ -181,6 +133,7 @@ impl<S: Subject> World<S> {
             self.ended = Some(wire.exchange);
             let failure = TransportFailure::abandoned();
             let now = Timestamp::from_millis(self.now);
+            self.referee.lost(now, wire.sent);
             self.subject.handle_failure(now, wire.exchange, failure);
         }
     }
@@ -190,6 +143,7 @@ impl<S: Subject> World<S> {
             self.ended = Some(wire.exchange);
             self.strays.push(wire.request);
             let now = Timestamp::from_millis(self.now);
+            self.referee.lost(now, wire.sent);
             self.subject
                 .handle_failure(now, wire.exchange, TransportFailure::timed_out());
         }
@@ -233,4 +187,11 @@ impl<S: Subject> World<S> {
         }
         self.receive(&wire, response);
     }
+}
+
+/// As the emulator writes it: without spaces and escapes.
+fn access_token(response: &Response<Vec<u8>>) -> Option<&str> {
+    let text = std::str::from_utf8(response.body()).ok()?;
+    let (_, value) = text.split_once("\"access_token\":\"")?;
+    value.split_once('"').map(|(token, _)| token)
 }

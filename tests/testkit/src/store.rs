@@ -115,6 +115,19 @@ type Check<S> = fn(&Subject<S>, &str) -> Checked;
 
 impl<S: SessionStore + 'static> StoreContract<S> {
     /// Of the store that `make` gives at a place.
+    ///
+    /// ```
+    /// use simacan_auth_testkit::{MemoryStore, StoreContract};
+    /// # use std::{collections::HashMap, sync::Mutex};
+    /// # struct Server(Mutex<HashMap<String, MemoryStore>>);
+    /// # impl Server {
+    /// #     fn at(&self, place: &str) -> MemoryStore {
+    /// #         self.0.lock().unwrap().entry(place.to_owned()).or_default().clone()
+    /// #     }
+    /// # }
+    /// # let server = Server(Mutex::default());
+    /// StoreContract::new(move |place| server.at(place)).check();
+    /// ```
     pub fn new(make: impl Fn(&str) -> S + Send + Sync + 'static) -> Self {
         let subject = Subject {
             make: Arc::new(make),

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use simacan_auth::{ClientAuth, Credentials, Denied, Failure, OAuthError, Provider, Status};
 use simacan_auth_emulator::{PasswordOutcome, Presented, RefreshOutcome, What};
+use simacan_auth_testkit::MemoryStore;
 
 use crate::platform::{
     HOUR, PASSWORD, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied, eventually,
 };
-use crate::saved_sessions::TestStore;
+use crate::saved_sessions::{has_tokens, saved};
 use crate::subject::{Plan, Subject, Trouble};
 
 conformance! {
@@ -251,12 +252,12 @@ fn rfc_6749_with_a_wrong_password_is_a_refused_password<S: Subject>() {
 }
 
 fn what_one_process_forgets_no_other_one_refreshes<S: Subject>() {
-    let (world, store) = (World::new(), TestStore::working());
+    let (world, store) = (World::new(), MemoryStore::new());
     let [first, second] = [(); 2].map(|()| S::build(world.plan_with(store.clone())));
     assert_accepted(&first.send_all(world.crowd(5)));
     world.assert_served(&second, 5, (1, 0));
     assert!(first.forget());
-    assert!(!store.has_tokens(), "{}", store.saved());
+    assert!(!has_tokens(&store), "{}", saved(&store));
     assert_eq!(first.status(), Status::Unauthenticated);
     // The other one's access token is good until it ends. Then it logs in, and both go on with that.
     world.assert_served(&second, 5, (1, 0));

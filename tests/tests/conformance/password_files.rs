@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use simacan_auth::{Denied, Failure};
 use simacan_auth_driver::CredentialsSource;
+use simacan_auth_testkit::MemoryStore;
 
 use crate::platform::{HOUR, PASSWORD, USERNAME, World, assert_accepted, denied};
-use crate::saved_sessions::{Folder, TestStore};
+use crate::saved_sessions::Folder;
 use crate::subject::{Plan, Subject};
 
 conformance! {
@@ -66,7 +67,7 @@ fn i2_a_password_that_is_wrong_in_its_file_is_sent_once_until_it_is_mended<S: Su
 fn processes_with_one_session_pick_up_a_rotated_password<S: Subject>() {
     let (world, folder) = (World::new(), Folder::new());
     let path = file(&folder, PASSWORD);
-    let store = TestStore::working();
+    let store = MemoryStore::new();
     let subjects = [(); 3].map(|()| {
         let subject = S::build(with_file(world.plan_with(store.clone()), &path));
         assert_accepted(&subject.send_all(world.crowd(3)));

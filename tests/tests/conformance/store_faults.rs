@@ -1,18 +1,15 @@
 //! Stores that are held by others, fail, panic or hang: everyone is answered, and no request is lost to a
 //! save.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use simacan_auth::{Denied, Event, Failure, SessionStore, StoreFailure};
 use simacan_auth_emulator::What;
+use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
 
-use crate::platform::{
-    COOLED_DOWN, Gate, PATIENCE, World, assert_accepted, denied, eventually, within,
-};
-use crate::saved_sessions::{Folder, Op, TestStore, patience};
+use crate::platform::{COOLED_DOWN, PATIENCE, World, assert_accepted, denied, eventually, within};
+use crate::saved_sessions::{Folder, has_tokens, patience};
 use crate::subject::{Outcome, Plan, Subject};
 
 conformance! {
@@ -60,21 +57,13 @@ fn assert_store_failed(outcomes: Vec<Outcome>, failure: &StoreFailure, tried: u3
 }
 
 fn a_lock_that_another_holds_is_waited_for<S: Subject>() {
-    let (world, folder) = (World::new(), Folder::new());
-    let other = folder.store().lock(patience(PATIENCE)).unwrap();
-    let (began, has_begun) = mpsc::channel();
-    let store = folder.store();
-    let waiting = TestStore::new(move |op| {
-        if op == Op::Lock {
-            began.send(()).unwrap();
-            drop(store.lock(patience(PATIENCE))?);
-        }
-        Ok(())
-    });
-    let subject = S::build(world.plan_with(waiting));
+    let (world, store) = (World::new(), MemoryStore::new());
+    let other = store.process(1).lock(patience(PATIENCE)).unwrap();
+    let subject = S::build(world.plan_with(store.clone()));
     thread::scope(|scope| {
         let outcomes = scope.spawn(|| send_all(&subject, &world));
-        has_begun.recv_timeout(PATIENCE).unwrap();
+        let asked = (0, StoreStep::Lock);
+        eventually("it is waited for", || store.steps().contains(&asked));
         world.assert_exchanges(0, 0);
         drop(other);
         assert_accepted(&outcomes.join().unwrap());
@@ -102,91 +91,70 @@ fn a_lock_that_another_does_not_give_back_is_a_typed_error<S: Subject>() {
     world.assert_exchanges(1, 0);
 }
 
-/// Not a panic with a message, which would clutter the output of a test that succeeds.
-fn panic() -> ! {
-    std::panic::resume_unwind(Box::new("a store that panics"))
-}
+const STEPS: [StoreStep; 4] = [
+    StoreStep::Lock,
+    StoreStep::Load,
+    StoreStep::Save,
+    StoreStep::Unlock,
+];
 
 fn i6_a_store_that_panics_once_holds_up_nobody<S: Subject>() {
-    for unlucky in [Op::Lock, Op::Load, Op::Save, Op::Unlock] {
-        let has_panicked = AtomicBool::new(false);
-        let store = TestStore::new(move |op| {
-            if op == unlucky && !has_panicked.swap(true, Ordering::SeqCst) {
-                panic();
-            }
-            Ok(())
-        });
-        let world = World::new();
+    for unlucky in STEPS {
+        let (world, store) = (World::new(), MemoryStore::new());
+        store.script(unlucky, StoreFault::Panics);
         let subject = S::build(world.plan_with(store.clone()));
         assert_accepted(&send_all(&subject, &world));
         world.revoke();
         assert_accepted(&send_all(&subject, &world));
         world.assert_exchanges(1, 1);
-        assert!(store.has_tokens(), "{unlucky:?}");
-        eventually("the lock is free", || !store.is_held());
+        assert!(has_tokens(&store), "{unlucky:?}");
+        eventually("the lock is free", || store.holder().is_none());
     }
 }
 
 fn i6_a_store_that_always_panics_is_a_typed_error<S: Subject>() {
-    for unlucky in [Op::Lock, Op::Load, Op::Save, Op::Unlock] {
-        let store = TestStore::new(move |op| if op == unlucky { panic() } else { Ok(()) });
-        let world = World::new();
+    for unlucky in STEPS {
+        let (world, store) = (World::new(), MemoryStore::new());
+        store.script_always(unlucky, StoreFault::Panics);
         let subject = S::build(world.plan_with(store.clone()));
         let outcomes = send_all(&subject, &world);
-        match unlucky {
-            Op::Lock | Op::Load | Op::Save => {
-                assert_store_failed(outcomes, &StoreFailure::Abandoned, 3);
-                world.assert_exchanges(0, 0);
-            }
-            Op::Unlock => {
-                assert_accepted(&outcomes);
-                world.assert_exchanges(1, 0);
-            }
+        if unlucky == StoreStep::Unlock {
+            assert_accepted(&outcomes);
+            world.assert_exchanges(1, 0);
+        } else {
+            assert_store_failed(outcomes, &StoreFailure::Abandoned, 3);
+            world.assert_exchanges(0, 0);
         }
-        eventually("the lock is free", || !store.is_held());
+        eventually("the lock is free", || store.holder().is_none());
     }
 }
 
 /// At the same time, since each takes some seconds.
 fn i6_a_store_that_hangs_holds_up_nobody_for_long<S: Subject>() {
     thread::scope(|scope| {
-        for op in [Op::Lock, Op::Load, Op::Save, Op::Unlock] {
-            scope.spawn(move || hangs::<S>(op));
+        for step in STEPS {
+            scope.spawn(move || hangs::<S>(step));
         }
     });
 }
 
-fn hangs<S: Subject>(at: Op) {
-    let gate = Gate::default();
-    gate.close();
-    let store = TestStore::new({
-        let gate = gate.clone();
-        move |op| {
-            if op == at {
-                gate.pass();
-            }
-            Ok(())
-        }
-    });
-    let world = World::new();
-    let subject = S::build(impatient(world.plan_with(store)));
+fn hangs<S: Subject>(at: StoreStep) {
+    let (world, store) = (World::new(), MemoryStore::new());
+    store.script_always(at, StoreFault::Hangs);
+    let subject = S::build(impatient(world.plan_with(store.clone())));
     let outcomes = send_all(&subject, &world);
-    let not_saved = |event: &Event| matches!(event, Event::SaveFailed { .. });
-    match at {
-        Op::Lock | Op::Load => {
-            assert_store_failed(outcomes, &StoreFailure::Abandoned, 1);
-            world.assert_exchanges(0, 0);
-        }
+    if at == StoreStep::Unlock {
+        assert_accepted(&outcomes);
+    } else {
+        assert_store_failed(outcomes, &StoreFailure::Abandoned, 1);
+        world.assert_exchanges(0, 0);
         // Whoever was to announce the password may be gone, and the lock with them.
-        Op::Save => {
-            assert_store_failed(outcomes, &StoreFailure::Abandoned, 1);
-            world.assert_exchanges(0, 0);
-            assert!(world.events.count(not_saved) > 0);
-        }
-        Op::Unlock => assert_accepted(&outcomes),
+        let not_saved = |event: &Event| matches!(event, Event::SaveFailed { .. });
+        assert_eq!(world.events.count(not_saved) > 0, at == StoreStep::Save);
     }
     // Once it hangs no more, all goes on.
-    gate.open();
+    store.clear_script();
+    store.release();
     eventually("it is served", || {
         world.skip(COOLED_DOWN);
         subject.log_in().is_ok()
@@ -196,32 +164,24 @@ fn hangs<S: Subject>(at: Op) {
 }
 
 fn i14_a_save_that_fails_costs_an_event_and_no_request<S: Subject>() {
-    let is_full = Arc::new(AtomicBool::new(true));
-    let store = TestStore::new({
-        let is_full = is_full.clone();
-        move |op| match op {
-            Op::Save if is_full.load(Ordering::SeqCst) => {
-                Err(StoreFailure::new("the disk is full"))
-            }
-            _ => Ok(()),
-        }
-    });
-    let world = World::new();
+    let (world, store) = (World::new(), MemoryStore::new());
+    let is_full = StoreFault::Fails(StoreFailure::new("the disk is full"));
+    store.script_always(StoreStep::Save, is_full);
     let subject = S::build(world.plan_with(store.clone()));
     assert_accepted(&send_all(&subject, &world));
     world.revoke();
     assert_accepted(&send_all(&subject, &world));
     world.assert_exchanges(1, 1);
-    assert_eq!(store.saved(), "");
+    assert_eq!(store.record(), None);
     let says_why = |event: &Event| event.to_string().contains("the disk is full");
     assert!(world.events.count(says_why) > 0);
 
     // There is room again: the next request saves it, and needs no exchange.
-    is_full.store(false, Ordering::SeqCst);
+    store.clear_script();
     world.skip(COOLED_DOWN * 10);
     eventually("it is saved", || {
         assert_accepted(&send_all(&subject, &world));
-        store.has_tokens()
+        has_tokens(&store)
     });
     world.assert_exchanges(1, 1);
     assert_accepted(&send_all(&S::build(world.plan_with(store)), &world));
@@ -229,19 +189,10 @@ fn i14_a_save_that_fails_costs_an_event_and_no_request<S: Subject>() {
 }
 
 fn what_can_be_looked_at_serves_while_the_lock_is_denied<S: Subject>() {
-    let is_denied = Arc::new(AtomicBool::new(false));
-    let store = TestStore::new({
-        let is_denied = is_denied.clone();
-        move |op| match op {
-            Op::Lock if is_denied.load(Ordering::SeqCst) => {
-                Err(StoreFailure::denied("mount it for writing"))
-            }
-            _ => Ok(()),
-        }
-    });
-    let world = World::new();
+    let (world, store) = (World::new(), MemoryStore::new());
     assert_accepted(&send_all(&S::build(world.plan_with(store.clone())), &world));
-    is_denied.store(true, Ordering::SeqCst);
+    let denial = StoreFailure::denied("mount it for writing");
+    store.script_always(StoreStep::Lock, StoreFault::Fails(denial));
     let reader = S::build(world.plan_with(store));
     assert_accepted(&send_all(&reader, &world));
     world.revoke();

@@ -5,11 +5,12 @@ use std::thread;
 
 use simacan_auth::{Credentials, Event, Provider};
 use simacan_auth_emulator::{Entry, PasswordOutcome, Presented, RefreshOutcome, Settings, What};
+use simacan_auth_testkit::MemoryStore;
 
 use crate::platform::{
     PASSWORD, REFRESH_IS_DUE, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied, eventually,
 };
-use crate::saved_sessions::{Folder, TestStore};
+use crate::saved_sessions::{Folder, has_tokens, revision, saved};
 use crate::subject::{Outcome, Plan, Subject};
 
 conformance! {
@@ -72,38 +73,38 @@ fn a_session_outlives_its_client<S: Subject>() {
 
 /// A program that ends when it has its answer has cut nothing off.
 fn what_a_caller_has_begun_is_saved_before_its_client_is_gone<S: Subject>() {
-    let (world, store) = (World::new(), TestStore::working());
+    let (world, store) = (World::new(), MemoryStore::new());
     let run = || {
         let subject = S::build(world.plan_with(store.clone()));
         assert_accepted(&[subject.send(world.post("/x", "x"))]);
-        assert!(store.has_tokens());
+        assert!(has_tokens(&store));
         drop(subject);
         // The runtime may have the last clone.
-        eventually("the lock is free", || !store.is_held());
+        eventually("the lock is free", || store.holder().is_none());
     };
     run();
     // Nobody waits for a refresh that is merely due, and one that is under way is saved before the end.
     for n in 1..4 {
-        let (revision, begun) = (store.revision(), world.counters().refreshes_received);
+        let (before, begun) = (revision(&store), world.counters().refreshes_received);
         world.skip(REFRESH_IS_DUE);
         let subject = S::build(world.plan_with(store.clone()));
         assert_accepted(&[subject.send(world.post("/x", "x"))]);
         world.until_refreshes(begun + 1);
         drop(subject);
-        eventually("the lock is free", || !store.is_held());
-        assert_eq!(store.revision(), revision + 2); // that it can be saved is tried before
+        eventually("the lock is free", || store.holder().is_none());
+        assert_eq!(revision(&store), before + 2); // that it can be saved is tried before
         world.assert_exchanges(1, n);
     }
 }
 
 fn i2_a_refusal_is_saved_before_its_caller_is_told<S: Subject>() {
-    let (world, store) = (World::new(), TestStore::working());
+    let (world, store) = (World::new(), MemoryStore::new());
     for _ in 0..3 {
         let mut plan = world.plan_with(store.clone());
         plan.credentials = Credentials::new(USERNAME, WRONG_PASSWORD).into();
         let subject = S::build(plan);
         denied(subject.send(world.post("/x", "x")));
-        let saved = store.saved();
+        let saved = saved(&store);
         drop(subject);
         assert!(saved.contains(r#""refusal":{"#), "{saved}");
         world.assert_exchanges(1, 0);

@@ -1,15 +1,15 @@
 //! A store in async code: its operations block no thread of a runtime, and neither a caller that goes away nor
 //! a runtime that ends loses what it holds.
 
-use std::sync::Mutex;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use simacan_auth::SessionStore;
+use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
 
 use crate::cancellation::{poll_at_most, until};
 use crate::platform::{Gate, PATIENCE, World, assert_accepted, eventually, within};
-use crate::saved_sessions::{Folder, Op, TestStore, patience};
+use crate::saved_sessions::{Folder, has_tokens, patience, revision};
 use crate::subject::{Flavour, Reqwest, Subject, reqwest_client, send};
 
 on_both_runtimes! {
@@ -23,22 +23,22 @@ on_both_runtimes! {
 
 /// Each operation ends only when another task of the same runtime lets it.
 fn a_store_that_blocks_leaves_the_runtime_to_others<F: Flavour>() {
+    use StoreStep::{Load, Lock, Save, Unlock};
     let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
     let (go, may_go) = mpsc::channel();
     let may_go = Mutex::new(may_go);
-    let store = TestStore::new(move |op| {
-        begun.send(op).expect("the other task");
+    let store = MemoryStore::new().before(move |step| {
+        begun.send(step).expect("the other task");
         let may_go = may_go.lock().expect("no panic");
         may_go
             .recv_timeout(PATIENCE)
             .expect("the other task is run");
-        Ok(())
     });
     let world = World::new();
     let subject: Reqwest<F> = Reqwest::build(world.plan_with(store.clone()));
     subject.runtime.spawn(async move {
-        while let Some(op) = has_begun.recv().await {
-            if go.send(op).is_err() {
+        while let Some(step) = has_begun.recv().await {
+            if go.send(step).is_err() {
                 return;
             }
         }
@@ -52,8 +52,10 @@ fn a_store_that_blocks_leaves_the_runtime_to_others<F: Flavour>() {
         world.assert_exchanges(1, refreshes);
         world.revoke();
     }
-    let visit = [Op::Lock, Op::Load, Op::Save, Op::Unlock];
-    assert!(store.done().ends_with(&visit), "{:?}", store.done());
+    let visit = [Lock, Load, Save, Unlock];
+    let steps = store.steps().into_iter().map(|(_, step)| step);
+    let steps: Vec<_> = steps.filter(|step| visit.contains(step)).collect();
+    assert!(steps.ends_with(&visit), "{steps:?}");
 }
 
 fn gated() -> (Gate, World) {
@@ -64,7 +66,7 @@ fn gated() -> (Gate, World) {
 
 fn i14_all_callers_are_dropped_between_load_and_save<F: Flavour>() {
     let (gate, world) = gated();
-    let store = TestStore::working();
+    let store = MemoryStore::new();
     let subject: Reqwest<F> = Reqwest::build(world.plan_with(store.clone()));
     for refreshes in 0..3 {
         gate.close();
@@ -74,7 +76,7 @@ fn i14_all_callers_are_dropped_between_load_and_save<F: Flavour>() {
                 tokio::spawn(async move { send(&client, request).await })
             });
             let callers: Vec<_> = callers.collect();
-            let (passwords, revision) = (1, store.revision());
+            let (passwords, before) = (1, revision(&store));
             until(|| {
                 let counters = world.counters();
                 (counters.passwords_received, counters.refreshes_received) == (passwords, refreshes)
@@ -86,9 +88,9 @@ fn i14_all_callers_are_dropped_between_load_and_save<F: Flavour>() {
             }
             gate.open();
             // Nobody asks, but it is saved.
-            until(|| store.revision() > revision && !store.is_held()).await;
+            until(|| revision(&store) > before && store.holder().is_none()).await;
         });
-        assert!(store.has_tokens());
+        assert!(has_tokens(&store));
         assert_accepted(&subject.send_all(world.crowd(5)));
         world.revoke();
     }
@@ -99,11 +101,11 @@ fn i14_all_callers_are_dropped_between_load_and_save<F: Flavour>() {
 
 fn i14_the_first_caller_is_dropped_at_any_await_point<F: Flavour>() {
     for polls in 1..12 {
-        let (world, store) = (World::new(), TestStore::working());
+        let (world, store) = (World::new(), MemoryStore::new());
         let subject: Reqwest<F> = Reqwest::build(world.plan_with(store.clone()));
         let first = send(&subject.client, world.post("/first", "first"));
         drop(subject.runtime.block_on(poll_at_most(polls, first)));
-        let is_saved = || store.has_tokens() && !store.is_held();
+        let is_saved = || has_tokens(&store) && store.holder().is_none();
         subject.runtime.block_on(until(is_saved));
         let other: Reqwest<F> = Reqwest::build(world.plan_with(store));
         assert_accepted(&other.send_all(world.crowd(10)));
@@ -142,29 +144,18 @@ fn a_runtime_that_is_shut_down_in_an_exchange_costs_nothing<F: Flavour>() {
 
 /// It is free once the operation, which can't be cut off, has ended.
 fn a_runtime_that_is_shut_down_in_a_load_gives_the_lock_free<F: Flavour>() {
-    let gate = Gate::default();
-    gate.close();
-    let (begun, has_begun) = mpsc::channel();
-    let store = TestStore::new({
-        let gate = gate.clone();
-        move |op| {
-            if op == Op::Load {
-                let _ = begun.send(());
-                gate.pass();
-            }
-            Ok(())
-        }
-    });
+    let store = MemoryStore::new();
+    store.script(StoreStep::Load, StoreFault::Hangs);
     let world = World::new();
     let client = reqwest_client(world.plan_with(store.clone()));
     let runtime = F::runtime();
     let (caller, request) = (client.clone(), world.post("/x", "x"));
     runtime.spawn(async move { send(&caller, request).await });
-    runtime.block_on(until(|| has_begun.try_recv().is_ok()));
-    assert!(store.is_held());
+    runtime.block_on(until(|| store.hanging() == 1));
+    assert!(store.holder().is_some());
     runtime.shutdown_background();
-    gate.open();
-    eventually("the lock is free", || !store.is_held());
+    store.release();
+    eventually("the lock is free", || store.holder().is_none());
     let other: Reqwest<F> = Reqwest::build(world.plan_with(store));
     assert_accepted(&other.send_all(world.crowd(10)));
     let request = world.post("/y", "y");
@@ -177,11 +168,10 @@ fn a_runtime_that_is_shut_down_in_a_load_gives_the_lock_free<F: Flavour>() {
 
 /// A client that blocks, such as a database's, panics there.
 fn a_store_is_never_used_on_a_runtimes_thread<F: Flavour>() {
-    let store = TestStore::new(|op| {
+    let store = Arc::new(MemoryStore::new().before(|step| {
         let is_on_a_runtime = tokio::runtime::Handle::try_current().is_ok();
-        assert!(!is_on_a_runtime, "{op:?} on a runtime's thread");
-        Ok(())
-    });
+        assert!(!is_on_a_runtime, "{step:?} on a runtime's thread");
+    }));
     let world = World::new();
     let subject: Reqwest<F> = Reqwest::build(world.plan_with(store.clone()));
     for refreshes in 0..3 {
@@ -190,5 +180,7 @@ fn a_store_is_never_used_on_a_runtimes_thread<F: Flavour>() {
     }
     let runtime = subject.runtime.clone();
     runtime.block_on(async move { drop(subject) });
-    eventually("it is let go", || !store.is_held() && store.is_dropped());
+    // Its own clones, too, are let go of on a plain thread.
+    let is_dropped = || Arc::strong_count(&store) == 1;
+    eventually("it is let go", || store.holder().is_none() && is_dropped());
 }

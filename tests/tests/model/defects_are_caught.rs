@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::iter::repeat_n;
 use std::time::Duration;
 
+use simacan_auth::{Config, Machine};
 use simacan_auth_tests::broken::{Broken, Defect};
 use simacan_auth_tests::model::{Budget, Histories, Node};
 use simacan_auth_tests::world::{
@@ -57,12 +58,7 @@ fn is_caught(defect: Defect, invariant: u8, budget: Budget) {
     let (violation, history) = first_violation(defect, budget).expect("nothing is found");
     let history: Vec<_> = history.iter().map(|step| format!("\n  {step}")).collect();
     println!("{defect:?}: {violation}{}", history.concat());
-    assert_eq!(
-        violation.invariant,
-        invariant,
-        "{violation}{}",
-        history.concat()
-    );
+    assert_eq!(violation.rule, invariant, "{violation}{}", history.concat());
 }
 
 #[test]
@@ -187,7 +183,7 @@ fn violated_in<S: Subject>(
     steps: impl IntoIterator<Item = Step>,
 ) -> Option<u8> {
     let found = steps.into_iter().find_map(|step| world.apply(step).err());
-    found.map(|violation| violation.invariant)
+    found.map(|violation| violation.rule)
 }
 
 const LOG_IN: [Step; 4] = [
@@ -248,7 +244,7 @@ fn i12_a_machine_that_denies_for_ever() {
         world.apply(step).expect("nothing has shown yet");
     }
     let found = world.recover().expect_err("nothing is found");
-    assert_eq!(found.invariant, 12);
+    assert_eq!(found.rule, 12);
     let mut healthy = World::new(Rules::default());
     for step in outage {
         healthy.apply(step).expect("nothing is wrong");
@@ -299,8 +295,10 @@ fn i13_a_machine_that_does_not_pace_its_logins() {
         Step::Clock(Clock::On(10)),
     ];
     let steps = || repeat_n(again, 40).flatten();
-    let mut rules = Rules::default();
-    assert_eq!(violated_in(World::new(rules.clone()), steps()), None);
-    rules.config.login_spacing.first = Duration::ZERO;
-    assert_eq!(violated_in(World::new(rules), steps()), Some(13));
+    assert_eq!(violated_in(World::new(Rules::default()), steps()), None);
+    let mut config = Config::default();
+    config.login_spacing.first = Duration::ZERO;
+    let machine = World::<Machine>::alice_with(config);
+    let world = World::around(Rules::default(), machine);
+    assert_eq!(violated_in(world, steps()), Some(13));
 }

@@ -13,6 +13,7 @@ use simacan_auth_driver::simacan_auth::{
 };
 use simacan_auth_driver::{Driver, Error, Process, Settings, System, block_on};
 use simacan_auth_emulator::{Counters, Emulator};
+use simacan_auth_testkit::{MemoryStore, StoreStep};
 
 pub(crate) const REFRESH_IS_DUE: u64 = 3545;
 
@@ -205,6 +206,21 @@ impl World {
         }
         panic!("in vain: {what}");
     }
+}
+
+pub(crate) fn has_tokens(store: &MemoryStore) -> bool {
+    String::from_utf8(store.record().unwrap_or_default())
+        .unwrap()
+        .contains(r#""access_token""#)
+}
+
+/// How often this has been begun.
+pub(crate) fn count(store: &MemoryStore, step: StoreStep) -> usize {
+    store
+        .steps()
+        .iter()
+        .filter(|(_, begun)| *begun == step)
+        .count()
 }
 
 #[track_caller]

@@ -1,19 +1,16 @@
 //! What never comes back costs one thread, and nobody more than a wait.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use http::StatusCode;
-use simacan_auth_driver::simacan_auth::{
-    Credentials, Denied, Event, LockRequest, LockedStore, Provider, SessionStore, StoreFailure,
-};
+use simacan_auth_driver::simacan_auth::{Credentials, Denied, Event, Provider};
 use simacan_auth_driver::{Driver, Error, block_on};
 use simacan_auth_emulator::Emulator;
+use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
 
-use crate::emulated::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
-use crate::locked_store::{Op, Store};
+use crate::emulated::{Gate, REFRESH_IS_DUE, World, ask, count, eventually, has_tokens, settle};
 
 /// Those who have a good token don't notice; who has none is told in time.
 #[test]
@@ -42,15 +39,15 @@ fn i16_an_auth_server_that_hangs_holds_up_no_good_token() {
 /// The exchange hangs with the store's lock, for longer than it may: the lock is let go.
 #[test]
 fn an_exchange_that_hangs_keeps_no_lock() {
-    let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
+    let (world, gate, store) = (World::new(), Gate::closed(), MemoryStore::new());
     let hanging = world
         .settings()
         .store(store.clone())
         .build(world.exchange_behind(&gate));
     let caller = world.sending(&hanging);
     eventually("it hangs", || gate.waiting() == 1);
-    assert!(store.is_held());
-    world.pass_until("the lock is let go", || !store.is_held());
+    assert!(store.holder().is_some());
+    world.pass_until("the lock is let go", || store.holder().is_none());
     let other = world
         .settings()
         .store(store.clone())
@@ -71,16 +68,7 @@ fn an_exchange_that_hangs_keeps_no_lock() {
 /// for it: the next carrier lets go of it.
 #[test]
 fn a_lock_is_let_go_once_there_is_a_thread() {
-    let (world, gate, unlocks) = (World::new(), Gate::closed(), Arc::new(AtomicUsize::new(0)));
-    let store = Store::new({
-        let unlocks = unlocks.clone();
-        move |op| {
-            if op == Op::Unlock {
-                unlocks.fetch_add(1, Ordering::SeqCst);
-            }
-            Ok(())
-        }
-    });
+    let (world, gate, store) = (World::new(), Gate::closed(), MemoryStore::new());
     let driver = world
         .settings()
         .store(store.clone())
@@ -91,9 +79,11 @@ fn a_lock_is_let_go_once_there_is_a_thread() {
     world.pass_until("the caller is told", || caller.is_finished());
     let error = caller.join().unwrap().expect_err("there is no token");
     assert!(matches!(error, Error::NoThread(_)), "{error:?}");
-    assert!(store.is_held());
+    assert!(store.holder().is_some());
     world.give_no_threads(false);
-    world.pass_until("the lock is let go", || unlocks.load(Ordering::SeqCst) > 0);
+    world.pass_until("the lock is let go", || {
+        count(&store, StoreStep::Unlock) > 0
+    });
     gate.open();
     world.pass_until_sent(&driver);
 }
@@ -101,17 +91,10 @@ fn a_lock_is_let_go_once_there_is_a_thread() {
 /// It costs one thread, however often it is wanted, and it is used again as soon as it comes back.
 #[test]
 fn a_store_that_hangs_costs_one_thread() {
-    for hanging in [Op::Lock, Op::Load, Op::Save, Op::Unlock] {
-        let (world, gate) = (World::new(), Gate::closed());
-        let store = Store::new({
-            let gate = gate.clone();
-            move |op| {
-                if op == hanging {
-                    gate.pass();
-                }
-                Ok(())
-            }
-        });
+    use StoreStep::{Load, Lock, Save, Unlock};
+    for hanging in [Lock, Load, Save, Unlock] {
+        let (world, store) = (World::new(), MemoryStore::new());
+        store.script_always(hanging, StoreFault::Hangs);
         let driver = world
             .settings()
             .store(store.clone())
@@ -122,11 +105,12 @@ fn a_store_that_hangs_costs_one_thread() {
             drop(caller.join().unwrap());
             world.skip(400); // any cool-down is over
         }
-        assert_eq!(gate.waiting(), 1, "{hanging:?}");
-        gate.open();
-        eventually("it is free", || !store.is_held());
+        assert_eq!(store.hanging(), 1, "{hanging:?}");
+        store.clear_script();
+        store.release();
+        eventually("it is free", || store.holder().is_none());
         world.pass_until_sent(&driver);
-        world.pass_until("it is used again", || store.has_tokens());
+        world.pass_until("it is used again", || has_tokens(&store));
         settle(&driver);
     }
 }
@@ -134,7 +118,7 @@ fn a_store_that_hangs_costs_one_thread() {
 /// It is told of what is about to be sent, and never returns: other processes are not kept out for that.
 #[test]
 fn a_callback_that_hangs_keeps_no_lock() {
-    let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
+    let (world, gate, store) = (World::new(), Gate::closed(), MemoryStore::new());
     let settings = world.settings().store(store.clone()).on_event({
         let gate = gate.clone();
         move |_| gate.pass()
@@ -144,7 +128,7 @@ fn a_callback_that_hangs_keeps_no_lock() {
     eventually("it hangs", || gate.waiting() == 1);
     world.pass_until("the caller is answered", || caller.is_finished());
     drop(caller.join().unwrap());
-    world.pass_until("the lock is let go", || !store.is_held());
+    world.pass_until("the lock is let go", || store.holder().is_none());
     gate.open();
 }
 
@@ -173,10 +157,8 @@ fn a_callback_that_hangs_costs_one_thread() {
 #[test]
 fn a_callback_that_hangs_over_a_failed_unlock_loses_no_job() {
     let (world, gate) = (World::new(), Gate::closed());
-    let store = Store::new(|op| match op {
-        Op::Unlock => Err(StoreFailure::unreachable("the server is away")),
-        _ => Ok(()),
-    });
+    let store = MemoryStore::new();
+    store.script_always(StoreStep::Unlock, StoreFault::AnswerLost);
     let settings = world.settings().store(store).on_event({
         let (gate, refused) = (gate.clone(), AtomicBool::new(false));
         move |event| match event {
@@ -204,17 +186,10 @@ fn a_callback_that_hangs_over_a_failed_unlock_loses_no_job() {
 /// They are told by whoever comes next, in order.
 #[test]
 fn no_event_is_lost_with_a_carrier_that_hangs_in_the_store() {
-    let (world, gate) = (World::new(), Gate::closed());
-    let store = Store::new({
-        let gate = gate.clone();
-        move |op| {
-            if op == Op::Unlock {
-                gate.pass();
-            }
-            Ok(())
-        }
-    });
-    let driver = world.settings().store(store).build(world.exchange());
+    let (world, store) = (World::new(), MemoryStore::new());
+    store.script(StoreStep::Unlock, StoreFault::Hangs);
+    let settings = world.settings().store(store.clone());
+    let driver = settings.build(world.exchange());
     let caller = world.sending(&driver);
     world.pass_until("the caller is served", || caller.is_finished());
     assert_eq!(caller.join().unwrap().unwrap(), StatusCode::OK);
@@ -231,53 +206,35 @@ fn no_event_is_lost_with_a_carrier_that_hangs_in_the_store() {
         ),
         "{events:?}"
     );
-    gate.open();
+    store.release();
 }
 
 /// Each of its operations takes longer than it may. Whoever is given up is inside until it has let go.
 #[test]
 fn a_store_that_is_slow_throughout_costs_one_thread() {
-    let (world, loads, unlocks) = (World::new(), Gate::closed(), Gate::closed());
-    let store = Store::new({
-        let (loads, unlocks) = (loads.clone(), unlocks.clone());
-        move |op| {
-            match op {
-                Op::Load => loads.pass(),
-                Op::Unlock => unlocks.pass(),
-                _ => {}
-            }
-            Ok(())
-        }
-    });
-    let locks = Arc::new(AtomicUsize::new(0));
+    let (world, store) = (World::new(), MemoryStore::new());
+    store.script(StoreStep::Load, StoreFault::Hangs);
+    store.script(StoreStep::Unlock, StoreFault::Hangs);
     let driver = world
         .settings()
         .token_timeout(Duration::from_secs(600))
-        .store(Counted(store.clone(), locks.clone()))
+        .store(store.clone())
         .build(world.exchange());
     let caller = world.sending(&driver);
     world.pass_until("the caller is answered", || caller.is_finished());
     drop(caller.join().unwrap());
-    loads.open();
-    eventually("it is being unlocked", || unlocks.waiting() == 1);
+    store.release();
+    eventually("it is being unlocked", || {
+        count(&store, StoreStep::Unlock) == 1
+    });
     world.skip(400); // any cool-down is over
     let caller = world.sending(&driver);
     world.pass_until("the next is answered", || caller.is_finished());
     drop(caller.join().unwrap());
-    assert_eq!(locks.load(Ordering::SeqCst), 1);
-    unlocks.open();
-    eventually("it is free", || !store.is_held());
+    assert_eq!(count(&store, StoreStep::Lock), 1);
+    store.release();
+    eventually("it is free", || store.holder().is_none());
     world.pass_until_sent(&driver);
-}
-
-/// How often its lock was asked for.
-struct Counted(Store, Arc<AtomicUsize>);
-
-impl SessionStore for Counted {
-    fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
-        self.1.fetch_add(1, Ordering::SeqCst);
-        self.0.lock(request)
-    }
 }
 
 /// Nothing of its own is in flight: its carrier waits for a thread.
@@ -285,7 +242,7 @@ impl SessionStore for Counted {
 fn the_last_client_does_not_wait_for_a_thread() {
     let (world, gate) = (World::new(), Gate::closed());
     let hanging = || {
-        let settings = world.settings().store(Store::new(|_| Ok(())));
+        let settings = world.settings().store(MemoryStore::new());
         settings.build(world.exchange_behind(&gate))
     };
     let busy: Vec<_> = (0..64).map(|_| hanging()).collect();

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use simacan_auth_driver::simacan_auth::{Credentials, Provider, Status};
 use simacan_auth_driver::{Driver, Error, Process, System, block_on};
+use simacan_auth_testkit::MemoryStore;
 
-use crate::emulated::{Gate, REFRESH_IS_DUE, World, ask, eventually, settle};
-use crate::locked_store::Store;
+use crate::emulated::{Gate, REFRESH_IS_DUE, World, ask, eventually, has_tokens, settle};
 
 /// Nobody asks any more. What hangs is given up all the same, and the lock let go.
 #[test]
 fn who_stays_logged_in_gives_up_what_hangs() {
-    let (world, gate, store) = (World::new(), Gate::default(), Store::new(|_| Ok(())));
+    let (world, gate, store) = (World::new(), Gate::default(), MemoryStore::new());
     let settings = world.settings().store(store.clone()).stay_logged_in();
     let driver = settings.build(world.exchange_behind(&gate));
     world.assert_sent(&driver);
@@ -23,18 +23,18 @@ fn who_stays_logged_in_gives_up_what_hangs() {
     gate.close();
     world.skip(REFRESH_IS_DUE);
     eventually("the refresh hangs", || gate.waiting() == 1);
-    assert!(store.is_held());
+    assert!(store.holder().is_some());
     world.pass_until("it is tried again", || gate.waiting() == 2);
     gate.open();
     world.pass_until("it has a new token", || {
-        world.counters().refreshes_received > 0 && !store.is_held()
+        world.counters().refreshes_received > 0 && store.holder().is_none()
     });
 }
 
 /// Not even the last client is there any more.
 #[test]
 fn what_hangs_when_the_last_client_goes_is_given_up() {
-    let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
+    let (world, gate, store) = (World::new(), Gate::closed(), MemoryStore::new());
     let driver = world
         .settings()
         .store(store.clone())
@@ -43,8 +43,8 @@ fn what_hangs_when_the_last_client_goes_is_given_up() {
     eventually("it hangs", || gate.waiting() == 1);
     let dropping = thread::spawn(move || drop(driver));
     world.pass_until("it is dropped", || dropping.is_finished());
-    assert!(store.is_held());
-    world.pass_until("the lock is let go", || !store.is_held());
+    assert!(store.holder().is_some());
+    world.pass_until("the lock is let go", || store.holder().is_none());
     gate.open();
 }
 
@@ -169,7 +169,7 @@ fn who_stays_logged_in_has_a_time_keeper_as_soon_as_there_is_one() {
 fn i14_the_last_client_waits_for_what_is_in_flight_without_a_time_keeper() {
     let (world, system, hangs) = (World::new(), Hesitant::new(), Gate::default());
     system.gate.open();
-    let store = Store::new(|_| Ok(()));
+    let store = MemoryStore::new();
     let settings = Driver::settings(Provider::simacan(), Credentials::new("u", "p"));
     let settings = settings.process(Process::new(system)).store(store.clone());
     let driver = settings.build({
@@ -188,6 +188,6 @@ fn i14_the_last_client_waits_for_what_is_in_flight_without_a_time_keeper() {
         hangs.open();
     });
     drop(driver);
-    assert!(store.has_tokens());
+    assert!(has_tokens(&store));
     opens.join().unwrap();
 }

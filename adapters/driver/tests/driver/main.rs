@@ -5,6 +5,5 @@ mod bearer;
 mod emulated;
 mod hangs;
 mod keeper;
-mod locked_store;
 mod mishaps;
 mod wakers;

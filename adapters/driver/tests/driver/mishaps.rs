@@ -9,9 +9,9 @@ use simacan_auth_driver::simacan_auth::{
     Credentials, Event, LockRequest, LockedStore, SessionStore, StoreFailure,
 };
 use simacan_auth_driver::{Driver, Error, block_on};
+use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
 
-use crate::emulated::{Gate, REFRESH_IS_DUE, World, eventually, settle};
-use crate::locked_store::{Op, Store};
+use crate::emulated::{Gate, REFRESH_IS_DUE, World, eventually, has_tokens, settle};
 
 fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("a panic of the test's"))
@@ -37,14 +37,10 @@ fn a_panic_in_the_exchange_is_a_failed_attempt() {
 
 #[test]
 fn a_panic_in_the_store_is_a_failed_attempt_and_keeps_no_lock() {
-    for unlucky in [Op::Lock, Op::Load, Op::Save, Op::Renew, Op::Unlock] {
-        let (world, calls) = (World::new(), AtomicUsize::new(0));
-        let store = Store::new(move |op| {
-            if op == unlucky && calls.fetch_add(1, Ordering::SeqCst) == 0 {
-                panic_quietly();
-            }
-            Ok(())
-        });
+    use StoreStep::{Load, Lock, Renew, Save, Unlock};
+    for unlucky in [Lock, Load, Save, Renew, Unlock] {
+        let (world, store) = (World::new(), MemoryStore::new());
+        store.script(unlucky, StoreFault::Panics);
         let driver = world
             .settings()
             .store(store.clone())
@@ -52,18 +48,18 @@ fn a_panic_in_the_store_is_a_failed_attempt_and_keeps_no_lock() {
         let caller = world.sending(&driver);
         world.pass_until("the caller is served", || caller.is_finished());
         caller.join().unwrap().unwrap();
-        world.pass_until("it is saved", || store.has_tokens() && !store.is_held());
+        world.pass_until("it is saved", || {
+            has_tokens(&store) && store.holder().is_none()
+        });
         world.assert_exchanges(1, 0);
     }
 }
 
 #[test]
 fn a_lock_that_is_not_given_free_is_an_event() {
-    let world = World::new();
-    let store = Store::new(|op| match op {
-        Op::Unlock => Err(StoreFailure::unreachable("the server is away")),
-        _ => Ok(()),
-    });
+    let (world, store) = (World::new(), MemoryStore::new());
+    let away = StoreFailure::unreachable("the server is away");
+    store.script(StoreStep::Unlock, StoreFault::Fails(away));
     let driver = world.settings().store(store).build(world.exchange());
     world.assert_sent(&driver);
     settle(&driver);
@@ -74,11 +70,9 @@ fn a_lock_that_is_not_given_free_is_an_event() {
 /// The lock that could not be renewed may be another's by now, so nothing is sent.
 #[test]
 fn an_exchange_whose_lock_is_lost_is_not_made() {
-    let (world, calls) = (World::new(), AtomicUsize::new(0));
-    let store = Store::new(move |op| match op {
-        Op::Renew if calls.fetch_add(1, Ordering::SeqCst) == 1 => Err(StoreFailure::Superseded),
-        _ => Ok(()),
-    });
+    let (world, store) = (World::new(), MemoryStore::new());
+    store.script(StoreStep::Renew, None); // before it is saved that a password leaves
+    store.script(StoreStep::Renew, StoreFault::LockLost);
     let driver = world.settings().store(store).build(world.exchange());
     let caller = world.sending(&driver);
     world.pass_until("the caller is served", || caller.is_finished());
@@ -118,7 +112,7 @@ fn a_call_in_a_callback_waits_for_nothing() {
 /// The carrier has its own lock in hand, so to wait for its end would be to wait for ever.
 #[test]
 fn the_last_client_may_be_dropped_in_a_callback() {
-    let (world, store) = (World::new(), Store::new(|_| Ok(())));
+    let (world, store) = (World::new(), MemoryStore::new());
     let last = Arc::new(Mutex::new(None::<Driver>));
     let settings = world.settings().store(store.clone()).on_event({
         let last = last.clone();
@@ -134,16 +128,16 @@ fn the_last_client_may_be_dropped_in_a_callback() {
     drop(driver);
     caller.join().unwrap().unwrap();
     eventually("it has ended", || {
-        last.lock().unwrap().is_none() && !store.is_held()
+        last.lock().unwrap().is_none() && store.holder().is_none()
     });
-    assert!(store.has_tokens());
+    assert!(has_tokens(&store));
 }
 
 /// A callback may take as long as it likes: what an exchange has brought is saved before it is called.
 #[test]
 fn i14_what_is_in_flight_is_saved_before_anything_is_told() {
     let (world, gate, slow) = (World::new(), Gate::default(), Gate::default());
-    let store = Store::new(|_| Ok(()));
+    let store = MemoryStore::new();
     let settings = world.settings().store(store.clone()).on_event({
         let slow = slow.clone();
         move |event| {
@@ -162,7 +156,7 @@ fn i14_what_is_in_flight_is_saved_before_anything_is_told() {
     });
     world.assert_sent(&driver);
     settle(&driver);
-    let before = store.saved();
+    let before = store.record();
     gate.close();
     slow.close();
     world.skip(REFRESH_IS_DUE);
@@ -172,14 +166,14 @@ fn i14_what_is_in_flight_is_saved_before_anything_is_told() {
     gate.open();
     eventually("a callback has been called", || slow.waiting() == 1);
     drop(driver);
-    assert!(store.saved() != before, "it is not saved");
+    assert!(store.record() != before, "it is not saved");
     slow.open();
 }
 
 /// It is dropped by a carrier that is about to end.
 #[test]
 fn a_store_that_panics_when_it_is_dropped_holds_up_nobody() {
-    struct Unlucky(Store);
+    struct Unlucky(MemoryStore);
 
     impl SessionStore for Unlucky {
         fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
@@ -196,7 +190,7 @@ fn a_store_that_panics_when_it_is_dropped_holds_up_nobody() {
     let (world, gate) = (World::new(), Gate::default());
     let settings = world.settings();
     let driver = settings
-        .store(Unlucky(Store::new(|_| Ok(()))))
+        .store(Unlucky(MemoryStore::new()))
         .build(world.exchange_behind(&gate));
     world.assert_sent(&driver);
     settle(&driver);
@@ -215,23 +209,15 @@ fn a_store_that_panics_when_it_is_dropped_holds_up_nobody() {
 #[test]
 fn a_client_in_a_static_settles() {
     static DRIVER: OnceLock<Driver> = OnceLock::new();
-    let (world, gate) = (World::new(), Gate::closed());
-    let store = Store::new({
-        let gate = gate.clone();
-        move |op| {
-            if op == Op::Save {
-                gate.pass();
-            }
-            Ok(())
-        }
-    });
+    let (world, store) = (World::new(), MemoryStore::new());
+    store.script(StoreStep::Save, StoreFault::Hangs);
     let settings = world.settings().store(store.clone());
     let driver = DRIVER.get_or_init(|| settings.build(world.exchange()));
     let caller = world.sending(driver);
-    eventually("it is being saved", || gate.waiting() == 1);
-    gate.open();
+    eventually("it is being saved", || store.hanging() == 1);
+    store.release();
     settle(driver);
-    assert!(store.has_tokens() && !store.is_held());
+    assert!(has_tokens(&store) && store.holder().is_none());
     caller.join().unwrap().unwrap();
 }
 

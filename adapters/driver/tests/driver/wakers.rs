@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use simacan_auth_driver::Driver;
 use simacan_auth_driver::simacan_auth::{Config, Event, TransportFailure};
+use simacan_auth_testkit::MemoryStore;
 
 use crate::emulated::{Gate, World, eventually, settle};
-use crate::locked_store::Store;
 
 /// As those of an executor that is gone, or whose queue is full.
 struct Panics;
@@ -54,7 +54,7 @@ impl Wake for LooksAtOnce {
 /// Whoever is given up has others woken: not under the lock that they need.
 #[test]
 fn nobody_is_woken_under_the_lock() {
-    let (world, gate, store) = (World::new(), Gate::closed(), Store::new(|_| Ok(())));
+    let (world, gate, store) = (World::new(), Gate::closed(), MemoryStore::new());
     let settings = world.settings().store(store);
     let settings = settings.token_timeout(Duration::from_secs(600));
     let driver = settings.build(world.exchange_behind(&gate));
@@ -105,7 +105,7 @@ fn the_time_keeper_waits_for_no_client_and_drops_nothing_of_a_users() {
         config.backoff.first = Duration::from_secs(20);
         let mut settings = world.settings().config(config);
         if has_store {
-            settings = settings.store(Store::new(|_| Ok(())));
+            settings = settings.store(MemoryStore::new());
         }
         let driver = settings.build(move |_| {
             let _ = &named;

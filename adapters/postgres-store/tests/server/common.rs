@@ -1,24 +1,13 @@
 //! What the tests share.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use simacan_auth_postgres_store::{
-    LockRequest, LockedStore, PostgresStore, SessionStore, StoreFailure,
+    PostgresStore,
     postgres::{Client, Config, NoTls},
 };
 use simacan_auth_servers::Postgres;
-
-/// Nothing that works takes so long.
-pub(crate) const LONG: Duration = Duration::from_secs(30);
-pub(crate) const AT_ONCE: LockRequest = request(Duration::ZERO);
-/// In an error it would be a leak.
-pub(crate) const SECRET: &str = "s3cret";
-
-pub(crate) const fn request(patience: Duration) -> LockRequest {
-    let hold = Duration::ZERO;
-    LockRequest { patience, hold }
-}
+pub(crate) use simacan_auth_servers::stores::*;
 
 /// One for all tests that don't end it. It ends with the process.
 pub(crate) fn shared() -> Option<&'static Postgres> {
@@ -67,42 +56,4 @@ pub(crate) fn end_holder(server: &Postgres, name: &str) {
     let ended = ended.expect("the locks");
     let ended: Vec<bool> = ended.iter().map(|row| row.get(0)).collect();
     assert_eq!(ended, [true]);
-}
-
-pub(crate) fn lock(store: &PostgresStore) -> Box<dyn LockedStore> {
-    store.lock(AT_ONCE).expect("the lock")
-}
-
-pub(crate) fn save(store: &PostgresStore, session: &str) {
-    let saved = lock(store).save(session.as_bytes());
-    saved.expect("a save");
-}
-
-/// What is saved.
-pub(crate) fn saved(store: &PostgresStore) -> Option<String> {
-    let session = lock(store).load().expect("what is saved")?;
-    Some(String::from_utf8(session.to_vec()).expect("a text"))
-}
-
-#[derive(Debug, PartialEq)]
-pub(crate) enum Kind {
-    Unreachable,
-    Denied,
-    Other,
-}
-
-/// Which kind of failure it is; its text has these words, and no secret.
-pub(crate) fn kind<T>(result: Result<T, StoreFailure>, words: &[&str]) -> Kind {
-    let failure = result.err().expect("it went through");
-    let text = format!("{failure}");
-    for word in words {
-        assert!(text.contains(word), "no {word:?} in: {text}");
-    }
-    assert!(!format!("{text} {failure:?}").contains(SECRET), "{text}");
-    match failure {
-        StoreFailure::Unreachable(_) => Kind::Unreachable,
-        StoreFailure::Denied(_) => Kind::Denied,
-        StoreFailure::Other(_) => Kind::Other,
-        other => panic!("{other}"),
-    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::shared;
 
-#[path = "../../examples/fleet.rs"]
+#[path = "../../examples/fleet_over_postgres.rs"]
 #[expect(dead_code, reason = "its `main` takes arguments")]
 mod fleet;
 

@@ -169,7 +169,7 @@ fn endless_patience_is_no_overflow_and_no_other_time_out_ends_it() {
     let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
                    AND objid = hashtext('endless')::bigint & 4294967295";
     thread::scope(|scope| {
-        let waiter = scope.spawn(|| store.lock(request(Duration::MAX)).map(drop));
+        let waiter = scope.spawn(|| store.lock(request(Duration::MAX, LONG)).map(drop));
         let mut admin = admin(server);
         while admin
             .query_one(waiting, &[])
@@ -185,7 +185,7 @@ fn endless_patience_is_no_overflow_and_no_other_time_out_ends_it() {
         drop(locked);
         assert_eq!(waiter.join().expect("a waiter"), Ok(()));
     });
-    assert!(store.lock(request(LONG)).is_ok());
+    assert!(store.lock(request(LONG, LONG)).is_ok());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use simacan_auth_servers::Redis;
 
-#[path = "../../examples/fleet.rs"]
+#[path = "../../examples/fleet_over_redis.rs"]
 #[expect(dead_code, reason = "its `main` takes arguments")]
 mod fleet;
 

@@ -2,5 +2,6 @@
 
 mod common;
 mod contract;
+mod examples;
 mod keys;
 mod sealed_records;

@@ -3,15 +3,17 @@
 mod lock_file;
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant, SystemTime};
 
 use simacan_auth::{
     InvalidSavedSession, LockRequest, LockedStore, SessionStore, StoreFailure, Timestamp, Zeroizing,
 };
 
 use super::StoreContract;
+use crate::memory::{Holder, MemoryStore};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Defect {
@@ -40,73 +42,43 @@ use Defect::{
     StartsFull, UnlocksNothing,
 };
 
-#[derive(Default)]
-struct Place {
-    /// Who holds it, by number, and whose thread that is.
-    owner: Option<(u32, thread::ThreadId, Instant)>,
-    owners: u32,
-    record: Option<Vec<u8>>,
-    mark: Option<Timestamp>,
-}
-
-#[derive(Clone)]
-struct Memory {
-    defect: Defect,
-    places: Arc<Mutex<HashMap<String, Place>>>,
-}
-
-impl Memory {
-    fn new(defect: Defect) -> Self {
-        let places = Arc::default();
-        Self { defect, places }
-    }
-
-    fn at(&self, name: &str) -> Store {
-        let is_one = self.defect == OneForAll;
-        let name = if is_one { "one" } else { name }.to_owned();
-        let memory = self.clone();
-        Store { memory, name }
-    }
-
-    fn with<T>(&self, name: &str, f: impl FnOnce(&mut Place) -> T) -> T {
-        let mut places = self.places.lock().expect("no panic inside");
-        f(places.entry(name.to_owned()).or_insert_with(|| Place {
-            record: (self.defect == StartsFull).then(|| b"old".to_vec()),
-            ..Place::default()
-        }))
-    }
-}
-
+/// A store in memory, but for its defect.
 #[derive(Clone)]
 struct Store {
-    memory: Memory,
-    name: String,
+    memory: MemoryStore,
+    defect: Defect,
+    holder: Arc<Mutex<Option<ThreadId>>>,
 }
 
 impl Store {
     fn has(&self, defect: Defect) -> bool {
-        self.memory.defect == defect
+        self.defect == defect
     }
 
-    fn try_lock(&self) -> Option<Locked> {
+    fn try_lock(&self) -> Result<Box<dyn LockedStore>, StoreFailure> {
         let me = thread::current().id();
-        self.memory.with(&self.name, |place| {
-            let is_free = place.owner.is_none_or(|(_, thread, since)| {
-                let ran_out = self.has(RunsOut) && since.elapsed() > super::SHORT_LEASE;
-                ran_out || (self.has(LockOfTheThread) && thread == me)
-            });
-            (is_free || self.has(NoLock)).then(|| {
-                place.owners += 1;
-                place.owner = Some((place.owners, me, Instant::now()));
-                let (store, number) = (self.clone(), place.owners);
-                let saves = 0;
-                Locked {
-                    store,
-                    number,
-                    saves,
-                }
-            })
-        })
+        let is_ours = || *self.holder.lock().expect("no panic inside") == Some(me);
+        let ran_out = |holder: Holder| {
+            let now = Timestamp::from(SystemTime::now());
+            now.saturating_since(holder.since) > super::SHORT_LEASE
+        };
+        if let Some(holder) = self.memory.holder() {
+            assert!(!self.has(Panics), "as it should");
+            let is_free = self.has(NoLock)
+                || self.has(LockOfTheThread) && is_ours()
+                || self.has(RunsOut) && ran_out(holder);
+            if is_free {
+                self.memory.lose_lock();
+            }
+        }
+        let inner = Some(self.memory.lock(super::AT_ONCE)?);
+        *self.holder.lock().expect("no panic inside") = Some(me);
+        let (store, saves) = (self.clone(), 0);
+        Ok(Box::new(Locked {
+            store,
+            inner,
+            saves,
+        }))
     }
 }
 
@@ -114,52 +86,34 @@ impl SessionStore for Store {
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         let started = Instant::now();
         loop {
-            if let Some(locked) = self.try_lock() {
-                return Ok(Box::new(locked));
-            }
-            assert!(!self.has(Panics), "as it should");
-            if started.elapsed() >= request.patience || self.has(Impatient) {
-                return Err(StoreFailure::Locked);
+            match self.try_lock() {
+                Err(StoreFailure::Locked)
+                    if started.elapsed() < request.patience && !self.has(Impatient) => {}
+                locked => return locked,
             }
             let is_awake = !self.has(Oversleeps);
-            let pause = if is_awake {
-                Duration::from_millis(2)
-            } else {
-                request.patience
-            };
-            thread::sleep(pause);
+            let pause = Duration::from_millis(2);
+            thread::sleep(if is_awake { pause } else { request.patience });
         }
     }
 }
 
 struct Locked {
     store: Store,
-    number: u32,
+    /// Until it is dropped.
+    inner: Option<Box<dyn LockedStore>>,
     saves: u32,
 }
 
 impl Locked {
-    fn with<T>(&self, f: impl FnOnce(&mut Place) -> T) -> T {
-        self.store.memory.with(&self.store.name, f)
-    }
-
-    fn free(&self) {
-        let frees_all = self.store.has(FreesTheThiefs);
-        self.with(|place| {
-            if place
-                .owner
-                .is_some_and(|(number, ..)| number == self.number || frees_all)
-            {
-                place.owner = None;
-            }
-        });
+    fn inner(&mut self) -> &mut dyn LockedStore {
+        &mut **self.inner.as_mut().expect("it is held")
     }
 }
 
 impl LockedStore for Locked {
     fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
-        let record = self.with(|place| place.record.clone());
-        Ok(record.map(Zeroizing::new))
+        self.inner().load()
     }
 
     fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure> {
@@ -170,44 +124,39 @@ impl LockedStore for Locked {
         if self.store.has(SavesOnce) && self.saves > 1 {
             return Err(StoreFailure::new("the transaction has ended"));
         }
-        let (number, is_fenced) = (self.number, !self.store.has(HasNoFence));
-        let keeps = self.store.has(KeepsTheTail);
-        self.with(|place| {
-            if is_fenced && place.owner.is_none_or(|(owner, ..)| owner != number) {
-                return Err(StoreFailure::Superseded);
-            }
-            let mut new = session.to_vec();
-            if keeps && let Some(old) = &place.record {
-                new.extend(old.iter().skip(session.len()));
-            }
-            place.record = Some(new);
-            Ok(())
-        })
+        let mut session = session.to_vec();
+        if self.store.has(HasNoFence) {
+            self.store.memory.set_record(session);
+            return Ok(());
+        }
+        if self.store.has(KeepsTheTail) {
+            let old = self.store.memory.record().unwrap_or_default();
+            session.extend(old.iter().skip(session.len()));
+        }
+        self.inner().save(&session)
     }
 
     fn renew(&mut self) -> Result<(), StoreFailure> {
-        let (number, is_fenced) = (self.number, !self.store.has(RenewsTheThiefs));
-        let is_ours = self.with(|place| place.owner.is_some_and(|(owner, ..)| owner == number));
-        if is_ours || !is_fenced {
-            return Ok(());
+        match self.inner().renew() {
+            Err(_) if self.store.has(RenewsTheThiefs) => Ok(()),
+            renewed => renewed,
         }
-        Err(StoreFailure::Superseded)
     }
 
     fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {
-        let lost = self.store.has(LosesTheMark);
-        self.with(|place| place.mark = Some(until).filter(|_| !lost));
-        Ok(())
+        if self.store.has(LosesTheMark) {
+            return Ok(());
+        }
+        self.inner().mark(until)
     }
 
     fn marked(&mut self) -> Result<Option<Timestamp>, StoreFailure> {
-        let now = std::time::SystemTime::now().into();
-        Ok(self.with(|place| place.mark.filter(|until| *until > now)))
+        self.inner().marked()
     }
 
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {
         if self.store.has(UnlocksNothing) {
-            std::mem::forget(self);
+            mem::forget(self);
         }
         Ok(())
     }
@@ -215,17 +164,33 @@ impl LockedStore for Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        if !self.store.has(DropsNothing) {
-            self.free();
+        if self.store.has(DropsNothing) {
+            mem::forget(self.inner.take());
+        }
+        if self.store.has(FreesTheThiefs) {
+            self.store.memory.lose_lock();
         }
     }
 }
 
 fn contract(defect: Defect) -> StoreContract<Store> {
-    let memory = Memory::new(defect);
-    let thief = memory.clone();
-    StoreContract::new(move |place| memory.at(place))
-        .stolen(move |place| thief.with(&thief.at(place).name, |place| place.owner = None))
+    let places = Arc::<Mutex<HashMap<String, Store>>>::default();
+    let at = move |place: &str| {
+        let place = if defect == OneForAll { "one" } else { place };
+        let mut places = places.lock().expect("no panic inside");
+        let new = || {
+            let (memory, holder) = (MemoryStore::new(), Arc::default());
+            memory.set_record((defect == StartsFull).then(|| b"old".to_vec()));
+            Store {
+                memory,
+                defect,
+                holder,
+            }
+        };
+        places.entry(place.to_owned()).or_insert_with(new).clone()
+    };
+    let thief = at.clone();
+    StoreContract::new(at).stolen(move |place| thief(place).memory.lose_lock())
 }
 
 #[test]

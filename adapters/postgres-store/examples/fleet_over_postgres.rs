@@ -2,7 +2,7 @@
 //! first refreshes for all.
 //!
 //! ```text
-//! cargo run -p simacan-auth-postgres-store --example fleet -- postgres://user:password@127.0.0.1/database
+//! cargo run -p simacan-auth-postgres-store --example fleet_over_postgres -- postgres://user:password@127.0.0.1/database
 //! ```
 //!
 //! The platform is an emulator inside this program. Its tokens live for four seconds instead of an hour.

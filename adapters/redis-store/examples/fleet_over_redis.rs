@@ -2,7 +2,7 @@
 //! first refreshes for all.
 //!
 //! ```text
-//! cargo run -p simacan-auth-redis-store --example fleet -- redis://127.0.0.1:6379
+//! cargo run -p simacan-auth-redis-store --example fleet_over_redis -- redis://127.0.0.1:6379
 //! ```
 //!
 //! The platform is an emulator inside this program. Its tokens live for four seconds instead of an hour.

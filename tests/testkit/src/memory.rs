@@ -1,0 +1,317 @@
+//! A store in memory, whose steps go wrong as a test says.
+
+mod locked;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use simacan_auth::{StoreFailure, Timestamp};
+
+/// A [`SessionStore`](simacan_auth::SessionStore) in memory, shared by its clones, with faults by script.
+///
+/// It keeps the [contract](crate::StoreContract) as long as none is scripted. Each process of a test has a
+/// handle of its own: [`process`](Self::process) says of which number.
+///
+/// ```
+/// use simacan_auth::{LockRequest, SessionStore, StoreFailure};
+/// use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
+/// use std::time::Duration;
+///
+/// let here = MemoryStore::new();
+/// let there = here.process(1);
+/// let request = LockRequest { patience: Duration::ZERO, hold: Duration::from_secs(30) };
+///
+/// // The save is done, and nobody is told.
+/// here.script(StoreStep::Save, StoreFault::AnswerLost);
+/// let mut locked = here.lock(request)?;
+/// assert!(locked.save(b"a session").is_err());
+/// assert_eq!(here.record().unwrap(), b"a session");
+///
+/// // It is still here that the lock is held. A driver that leaves it so keeps all others out.
+/// assert!(matches!(there.lock(request), Err(StoreFailure::Locked)));
+/// assert_eq!(there.holder().unwrap().process, 0);
+///
+/// // It is taken away, as from a process that was stopped for too long.
+/// there.lose_lock();
+/// let next = there.lock(request)?;
+/// assert_eq!(locked.save(b"an old session"), Err(StoreFailure::Superseded));
+/// next.unlock()?;
+/// assert!(here.holder().is_none());
+///
+/// // A backup is restored, the record is damaged, it is removed.
+/// let backup = here.record();
+/// here.set_record(b"a sess".to_vec());
+/// here.set_record(None);
+/// here.set_record(backup);
+/// # Ok::<_, StoreFailure>(())
+/// ```
+///
+/// Whoever waits, for the lock or in a step that is slow or hangs, sleeps in the store's time: the system's,
+/// or [another](Self::in_time). On an executor that has one thread nobody else goes on meanwhile; there a
+/// driver asks for the lock without patience, and again later.
+#[derive(Clone)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+    process: usize,
+}
+
+/// A step at a store: a method of [`SessionStore`](simacan_auth::SessionStore) or
+/// [`LockedStore`](simacan_auth::LockedStore).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "these are the methods of the traits"
+)]
+pub enum StoreStep {
+    /// [`lock`](simacan_auth::SessionStore::lock)
+    Lock,
+    /// [`look`](simacan_auth::SessionStore::look)
+    Look,
+    /// [`load`](simacan_auth::LockedStore::load)
+    Load,
+    /// [`save`](simacan_auth::LockedStore::save)
+    Save,
+    /// [`renew`](simacan_auth::LockedStore::renew)
+    Renew,
+    /// [`mark`](simacan_auth::LockedStore::mark)
+    Mark,
+    /// [`marked`](simacan_auth::LockedStore::marked)
+    Marked,
+    /// [`unlock`](simacan_auth::LockedStore::unlock). A lock that is dropped is free all the same.
+    Unlock,
+}
+
+/// What goes wrong at one step, by [`MemoryStore::script`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreFault {
+    /// It is not done, and this is said.
+    Fails(StoreFailure),
+    /// It is done, and the store says [`Unreachable`](StoreFailure::Unreachable).
+    AnswerLost,
+    /// It takes so long, and is done.
+    Slow(Duration),
+    /// It does not end before [`release`](MemoryStore::release), and is done then.
+    Hangs,
+    /// It is not done: a panic.
+    Panics,
+    /// The lock is lost before; another may have it by then. At [`Lock`](StoreStep::Lock): right after.
+    LockLost,
+}
+
+/// Who has the lock of a [`MemoryStore`] in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The number of the handle that the lock was taken with: [`MemoryStore::process`].
+    pub process: usize,
+    /// When it was taken.
+    pub since: Timestamp,
+}
+
+struct Shared {
+    place: Mutex<Place>,
+    now: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    sleep: Box<dyn Fn(Duration) + Send + Sync>,
+    before: Box<dyn Fn(StoreStep) + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Place {
+    record: Option<Vec<u8>>,
+    mark: Option<Timestamp>,
+    lock: Option<Lock>,
+    locks: u64,
+    script: [VecDeque<Option<StoreFault>>; 8],
+    always: [Option<StoreFault>; 8],
+    steps: Vec<(usize, StoreStep)>,
+    hanging: usize,
+    releases: u64,
+    longest_hold: Duration,
+}
+
+struct Lock {
+    number: u64,
+    holder: Holder,
+    /// Of a lock that is in nobody's hands: whoever had it could not give it free, or never knew.
+    runs_out: Option<Timestamp>,
+}
+
+impl Place {
+    /// Before the lock goes from hand to hand.
+    fn note_hold(&mut self, now: Timestamp) {
+        if let Some(lock) = self.lock.as_ref().filter(|lock| lock.runs_out.is_none()) {
+            let hold = now.saturating_since(lock.holder.since);
+            self.longest_hold = self.longest_hold.max(hold);
+        }
+    }
+
+    fn free(&mut self, now: Timestamp) {
+        self.note_hold(now);
+        self.lock = None;
+    }
+}
+
+impl MemoryStore {
+    /// An empty one, in the system's time.
+    pub fn new() -> Self {
+        let place = Mutex::default();
+        let now = Box::new(SystemTime::now);
+        let (sleep, before) = (Box::new(thread::sleep), Box::new(|_| ()));
+        let shared = Arc::new(Shared {
+            place,
+            now,
+            sleep,
+            before,
+        });
+        Self { shared, process: 0 }
+    }
+
+    /// In the time that `now` tells. Whoever waits calls `sleep`, again and again: it blocks for so long, or
+    /// moves that time on.
+    ///
+    /// # Panics
+    ///
+    /// If it has been cloned.
+    #[must_use]
+    pub fn in_time(
+        mut self,
+        now: impl Fn() -> SystemTime + Send + Sync + 'static,
+        sleep: impl Fn(Duration) + Send + Sync + 'static,
+    ) -> Self {
+        let shared = self.unshared();
+        (shared.now, shared.sleep) = (Box::new(now), Box::new(sleep));
+        self
+    }
+
+    /// Each step calls this first, on the thread that takes it. It may look, block or panic.
+    ///
+    /// # Panics
+    ///
+    /// If the store has been cloned.
+    #[must_use]
+    pub fn before(mut self, look: impl Fn(StoreStep) + Send + Sync + 'static) -> Self {
+        self.unshared().before = Box::new(look);
+        self
+    }
+
+    fn unshared(&mut self) -> &mut Shared {
+        Arc::get_mut(&mut self.shared).expect("it has no clones yet")
+    }
+
+    /// A handle of the process of this number. A new store's is of process 0, a clone is of the same.
+    #[must_use]
+    pub fn process(&self, number: usize) -> Self {
+        let shared = self.shared.clone();
+        Self {
+            shared,
+            process: number,
+        }
+    }
+
+    /// Lets this fault strike the next such step that none is in store for yet, of whichever process. `None`
+    /// lets that one go well.
+    pub fn script(&self, step: StoreStep, fault: impl Into<Option<StoreFault>>) {
+        self.script_n(step, fault, 1);
+    }
+
+    /// Lets this fault strike `n` steps: [`script`](Self::script), `n` times.
+    pub fn script_n(&self, step: StoreStep, fault: impl Into<Option<StoreFault>>, n: usize) {
+        let fault = fault.into();
+        self.place().script[step as usize].extend(std::iter::repeat_n(fault, n));
+    }
+
+    /// Lets this fault strike each such step that no other is in store for, until the script is
+    /// [cleared](Self::clear_script).
+    pub fn script_always(&self, step: StoreStep, fault: StoreFault) {
+        self.place().always[step as usize] = Some(fault);
+    }
+
+    /// Forgets the scripted faults that have not struck yet. What hangs goes on hanging.
+    pub fn clear_script(&self) {
+        let mut place = self.place();
+        (place.script, place.always) = Default::default();
+    }
+
+    /// Lets all steps go on that hang by now.
+    pub fn release(&self) {
+        self.place().releases += 1;
+    }
+
+    /// How many steps hang.
+    pub fn hanging(&self) -> usize {
+        self.place().hanging
+    }
+
+    /// Which process has begun which steps, in this order.
+    pub fn steps(&self) -> Vec<(usize, StoreStep)> {
+        self.place().steps.clone()
+    }
+
+    /// What was saved last.
+    pub fn record(&self) -> Option<Vec<u8>> {
+        self.place().record.clone()
+    }
+
+    /// Puts this in its place, whoever has the lock: an old [`record`](Self::record), half of one, or `None`.
+    pub fn set_record(&self, record: impl Into<Option<Vec<u8>>>) {
+        self.place().record = record.into();
+    }
+
+    /// Who has the lock in hand: has taken it, knows it, and has neither unlocked nor dropped it.
+    ///
+    /// If this is somebody when nothing is under way any more, a driver has kept the lock. A lock whose
+    /// taker was not told, or whose `unlock` has failed, is in nobody's hands. It is free when the request's
+    /// `hold` is over, as a lease would be.
+    pub fn holder(&self) -> Option<Holder> {
+        let place = self.place();
+        let held = place.lock.as_ref().filter(|lock| lock.runs_out.is_none());
+        held.map(|lock| lock.holder)
+    }
+
+    /// Takes the lock from whoever has it, as from a process that was killed, or stopped for longer than a
+    /// lease. What that one saves is [`Superseded`](StoreFailure::Superseded).
+    pub fn lose_lock(&self) {
+        self.place().free(self.now());
+    }
+
+    /// For how long the lock was in one hand at most, by now.
+    ///
+    /// A visit has one exchange in it, or none: a driver that gives up what hangs has the lock for little longer
+    /// than an exchange may take.
+    pub fn longest_hold(&self) -> Duration {
+        let mut place = self.place();
+        place.note_hold(self.now());
+        place.longest_hold
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.shared.now)().into()
+    }
+
+    /// A panic under this lock leaves nothing half done.
+    fn place(&self) -> MutexGuard<'_, Place> {
+        let place = self.shared.place.lock();
+        place.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("process", &self.process)
+            .field("holder", &self.holder())
+            .finish_non_exhaustive()
+    }
+}

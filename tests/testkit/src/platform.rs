@@ -1,0 +1,165 @@
+//! The platform in virtual time: the auth endpoint and the targets, which take a while to answer, and can't
+//! always be reached.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response};
+use simacan_auth::{ResponseBody, TransportFailure};
+use simacan_auth_emulator::{Emulator, Outcome, Settings};
+
+use crate::time::Time;
+
+/// An [`Emulator`] in virtual time. Clones are the same.
+///
+/// ```
+/// use http::Request;
+/// use simacan_auth_emulator::{Endpoint, Fault, Settings};
+/// use simacan_auth_testkit::{Platform, time::Time};
+/// use std::time::Duration;
+///
+/// let time = Time::new(1);
+/// let platform = Platform::new(&time, Settings::new().with_user("foo@bar.com", "open sesame"));
+/// platform.with(|emulator| emulator.script(Endpoint::Target, Fault::RequestLost));
+///
+/// let wire = platform.wire();
+/// time.run(async {
+///     let request = Request::get("https://a.services.simacan.com/x").body("").unwrap();
+///     assert!(wire.exchange(&request).await.is_err()); // lost
+///     assert_eq!(wire.exchange(&request).await.unwrap().status(), 401); // no token
+///
+///     platform.cut_off(Duration::from_secs(60));
+///     let failure = wire.exchange(&request).await.unwrap_err();
+///     assert!(failure.is_not_sent());
+/// }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Platform(Arc<Inner>);
+
+struct Inner {
+    time: Time,
+    state: Mutex<State>,
+    wires: AtomicUsize,
+}
+
+struct State {
+    emulator: Emulator,
+    latency: Duration,
+    /// When it can be reached again.
+    cut_off: Duration,
+}
+
+/// A process's way to the [`Platform`]: what its HTTP client is elsewhere. Clones are of one process.
+#[derive(Clone)]
+pub struct Wire {
+    platform: Platform,
+    process: usize,
+}
+
+impl Platform {
+    /// The emulator that these settings say, 20 ms away.
+    pub fn new(time: &Time, settings: Settings) -> Self {
+        let state = State {
+            emulator: Emulator::new(settings),
+            latency: Duration::from_millis(20),
+            cut_off: Duration::ZERO,
+        };
+        Self(Arc::new(Inner {
+            time: time.clone(),
+            state: Mutex::new(state),
+            wires: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Looks at the emulator, or interferes: faults, dead tokens, another password, what has come in.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Emulator) -> T) -> T {
+        look(&mut self.lock().emulator)
+    }
+
+    /// How long a request and its answer take together.
+    pub fn set_latency(&self, latency: Duration) {
+        self.lock().latency = latency;
+    }
+
+    /// For so long from now nobody gets a connection. What is on its way arrives.
+    pub fn cut_off(&self, how_long: Duration) {
+        self.lock().cut_off = self.0.time.elapsed().saturating_add(how_long);
+    }
+
+    /// The way of another process.
+    pub fn wire(&self) -> Wire {
+        Wire {
+            platform: self.clone(),
+            process: self.0.wires.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let locked = self.0.state.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wire {
+    /// A client gives up after this.
+    const TIMEOUT: Duration = Duration::from_secs(20);
+
+    /// The number of the process, from 0.
+    pub fn process(&self) -> usize {
+        self.process
+    }
+
+    /// Sends a request, to the auth endpoint or to a target, and gives the answer, whatever its status. One that
+    /// breaks off is an answer with what has arrived of its body. Whoever drops this has sent the request, and
+    /// does not hear of the answer.
+    pub async fn exchange<B: AsRef<[u8]>>(
+        &self,
+        request: &Request<B>,
+    ) -> Result<Response<ResponseBody>, TransportFailure> {
+        let Inner { time, .. } = &*self.platform.0;
+        let (latency, cut_off) = {
+            let state = self.platform.lock();
+            (state.latency, state.cut_off)
+        };
+        if time.elapsed() < cut_off {
+            time.sleep(latency).await;
+            return Err(TransportFailure::not_sent("no route to host"));
+        }
+        time.sleep(latency / 2).await;
+        let reply = (self.platform).with(|emulator| emulator.handle(time.now(), request));
+        let rest = (latency / 2).saturating_add(reply.delay);
+        time.sleep(rest.min(Self::TIMEOUT)).await;
+        if rest > Self::TIMEOUT {
+            return Err(TransportFailure::timed_out());
+        }
+        match reply.outcome {
+            Outcome::Answer(answer) | Outcome::CutShort(answer) => Ok(answer.map(Into::into)),
+            Outcome::Lost => Err(TransportFailure::new("connection closed")),
+        }
+    }
+
+    /// As [`exchange`](Self::exchange), in a [thread](Time::spawn_thread): for drivers that block, and for
+    /// `exchange_with` of the adapters.
+    pub fn exchange_blocking<B: AsRef<[u8]>>(
+        &self,
+        request: &Request<B>,
+    ) -> Result<Response<ResponseBody>, TransportFailure> {
+        self.platform.0.time.block_on(self.exchange(request))
+    }
+}
+
+impl fmt::Debug for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Platform").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("process", &self.process)
+            .finish_non_exhaustive()
+    }
+}

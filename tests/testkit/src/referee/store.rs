@@ -1,0 +1,196 @@
+//! What processes share by a store.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde_json::Value;
+use simacan_auth::Timestamp;
+
+use super::party::Party;
+use super::passwords::{Pace, Words};
+use super::tokens::{Held, Standing};
+use super::{Referee, Violation};
+
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what is known of it")]
+pub(super) struct Store {
+    /// Whether it is told what is done there, and whether that it is locked.
+    pub(super) is_reported: bool,
+    pub(super) is_locking: bool,
+    pub(super) saved: Option<Saved>,
+    pub(super) revision: Option<u64>,
+    /// What every process can know: refusals, when passwords left, and refresh tokens that are spent.
+    pub(super) words: Words,
+    pub(super) pace: Pace,
+    pub(super) spent: Vec<Arc<str>>,
+    /// Whether a save has failed: then passwords may not have been counted.
+    pub(super) has_lost: bool,
+    /// Whether a record was taken away, damaged or put there by others: revisions begin anew, and then a
+    /// process may know less than it could.
+    pub(super) had_vandals: bool,
+}
+
+/// Tokens that are saved, and whose.
+#[derive(Clone, Debug)]
+pub(super) struct Saved {
+    pub(super) user: Option<Arc<str>>,
+    pub(super) held: Held,
+}
+
+impl Store {
+    /// When passwords left: of all that share it, or of this one.
+    pub(super) fn pace<'a>(&'a mut self, party: &'a mut Party) -> &'a mut Pace {
+        if self.is_reported {
+            &mut self.pace
+        } else {
+            &mut party.pace
+        }
+    }
+
+    pub(super) fn look_at(&mut self, now: u64) {
+        self.words.look_at(now);
+        self.saved
+            .iter_mut()
+            .for_each(|saved| saved.held.look_at(now));
+    }
+
+    pub(super) fn fingerprint(&self, elapsed: u64, mut hasher: &mut dyn Hasher) {
+        (
+            self.is_reported,
+            self.is_locking,
+            self.has_lost,
+            self.had_vandals,
+        )
+            .hash(&mut hasher);
+        if let Some(saved) = &self.saved {
+            saved.user.hash(&mut hasher);
+            saved.held.fingerprint(elapsed, hasher);
+        }
+        self.words.fingerprint(elapsed, hasher);
+        self.pace.fingerprint(elapsed, hasher);
+        (self.revision, &self.spent).hash(&mut hasher);
+    }
+}
+
+/// What a process does at the store that it shares with others.
+impl Referee {
+    /// It has the lock.
+    pub fn locked(&mut self, now: Timestamp, process: usize) {
+        self.look_at(now);
+        (self.store.is_reported, self.store.is_locking) = (true, true);
+        let elapsed = self.elapsed;
+        let party = self.party(process);
+        (party.locked, party.is_recorded) = (Some(elapsed), false);
+        party.replaced = None;
+        self.tell(process, || "has the lock".into());
+    }
+
+    /// It has the lock no more: it gave it up, or has lost it.
+    pub fn unlocked(&mut self, process: usize) {
+        self.party(process).locked = None;
+        self.tell(process, || "has no lock any more".into());
+    }
+
+    /// It has saved this, as the library wrote it, and that is done.
+    pub fn saved(
+        &mut self,
+        now: Timestamp,
+        process: usize,
+        record: &[u8],
+    ) -> Result<(), Violation> {
+        self.look_at(now);
+        self.party(process);
+        let record: Value = serde_json::from_slice(record).unwrap_or_default();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let tokens = record.get("tokens").filter(|tokens| tokens.is_object());
+        let token = |name| tokens.and_then(|tokens| text(tokens.get(name)?));
+        let (access, refresh) = (token("access_token"), token("refresh_token"));
+        let revision = record.get("revision").and_then(Value::as_u64);
+        self.i14_nothing_good_is_overwritten(process, revision, refresh.as_deref())
+            .map_err(|violation| self.with_story(violation))?;
+        self.tell(process, || {
+            format!("saves revision {}", revision.unwrap_or_default())
+        });
+
+        self.store.is_reported = true;
+        self.store.revision = revision;
+        let (now, elapsed) = (now.as_millis(), self.elapsed);
+        let is_it = |held: &&mut Held| Some(&*held.access) == access.as_deref();
+        let (before, rest) = self.parties.split_at_mut(process);
+        let [party, after @ ..] = rest else {
+            return Ok(());
+        };
+        let own = party.held.as_mut().filter(is_it);
+        let own = own.map(|held| {
+            held.is_saved = true;
+            held.clone()
+        });
+        let others = before
+            .iter_mut()
+            .chain(after)
+            .filter_map(|other| other.held.as_mut());
+        let mut known = None;
+        for held in others {
+            if Some(&*held.access) == access.as_deref() {
+                known = Some(held.clone());
+            }
+            held.is_superseded = true;
+        }
+        let saved = self.store.saved.take().map(|saved| saved.held);
+        let saved = saved.filter(|held| Some(&*held.access) == access.as_deref());
+        let unknown = || {
+            access
+                .as_deref()
+                .map(|access| Held::unknown(Some(access), refresh.as_deref(), now, elapsed))
+        };
+        self.store.saved = own.or(saved).or(known).or_else(unknown).map(|mut held| {
+            held.is_saved = true;
+            held.standing = Standing::Good; // that of a 401 is not saved
+            let user = record.get("username").and_then(text).map(Arc::from);
+            Saved { user, held }
+        });
+        party.is_recorded = true;
+        party.save_failed = false;
+        party.has_unsaved_refusal = false;
+        self.store.words.learn(&party.words);
+        for token in &party.spent[party.spent_saved..] {
+            if Some(&**token) != refresh.as_deref() && !self.store.spent.contains(token) {
+                self.store.spent.push(token.clone());
+            }
+        }
+        self.store.spent.sort();
+        party.spent_saved = party.spent.len();
+        Ok(())
+    }
+
+    /// It has marked until when no password may leave, in place of a save, and that is done.
+    pub fn marked(&mut self, process: usize) {
+        self.store.is_reported = true;
+        self.party(process).is_recorded = true;
+    }
+
+    /// A save has failed, or nobody knows whether it was done.
+    pub fn save_failed(&mut self, process: usize) {
+        (self.store.is_reported, self.store.has_lost) = (true, true);
+        self.party(process).save_failed = true;
+        self.tell(process, || "can't save".into());
+    }
+
+    /// Somebody has removed or damaged what is saved, or has put something else there.
+    pub fn store_changed(&mut self) {
+        let Store {
+            is_reported,
+            is_locking,
+            pace,
+            ..
+        } = std::mem::take(&mut self.store);
+        self.store = Store {
+            is_reported,
+            is_locking,
+            pace,
+            has_lost: true,
+            had_vandals: true,
+            ..Store::default()
+        };
+    }
+}
