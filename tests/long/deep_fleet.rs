@@ -1,4 +1,4 @@
-//! As the test `fleet`, with more dangers: many minutes.
+//! As the test `all_fleets`, with more dangers: many minutes.
 
 #[cfg(any(model, fuzzing))]
 use simacan_auth_tests::fleet::{Dangers, Fleets};

@@ -1,4 +1,4 @@
-//! As the test `model`, with budgets and a limit of one's own:
+//! As the test `all_interleavings`, with budgets and a limit of one's own:
 //!
 //! ```text
 //! cargo run --release -p simacan-auth-tests --example deep_model -- \

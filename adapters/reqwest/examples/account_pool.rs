@@ -21,10 +21,9 @@ struct Pool {
 
 impl Pool {
     fn new(provider: &Provider, accounts: &[(&'static str, &str)]) -> Result<Self> {
-        // Its redirects would be followed unseen.
-        let connections = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .build()?;
+        // Redirects would be followed unseen; and what is meant for this machine is for no proxy.
+        let builder = reqwest::Client::builder().redirect(Policy::none());
+        let connections = builder.no_proxy().build()?;
         let client = |&(name, password): &(&'static str, &str)| {
             let client = Client::builder(provider.clone(), Credentials::new(name, password))
                 .target_client(connections.clone())

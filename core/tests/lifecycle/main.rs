@@ -2,7 +2,7 @@
 #![expect(clippy::unchecked_time_subtraction, reason = "constants")]
 #![cfg_attr(
     not(any(model, fuzzing)),
-    allow(dead_code, reason = "some tests copy machines")
+    allow(dead_code, unused_imports, reason = "some tests copy machines")
 )]
 
 mod common;

@@ -72,8 +72,7 @@ fn an_auth_api_that_refuses_connections_is_a_typed_error<S: Subject>() {
 }
 
 fn i6_all_callers_are_told_of_an_outage_and_served_after_it<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.subject();
+    let (world, subject) = World::around::<S>();
     world.script(Endpoint::Password, UNAVAILABLE, 3);
     for outcome in subject.send_all(world.crowd(200)) {
         match denied(outcome) {
@@ -87,25 +86,20 @@ fn i6_all_callers_are_told_of_an_outage_and_served_after_it<S: Subject>() {
     }
     world.assert_exchanges(3, 0);
     world.skip(COOLED_DOWN);
-    assert_accepted(&subject.send_all(world.crowd(200)));
-    world.assert_exchanges(4, 0);
+    world.assert_served(&subject, 200, (4, 0));
 }
 
 fn i6_a_short_outage_is_bridged_while_the_callers_wait<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.subject();
+    let (world, subject) = World::around::<S>();
     world.script(Endpoint::Password, UNAVAILABLE, 2);
-    assert_accepted(&subject.send_all(world.crowd(200)));
-    world.assert_exchanges(3, 0);
+    world.assert_served(&subject, 200, (3, 0));
     world.revoke();
     world.script(Endpoint::Refresh, UNAVAILABLE, 2);
-    assert_accepted(&subject.send_all(world.crowd(200)));
-    world.assert_exchanges(3, 3);
+    world.assert_served(&subject, 200, (3, 3));
 }
 
 fn retry_after_is_honoured<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.subject();
+    let (world, subject) = World::around::<S>();
     let minute = Duration::from_secs(60);
     let busy = Fault::RetryAfter(StatusCode::TOO_MANY_REQUESTS, 60.into());
     world.script(Endpoint::Password, busy, 1);
@@ -129,13 +123,11 @@ fn retry_after_is_honoured<S: Subject>() {
     denied(subject.log_in());
     world.assert_exchanges(1, 0);
     world.skip(minute);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(2, 0);
+    world.assert_served(&subject, 20, (2, 0));
 }
 
 fn an_answer_that_is_neither_tokens_nor_refusal_is_tried_once<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     for status in [400, 403, 404, 418] {
         world.forget();
         world.revoke();
@@ -219,29 +211,24 @@ fn i14_what_happens_on_the_way_is_repaired_with_what_is_left<S: Subject>() {
         (Fault::CutShort, 1),
         (Fault::Garbage(b"<html>horse</html>".to_vec()), 1),
     ] {
-        let world = World::new();
-        let subject: S = world.logged_in();
+        let (world, subject) = World::with_a_user::<S>();
         world.revoke();
         world.script(Endpoint::Refresh, fault.clone(), 1);
-        assert_accepted(&subject.send_all(world.crowd(20)));
-        world.assert_exchanges(passwords, 2);
+        world.assert_served(&subject, 20, (passwords, 2));
         world.assert_none_sent_thrice();
         // No client retries behind the machine's back.
         let sent = u64::try_from(world.events.exchanges()).unwrap();
         assert_eq!(sent, 2 + passwords, "{fault}");
 
-        let world = World::new();
-        let subject: S = world.subject();
+        let (world, subject) = World::around::<S>();
         world.script(Endpoint::Password, fault.clone(), 1);
-        assert_accepted(&subject.send_all(world.crowd(20)));
-        world.assert_exchanges(2, 0);
+        world.assert_served(&subject, 20, (2, 0));
         assert_eq!(world.events.exchanges(), 2, "{fault}");
     }
 }
 
 fn i14_a_failing_early_refresh_costs_no_request<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.skip(REFRESH_IS_DUE);
     world.script(Endpoint::Refresh, UNAVAILABLE, 3);
     // In order, so that each demand can carry an attempt; those in the cool-down carry none.
@@ -251,17 +238,14 @@ fn i14_a_failing_early_refresh_costs_no_request<S: Subject>() {
         assert_accepted(&[subject.send(world.post("/x", format!("{sent}")))]);
         sent += 1;
     }
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 3);
+    world.assert_served(&subject, 20, (0, 3));
     // Its expiry ends the cool-down.
     world.skip(Duration::from_secs(60));
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 4);
+    world.assert_served(&subject, 20, (0, 4));
 }
 
 fn i14_a_401_during_an_outage_does_not_cost_the_others_the_token<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     let broken = Place::PathPrefix("/broken".into());
     world.emulate(|e| e.answer_targets(broken, StatusCode::UNAUTHORIZED, Times::Always));
     world.script(Endpoint::Refresh, UNAVAILABLE, 3);
@@ -270,8 +254,7 @@ fn i14_a_401_during_an_outage_does_not_cost_the_others_the_token<S: Subject>() {
         matches!(denied, Denied::Unavailable { attempts: 3, .. }),
         "{denied:?}"
     );
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 3);
+    world.assert_served(&subject, 20, (0, 3));
     // The 401 is not forgotten for good: after the outage it starts a refresh again.
     world.skip(COOLED_DOWN);
     assert_status(

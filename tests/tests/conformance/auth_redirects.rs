@@ -97,8 +97,7 @@ fn i8_credentials_follow_no_redirect<S: Subject>() {
     let trap = trap();
     for status in STATUSES {
         for to in places(&World::new(), &trap) {
-            let world = World::new();
-            let subject: S = world.subject();
+            let (world, subject) = World::around::<S>();
             sent_elsewhere(&world, &subject, &world.server.origin(), status, &to);
         }
     }

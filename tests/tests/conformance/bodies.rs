@@ -34,8 +34,7 @@ pub(crate) fn sent(world: &World) -> Vec<(u64, u16)> {
 }
 
 fn i7_a_body_is_sent_again_byte_for_byte<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     let every_byte: Bytes = (0..=255).cycle().take(100_000).collect();
     for body in [Bytes::from_static(b"x"), every_byte] {
         world.forget();
@@ -49,8 +48,7 @@ fn i7_a_body_is_sent_again_byte_for_byte<S: Subject>() {
 }
 
 fn a_request_without_a_body_is_sent_again<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     for method in ["GET", "HEAD", "DELETE", "POST"] {
         world.forget();
         world.revoke();
@@ -65,8 +63,7 @@ fn a_request_without_a_body_is_sent_again<S: Subject>() {
 
 /// The emulator refuses two.
 fn an_authorization_of_the_users_own_is_replaced<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.subject();
+    let (world, subject) = World::around::<S>();
     let mut request = get(&world.uri("/x"));
     for value in ["Basic eA==", "Bearer x"] {
         request
@@ -79,8 +76,7 @@ fn an_authorization_of_the_users_own_is_replaced<S: Subject>() {
 
 /// RFC 9110, section 10.1.1. The emulator says 100 before it reads the body.
 fn i7_a_body_that_waits_for_a_100_is_sent_again<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.revoke();
     let mut request = world.post("/x", vec![7; 10_000]);
     let expected = "100-continue".parse().unwrap();
@@ -93,8 +89,7 @@ fn i7_a_body_that_waits_for_a_100_is_sent_again<S: Subject>() {
 const LARGE: usize = 50 << 20;
 
 fn large<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.revoke();
     assert_accepted(&[subject.send(world.post("/x", vec![7; LARGE]))]);
     assert_eq!(sent(&world), [(LARGE as u64, 401), (LARGE as u64, 204)]);
@@ -143,8 +138,7 @@ fn ureq_sends_each_kind_of_body_again() {
 /// From the beginning of the file, wherever it stood.
 #[test]
 fn ureq_sends_a_file_again() {
-    let world = World::new();
-    let subject: Ureq = world.logged_in();
+    let (world, subject) = World::with_a_user::<Ureq>();
     let mut file = temporary_file("blocking");
     let content: Vec<u8> = (0..200_000u32).flat_map(u32::to_le_bytes).collect();
     file.write_all(&content).unwrap();
@@ -171,8 +165,7 @@ pub(crate) fn temporary_file(name: &str) -> File {
 /// No request of such a client goes out without it.
 #[test]
 fn what_a_client_of_reqwest_starts_is_sent_with_the_token() {
-    let world = World::new();
-    let subject: Reqwest<MultiThread> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<MultiThread>>();
     let client = &subject.client;
     let send = |request: simacan_auth_reqwest::RequestBuilder| {
         let response = subject.runtime.block_on(request.send());
@@ -227,8 +220,7 @@ fn what_a_client_of_reqwest_starts_is_sent_with_the_token() {
 
 #[test]
 fn reqwest_sends_json_and_forms_again() {
-    let world = World::new();
-    let subject: Reqwest<MultiThread> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<MultiThread>>();
     let client = &subject.client;
     let json = client.post(world.uri("/json")).json(&[("x", 5.387)]);
     let text = client.put(world.uri("/text")).body("text");

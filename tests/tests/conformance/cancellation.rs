@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::rt::TokioExecutor;
 use simacan_auth::Status;
-use simacan_auth_emulator::{Emulator, Endpoint, Fault};
+use simacan_auth_emulator::{Endpoint, Fault};
 use simacan_auth_reqwest::Client;
 use tower_layer::Layer as _;
 
@@ -86,8 +86,7 @@ const SITUATIONS: [Situation; 4] = [
     (Some(|world| world.skip(REFRESH_IS_DUE)), 0, 1),
     (
         Some(|world| {
-            world.revoke();
-            world.emulate(Emulator::revoke_refresh_tokens);
+            world.end_session();
         }),
         1,
         1,
@@ -143,8 +142,7 @@ const SLOW: Fault = Fault::Delay(Duration::from_millis(100));
 
 /// Callers that are dropped once the server has rotated the refresh token.
 fn dropped_while_the_server_answers<F: Flavour>(callers: usize, dropped: usize) {
-    let world = World::new();
-    let subject: Reqwest<F> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<F>>();
     world.revoke();
     world.script(Endpoint::Refresh, SLOW, 1);
     let outcomes = subject.runtime.block_on(async {
@@ -166,8 +164,7 @@ fn dropped_while_the_server_answers<F: Flavour>(callers: usize, dropped: usize) 
     });
     assert_eq!(outcomes.len(), callers - dropped);
     assert_accepted(&outcomes);
-    assert_accepted(&subject.send_all(world.crowd(10)));
-    world.assert_exchanges(0, 1);
+    world.assert_served(&subject, 10, (0, 1));
 }
 
 fn i14_the_first_caller_is_dropped_while_the_server_answers<F: Flavour>() {
@@ -184,8 +181,7 @@ fn what_follows_a_refused_refresh_is_not_left_to_a_caller_who_is_gone<F: Flavour
     let gate = Gate::default();
     let world = World::start(World::settings(), gate.options());
     let subject: Reqwest<F> = world.logged_in();
-    world.revoke();
-    world.emulate(Emulator::revoke_refresh_tokens);
+    world.end_session();
     gate.close();
     subject.runtime.block_on(async {
         let (client, request) = (subject.client.clone(), world.post("/x", "x"));
@@ -231,8 +227,7 @@ fn dropping_the_client_in_the_middle_of_an_exchange_leaves_nothing_behind() {
 
 #[test]
 fn a_caller_dropped_during_its_target_request_costs_nothing() {
-    let world = World::new();
-    let subject: Reqwest<MultiThread> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<MultiThread>>();
     world.script(Endpoint::Target, Fault::Delay(PATIENCE), 1);
     subject.runtime.block_on(async {
         let (client, request) = (subject.client.clone(), world.post("/slow", "slow"));

@@ -34,8 +34,7 @@ fn no_exchange_meets_a_connection_that_has_gone_stale<S: Subject>() {
 }
 
 fn no_connection_to_the_auth_api_is_kept<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.subject();
+    let (world, subject) = World::around::<S>();
     subject.log_in().unwrap();
     // On a current-thread runtime nothing is closed unless something is polled.
     eventually("it is closed", || {

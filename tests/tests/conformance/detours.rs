@@ -142,8 +142,7 @@ fn i8_no_redirect_policy_of_the_users_own_takes_the_token_out() {
 /// A second hop follows each, where reqwest's own stripping would forget.
 fn i8_no_spelling_of_a_redirect_takes_the_token_out<S: Subject>() {
     let foreign = maze();
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     let (out, port) = (foreign.origin(), world.server.address().port());
     let address = out.replace("http://", "");
     for to in [

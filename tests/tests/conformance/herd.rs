@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Request;
-use simacan_auth_emulator::{Emulator, Endpoint, Fault};
+use simacan_auth_emulator::{Endpoint, Fault};
 
 use crate::crowd::{self, Took};
 use crate::platform::{HOUR, REFRESH_IS_DUE, World, assert_accepted};
@@ -21,35 +21,28 @@ conformance! {
 }
 
 fn i4_an_absent_token_costs_the_herd_one_login<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.subject();
-    assert_accepted(&subject.send_all(world.crowd(200)));
-    world.assert_exchanges(1, 0);
+    let (world, subject) = World::around::<S>();
+    world.assert_served(&subject, 200, (1, 0));
     // The token was fresh, so none had to be sent twice.
     assert_eq!(world.counters().targets_received, 200);
 }
 
 fn i4_a_revoked_token_costs_the_herd_one_refresh<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.revoke();
-    assert_accepted(&subject.send_all(world.crowd(200)));
-    world.assert_exchanges(0, 1);
+    world.assert_served(&subject, 200, (0, 1));
     world.assert_none_sent_thrice();
 }
 
 fn i4_an_expired_token_costs_the_herd_one_refresh<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.skip(HOUR);
-    assert_accepted(&subject.send_all(world.crowd(200)));
-    world.assert_exchanges(0, 1);
+    world.assert_served(&subject, 200, (0, 1));
     assert_eq!(world.counters().targets_received, 200);
 }
 
 fn i4_a_token_about_to_expire_costs_the_herd_one_refresh<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.skip(REFRESH_IS_DUE);
     assert_accepted(&subject.send_all(world.crowd(200)));
     world.until_refreshes(1);
@@ -59,27 +52,22 @@ fn i4_a_token_about_to_expire_costs_the_herd_one_refresh<S: Subject>() {
 }
 
 fn i1_a_refused_refresh_costs_the_herd_one_password<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
-    world.revoke();
-    world.emulate(Emulator::revoke_refresh_tokens);
-    assert_accepted(&subject.send_all(world.crowd(200)));
-    world.assert_exchanges(1, 1);
+    let (world, subject) = World::with_a_user::<S>();
+    world.end_session();
+    world.assert_served(&subject, 200, (1, 1));
     world.assert_none_sent_thrice();
 }
 
 /// The 401s are decided on at once and arrive one after the other, most of them long after the
 /// refresh that the first one starts.
 fn i5_late_401s_cost_no_refresh<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.revoke();
     for i in 0..40 {
         let delay = Duration::from_millis(10 * i);
         world.script(Endpoint::Target, Fault::Delay(delay), 1);
     }
-    assert_accepted(&subject.send_all(world.crowd(40)));
-    world.assert_exchanges(0, 1);
+    world.assert_served(&subject, 40, (0, 1));
     world.assert_none_sent_thrice();
 }
 
@@ -188,8 +176,7 @@ impl Situation {
     /// itself: of an exchange that nobody else waits for, and of the slowest request of a bare client's
     /// herd, both in the same run.
     fn measure<S: Subject>(&self, bare: Bare) -> f64 {
-        let world = World::new();
-        let subject: S = world.subject();
+        let (world, subject) = World::around::<S>();
         if self.passwords == 0 {
             subject.log_in().expect("logged in");
             world.forget();
@@ -207,8 +194,7 @@ impl Situation {
         }
         drop(subject);
 
-        let world = World::new();
-        let alone: S = world.subject();
+        let (world, alone) = World::around::<S>();
         let began = Instant::now();
         alone.log_in().expect("logged in");
         let exchange = began.elapsed();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use simacan_auth::{ClientAuth, Credentials, Denied, Failure, OAuthError, Provider, Status};
-use simacan_auth_emulator::{Emulator, PasswordOutcome, Presented, RefreshOutcome, What};
+use simacan_auth_emulator::{PasswordOutcome, Presented, RefreshOutcome, What};
 use simacan_auth_testkit::MemoryStore;
 
 use crate::platform::{
@@ -29,8 +29,7 @@ conformance! {
 }
 
 fn a_login_brings_a_token_and_says_how_long_it_is_good<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.subject();
+    let (world, subject) = World::around::<S>();
     assert_eq!(subject.status(), Status::Unauthenticated);
     world.assert_exchanges(0, 0);
     let before = world.clock.timestamp();
@@ -45,8 +44,7 @@ fn a_login_brings_a_token_and_says_how_long_it_is_good<S: Subject>() {
         };
         assert!(at.saturating_since(before) >= HOUR);
     }
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&subject, 20, (1, 0));
 }
 
 /// In real time: tokens of two seconds, of which each is refreshed before it ends.
@@ -97,8 +95,7 @@ fn a_session_is_kept_alive_when_the_clock_jumps<S: Subject>() {
 }
 
 fn a_session_that_is_not_kept_alive_does_nothing_by_itself<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.subject();
+    let (world, subject) = World::around::<S>();
     // Neither the first login nor a refresh that is due is anything that nobody asked for.
     subject.log_in().unwrap();
     world.skip(HOUR);
@@ -161,8 +158,7 @@ fn two_users_in_one_process_share_nothing<S: Subject>() {
     }
     // The end of one is not the end of the other.
     subjects[0].set_credentials(Credentials::new(USERS[0], WRONG_PASSWORD));
-    world.emulate(Emulator::revoke_refresh_tokens);
-    world.revoke();
+    world.end_session();
     assert!(matches!(
         denied(subjects[0].send(world.post("/ended", "x"))),
         Denied::Rejected { .. }
@@ -203,15 +199,11 @@ fn rfc_6749<S: Subject>(secret: Option<&str>, client: ClientAuth) {
     let world = World::with(World::settings().with_client(CLIENT, secret));
     let subject = S::build(world.plan_at(oauth2(&world, client)));
     // Login, refresh, and the login after a refused refresh.
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&subject, 20, (1, 0));
     world.revoke();
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(1, 1);
-    world.revoke();
-    world.emulate(Emulator::revoke_refresh_tokens);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(2, 2);
+    world.assert_served(&subject, 20, (1, 1));
+    world.end_session();
+    world.assert_served(&subject, 20, (2, 2));
 }
 
 fn rfc_6749_with_a_public_client<S: Subject>() {
@@ -263,16 +255,13 @@ fn what_one_process_forgets_no_other_one_refreshes<S: Subject>() {
     let (world, store) = (World::new(), MemoryStore::new());
     let [first, second] = [(); 2].map(|()| S::build(world.plan_with(store.clone())));
     assert_accepted(&first.send_all(world.crowd(5)));
-    assert_accepted(&second.send_all(world.crowd(5)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&second, 5, (1, 0));
     assert!(first.forget());
     assert!(!has_tokens(&store), "{}", saved(&store));
     assert_eq!(first.status(), Status::Unauthenticated);
     // The other one's access token is good until it ends. Then it logs in, and both go on with that.
-    assert_accepted(&second.send_all(world.crowd(5)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&second, 5, (1, 0));
     world.revoke();
     assert_accepted(&second.send_all(world.crowd(5)));
-    assert_accepted(&first.send_all(world.crowd(5)));
-    world.assert_exchanges(2, 0);
+    world.assert_served(&first, 5, (2, 0));
 }

@@ -76,8 +76,7 @@ fn what_is_sent_once_waits_for_a_refresh_that_another_has_set_going<S: Subject>(
 }
 
 fn what_is_sent_once_goes_with_the_old_token_if_no_other_comes<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.skip(IS_ENDING);
     let unavailable = Fault::Status(StatusCode::SERVICE_UNAVAILABLE);
     world.script(Endpoint::Refresh, unavailable, 100);
@@ -160,8 +159,7 @@ fn ureq_delivers_the_401_to_a_multipart_form() {
 
 #[test]
 fn reqwest_delivers_the_401_to_a_multipart_form() {
-    let world = World::new();
-    let subject: Reqwest<MultiThread> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<MultiThread>>();
     let send = || {
         let form = ::reqwest::multipart::Form::new()
             .text("vehicle", "NL-1")
@@ -194,8 +192,7 @@ fn assert_is_multipart(world: &World) {
 /// To reqwest a file is a stream, which can be read once.
 #[test]
 fn reqwest_delivers_the_401_to_a_file() {
-    let world = World::new();
-    let subject: Reqwest<MultiThread> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<MultiThread>>();
     let content: Vec<u8> = (0..200_000u32).flat_map(u32::to_le_bytes).collect();
     let send = || {
         let mut file = temporary_file("async");
@@ -218,8 +215,7 @@ fn reqwest_delivers_the_401_to_a_file() {
 /// The 401 is delivered; the next request brings a new token, once.
 #[test]
 fn ureq_delivers_the_401_to_a_body_that_is_sent_once() {
-    let world = World::new();
-    let subject: Ureq = world.logged_in();
+    let (world, subject) = World::with_a_user::<Ureq>();
     let send_once = |status: StatusCode| {
         let mut reader = Cursor::new(b"read once".to_vec());
         let body = ::ureq::SendBody::from_reader(&mut reader);
@@ -233,8 +229,7 @@ fn ureq_delivers_the_401_to_a_body_that_is_sent_once() {
     world.assert_exchanges(0, 1);
     world.revoke();
     send_once(StatusCode::UNAUTHORIZED);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 2);
+    world.assert_served(&subject, 20, (0, 2));
     // All that were sent with the new token were sent once.
     let unauthorized = sent(&world)
         .into_iter()
@@ -243,8 +238,7 @@ fn ureq_delivers_the_401_to_a_body_that_is_sent_once() {
 }
 
 fn reqwest_delivers<F: Flavour>() {
-    let world = World::new();
-    let subject: Reqwest<F> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<F>>();
     let send_once = |status: StatusCode| {
         let chunks = ["read ", "once"].map(Ok::<_, std::io::Error>);
         let body = ::reqwest::Body::wrap_stream(stream::iter(chunks));
@@ -262,8 +256,7 @@ fn reqwest_delivers<F: Flavour>() {
     world.assert_exchanges(0, 1);
     world.revoke();
     send_once(StatusCode::UNAUTHORIZED);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 2);
+    world.assert_served(&subject, 20, (0, 2));
     let unauthorized = sent(&world)
         .into_iter()
         .filter(|(_, status)| *status == 401);
@@ -279,8 +272,7 @@ fn reqwest_delivers_the_401_to_a_stream() {
 /// What fails on its way is the request's matter, and says nothing about the token.
 #[test]
 fn a_stream_that_fails_is_an_error_of_its_request() {
-    let world = World::new();
-    let subject: Reqwest<MultiThread> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<MultiThread>>();
     let chunks = [Ok("start"), Err(std::io::Error::other("no more"))];
     let body = ::reqwest::Body::wrap_stream(stream::iter(chunks));
     let request = subject.client.post(world.uri("/x")).body(body);
@@ -289,8 +281,7 @@ fn a_stream_that_fails_is_an_error_of_its_request() {
         .block_on(subject.client.send(request))
         .unwrap_err();
     assert!(matches!(Trouble::from(error), Trouble::Request(_)));
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 0);
+    world.assert_served(&subject, 20, (0, 0));
 }
 
 /// It does not wait for the refresh that it has set going.

@@ -87,8 +87,7 @@ impl Body for Failing {
 
 #[test]
 fn a_body_that_panics_or_fails_is_its_senders_matter_alone() {
-    let world = World::new();
-    let subject: Ureq = world.subject();
+    let (world, subject) = World::around::<Ureq>();
     for _ in 0..3 {
         let request = Request::post(world.uri("/x")).body(Panicking).unwrap();
         assert!(catch_unwind(AssertUnwindSafe(|| subject.0.send(request))).is_err());
@@ -120,8 +119,7 @@ impl io::Read for Unlucky {
 /// In the middle of its request, with the head and half of the body on their way.
 #[test]
 fn a_reader_that_panics_while_it_is_sent_is_its_senders_matter_alone() {
-    let world = World::new();
-    let subject: Ureq = world.subject();
+    let (world, subject) = World::around::<Ureq>();
     for _ in 0..3 {
         let body = ::ureq::SendBody::from_owned_reader(Unlucky(b"half of it"));
         let request = Request::post(world.uri("/x")).body(body).unwrap();
@@ -165,8 +163,7 @@ fn a_middleware_that_panics_is_its_senders_matter_alone() {
         unlucky.store(true, Ordering::SeqCst);
         let request = Request::post(world.uri("/x")).body("x").unwrap();
         assert!(catch_unwind(AssertUnwindSafe(|| subject.0.send(request))).is_err());
-        assert_accepted(&subject.send_all(world.crowd(20)));
-        world.assert_exchanges(1, 1);
+        world.assert_served(&subject, 20, (1, 1));
     }
 }
 
@@ -239,6 +236,5 @@ fn i6_a_carrier_that_stands_still_does_not_freeze_the_others() {
     assert_accepted(&[standing.join().unwrap()]);
     // When it goes on, its exchange is not made any more.
     drop(release);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&subject, 20, (1, 0));
 }

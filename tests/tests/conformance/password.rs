@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use simacan_auth::{Credentials, Denied, Event, Status};
-use simacan_auth_emulator::{Emulator, Presented, What};
+use simacan_auth_emulator::{Presented, What};
 
 use crate::platform::{
     Gate, HOUR, PASSWORD, PATIENCE, USERNAME, WRONG_PASSWORD, World, assert_accepted, denied,
@@ -47,12 +47,9 @@ fn i2_a_refused_password_is_sent_once_more_when_somebody_says_that_it_is_right<S
     world.assert_exchanges(2, 0);
     world.judge.retry_refused();
     subject.retry_refused();
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(3, 0);
-    world.judge.retry_refused();
+    world.assert_served(&subject, 20, (3, 0));
     subject.retry_refused(); // there is nothing to retry
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(3, 0);
+    world.assert_served(&subject, 20, (3, 0));
 }
 
 fn i2_the_refusal_of_a_password_is_believed_for_a_day<S: Subject>() {
@@ -65,8 +62,7 @@ fn i2_the_refusal_of_a_password_is_believed_for_a_day<S: Subject>() {
     world.assert_exchanges(1, 0);
     world.emulate(|emulator| emulator.set_password(USERNAME, WRONG_PASSWORD));
     world.skip(2 * HOUR);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(2, 0);
+    world.assert_served(&subject, 20, (2, 0));
 }
 
 #[track_caller]
@@ -102,8 +98,7 @@ fn i2_a_wrong_password_is_sent_once_whoever_asks<S: Subject>() {
     assert_eq!(world.counters().targets_received, 0);
 
     subject.set_credentials(Credentials::new(USERNAME, PASSWORD));
-    assert_accepted(&subject.send_all(world.crowd(200)));
-    world.assert_exchanges(2, 0);
+    world.assert_served(&subject, 200, (2, 0));
 }
 
 fn i2_a_login_tells_that_the_password_is_wrong<S: Subject>() {
@@ -118,8 +113,7 @@ fn i2_a_login_tells_that_the_password_is_wrong<S: Subject>() {
 
 fn i2_a_password_that_was_changed_is_refused_once_in_a_session_that_goes_on<S: Subject>() {
     const CHANGED: &str = "another wr0ng h0rse";
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.emulate(|emulator| {
         emulator.set_password(USERNAME, CHANGED);
         emulator.revoke_access_tokens();
@@ -129,8 +123,7 @@ fn i2_a_password_that_was_changed_is_refused_once_in_a_session_that_goes_on<S: S
     assert_rejected(&world, subject.send_all(world.crowd(50)));
     world.assert_exchanges(1, 1);
     subject.set_credentials(Credentials::new(USERNAME, CHANGED));
-    assert_accepted(&subject.send_all(world.crowd(50)));
-    world.assert_exchanges(2, 1);
+    world.assert_served(&subject, 50, (2, 1));
 }
 
 /// The callback is called with no lock held: it may use the client.
@@ -160,13 +153,11 @@ fn new_credentials_can_be_set_by_whoever_is_told_of_the_rejection<S: Subject>() 
     for outcome in outcomes {
         assert!(outcome.is_ok() || matches!(denied(outcome), Denied::Rejected { .. }));
     }
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(2, 0);
+    world.assert_served(&subject, 20, (2, 0));
 }
 
 fn new_credentials_are_told_of_while_the_token_is_good<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     for _ in 0..3 {
         assert_accepted(&[subject.send(world.crowd(1).remove(0))]);
     }
@@ -183,13 +174,10 @@ fn new_credentials_of_another_user_end_the_session_of_the_last<S: Subject>() {
     assert_accepted(&subject.send_all(world.crowd(1)));
     subject.set_credentials(Credentials::new(OTHER, PASSWORD));
     assert_eq!(subject.status(), Status::Unauthenticated);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&subject, 20, (1, 0));
     // And the tokens of the last one play no part any more.
-    world.revoke();
-    world.emulate(Emulator::revoke_refresh_tokens);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(2, 1);
+    world.end_session();
+    world.assert_served(&subject, 20, (2, 1));
     let users = world
         .entries()
         .into_iter()
@@ -238,8 +226,7 @@ fn i2_the_refusal_of_a_password_that_was_replaced_is_told_to_nobody<S: Subject>(
     world.assert_exchanges(2, 0);
     // The wrong one was refused, whoever was told: it is not sent again.
     subject.set_credentials(Credentials::new(USERNAME, WRONG_PASSWORD));
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(2, 0);
+    world.assert_served(&subject, 20, (2, 0));
 }
 
 const OTHER: &str = "other@example.com";

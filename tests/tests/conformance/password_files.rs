@@ -46,8 +46,7 @@ fn a_password_that_is_rotated_in_its_file_needs_no_restart<S: Subject>() {
         emulator.revoke_access_tokens();
     });
     file(&folder, ROTATED);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(2, 1);
+    world.assert_served(&subject, 20, (2, 1));
 }
 
 fn i2_a_password_that_is_wrong_in_its_file_is_sent_once_until_it_is_mended<S: Subject>() {
@@ -62,8 +61,7 @@ fn i2_a_password_that_is_wrong_in_its_file_is_sent_once_until_it_is_mended<S: Su
     }
     world.assert_exchanges(1, 0);
     file(&folder, PASSWORD);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(2, 0);
+    world.assert_served(&subject, 20, (2, 0));
 }
 
 fn processes_with_one_session_pick_up_a_rotated_password<S: Subject>() {
@@ -116,6 +114,5 @@ fn a_source_that_panics_is_told_and_asked_again<S: Subject>() {
         credentials,
         ..plan
     });
-    assert_accepted(&subject.send_all(world.crowd(10)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&subject, 10, (1, 0));
 }

@@ -151,6 +151,18 @@ impl World {
         subject
     }
 
+    pub(crate) fn around<S: Subject>() -> (Self, S) {
+        let world = Self::new();
+        let subject = world.subject();
+        (world, subject)
+    }
+
+    pub(crate) fn with_a_user<S: Subject>() -> (Self, S) {
+        let world = Self::new();
+        let subject = world.logged_in();
+        (world, subject)
+    }
+
     pub(crate) fn forget(&self) {
         self.emulate(|emulator| emulator.ledger_mut().clear());
         self.events.lock().clear();
@@ -183,6 +195,11 @@ impl World {
         self.emulate(Emulator::revoke_access_tokens);
     }
 
+    pub(crate) fn end_session(&self) {
+        self.revoke();
+        self.emulate(Emulator::revoke_refresh_tokens);
+    }
+
     pub(crate) fn script(&self, endpoint: Endpoint, fault: Fault, n: usize) {
         self.emulate(|emulator| emulator.script_n(endpoint, fault, n));
     }
@@ -205,6 +222,18 @@ impl World {
         let counters = self.counters();
         let received = (counters.passwords_received, counters.refreshes_received);
         assert_eq!(received, (passwords, refreshes), "(passwords, refreshes)");
+    }
+
+    /// So many callers at once, at so many passwords and refreshes in all.
+    #[track_caller]
+    pub(crate) fn assert_served(
+        &self,
+        subject: &impl Subject,
+        callers: usize,
+        (passwords, refreshes): (u64, u64),
+    ) {
+        assert_accepted(&subject.send_all(self.crowd(callers)));
+        self.assert_exchanges(passwords, refreshes);
     }
 
     pub(crate) fn refreshes_refused(&self) -> u64 {

@@ -68,8 +68,7 @@ fn a_401_at_the_end_of_a_detour_does_not_condemn_the_token<S: Subject>() {
 }
 
 fn a_redirect_does_not_hide_a_401_of_its_first_hop<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.revoke();
     // The second time, with a new token, it is sent on.
     world.script(Endpoint::Target, Fault::Delay(std::time::Duration::ZERO), 1);
@@ -83,8 +82,7 @@ fn a_redirect_does_not_hide_a_401_of_its_first_hop<S: Subject>() {
 #[test]
 fn ureq_follows_a_redirect_without_the_token() {
     let second = Stub::answering(answer("200 OK", "", "hello"));
-    let world = World::new();
-    let subject: Ureq = world.logged_in();
+    let (world, subject) = World::with_a_user::<Ureq>();
     for origin in [second.origin(), world.server.origin()] {
         world.script(
             Endpoint::Target,
@@ -127,8 +125,7 @@ fn ureq_with_an_agent_that_follows_no_redirect_delivers_it() {
 
 fn reqwest_follows<F: crate::subject::Flavour>() {
     let foreign = unauthorized();
-    let world = World::new();
-    let subject: Reqwest<F> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<F>>();
     for status in STATUSES {
         // Within the origin, with the token, and the body where the status says so.
         world.script(Endpoint::Target, redirect(status, "/second"), 1);
@@ -162,8 +159,7 @@ fn reqwest_follows_a_redirect_within_the_allowed_origins_only() {
 
 #[test]
 fn reqwest_follows_a_loop_ten_times() {
-    let world = World::new();
-    let subject: Reqwest<MultiThread> = world.logged_in();
+    let (world, subject) = World::with_a_user::<Reqwest<MultiThread>>();
     world.script(Endpoint::Target, redirect(307, "/again"), 40);
     let outcome = subject.send(post(&world.uri("/again"), "x"));
     assert!(

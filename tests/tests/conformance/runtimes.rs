@@ -111,8 +111,7 @@ fn a_runtime_that_sleeps_during_a_refresh_holds_up_no_other_process<F: Flavour>(
         let caller = send(&client, world.post("/asleep", "asleep"));
         drop(asleep.block_on(poll_at_most(3, caller)));
         let other: Reqwest<F> = Reqwest::build(world.plan_with(folder.store()));
-        assert_accepted(&other.send_all(world.crowd(10)));
-        world.assert_exchanges(1, refreshes);
+        world.assert_served(&other, 10, (1, refreshes));
     }
     drop(folder.store().lock(patience(PATIENCE)).expect("it is free"));
 }
@@ -142,8 +141,7 @@ fn a_client_is_dropped_on_the_runtime_that_the_auth_server_needs<F: Flavour>() {
     // What was under way has been saved without it.
     drop(folder.store().lock(patience(PATIENCE)).expect("it is free"));
     let next: Reqwest<F> = Reqwest::build(world.plan_with(folder.store()));
-    assert_accepted(&next.send_all(world.crowd(5)));
-    world.assert_exchanges(1, 1);
+    world.assert_served(&next, 5, (1, 1));
 }
 
 /// A current-thread runtime that a caller waits on and that is not polled any more; callers on another one are

@@ -51,8 +51,7 @@ pub(crate) fn watch_the_log() {
 }
 
 fn i9_no_secret_is_in_a_clients_debug_or_in_any_log_line<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.subject();
+    let (world, subject) = World::around::<S>();
     let look = || {
         let printed = subject.debug();
         assert_holds_no_secret(&printed);

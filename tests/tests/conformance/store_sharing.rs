@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use simacan_auth::{Credentials, Event, Provider};
-use simacan_auth_emulator::{
-    Emulator, Entry, PasswordOutcome, Presented, RefreshOutcome, Settings, What,
-};
+use simacan_auth_emulator::{Entry, PasswordOutcome, Presented, RefreshOutcome, Settings, What};
 use simacan_auth_testkit::MemoryStore;
 
 use crate::platform::{
@@ -48,8 +46,7 @@ fn i4_clients_over_one_file_share_one_session<S: Subject>() {
         push();
         world.assert_exchanges(1, revoked);
     }
-    world.emulate(Emulator::revoke_refresh_tokens);
-    world.revoke();
+    world.end_session();
     push();
     world.assert_exchanges(2, 4);
     // Early, when nobody has to.
@@ -67,8 +64,7 @@ fn a_session_outlives_its_client<S: Subject>() {
     let (world, folder) = (World::new(), Folder::new());
     for n in 0..5 {
         let subject = S::build(world.plan_with(folder.store()));
-        assert_accepted(&subject.send_all(world.crowd(5)));
-        world.assert_exchanges(1, n);
+        world.assert_served(&subject, 5, (1, n));
         world.revoke();
     }
     let adopted = |event: &Event| matches!(event, Event::Adopted { .. });

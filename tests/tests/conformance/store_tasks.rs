@@ -96,8 +96,7 @@ fn i14_all_callers_are_dropped_between_load_and_save<F: Flavour>() {
     }
     // Another process.
     let other: Reqwest<F> = Reqwest::build(world.plan_with(store));
-    assert_accepted(&other.send_all(world.crowd(10)));
-    world.assert_exchanges(1, 3);
+    world.assert_served(&other, 10, (1, 3));
 }
 
 fn i14_the_first_caller_is_dropped_at_any_await_point<F: Flavour>() {
@@ -110,8 +109,7 @@ fn i14_the_first_caller_is_dropped_at_any_await_point<F: Flavour>() {
         subject.runtime.block_on(until(is_saved));
         let other: Reqwest<F> = Reqwest::build(world.plan_with(store));
         assert_accepted(&other.send_all(world.crowd(10)));
-        assert_accepted(&subject.send_all(world.crowd(10)));
-        world.assert_exchanges(1, 0);
+        world.assert_served(&subject, 10, (1, 0));
     }
 }
 
@@ -141,8 +139,7 @@ fn a_runtime_that_is_shut_down_in_an_exchange_costs_nothing<F: Flavour>() {
     });
     assert_accepted(&[outcome]);
     let other: Reqwest<F> = Reqwest::build(world.plan_with(folder.store()));
-    assert_accepted(&other.send_all(world.crowd(10)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&other, 10, (1, 0));
 }
 
 /// It is free once the operation, which can't be cut off, has ended.
@@ -178,8 +175,7 @@ fn a_store_is_never_used_on_a_runtimes_thread<F: Flavour>() {
     let world = World::new();
     let subject: Reqwest<F> = Reqwest::build(world.plan_with(store.clone()));
     for refreshes in 0..3 {
-        assert_accepted(&subject.send_all(world.crowd(10)));
-        world.assert_exchanges(1, refreshes);
+        world.assert_served(&subject, 10, (1, refreshes));
         world.revoke();
     }
     let runtime = subject.runtime.clone();

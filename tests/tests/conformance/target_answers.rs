@@ -18,8 +18,7 @@ conformance! {
 }
 
 fn whatever_is_no_401_is_delivered_untouched<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     for status in [200, 202, 400, 403, 404, 407, 418, 429, 500, 503] {
         let answer = Response::builder()
             .status(status)
@@ -39,14 +38,12 @@ fn whatever_is_no_401_is_delivered_untouched<S: Subject>() {
 
 /// Whether it was done is unknown, so it is not sent again behind the caller's back.
 fn a_target_request_that_is_lost_is_the_callers_to_send_again<S: Subject>() {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     world.script(Endpoint::Target, Fault::AnswerLost, 1);
     let outcome = subject.send(world.post("/x", "x"));
     assert!(matches!(outcome, Err(Trouble::Request(_))), "{outcome:?}");
     assert_eq!(world.counters().targets_received, 1);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(0, 0);
+    world.assert_served(&subject, 20, (0, 0));
 }
 
 /// A world where what is asked of `localhost` is always answered with 401, while 127.0.0.1 is honest. The

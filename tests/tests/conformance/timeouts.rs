@@ -216,8 +216,7 @@ fn a_time_out_without_end_is_none<S: Subject>() {
         ..world.plan()
     };
     let subject = S::build(plan);
-    assert_accepted(&subject.send_all(world.crowd(20)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&subject, 20, (1, 0));
 }
 
 /// The exchange goes on without them, and who has a good token does not notice.
@@ -272,6 +271,5 @@ fn a_time_out_of_the_request_covers_the_wait_for_the_token() {
     ));
     assert!(start.elapsed() < SOON);
     gate.open();
-    assert_accepted(&subject.send_all(world.crowd(5)));
-    world.assert_exchanges(1, 0);
+    world.assert_served(&subject, 5, (1, 0));
 }

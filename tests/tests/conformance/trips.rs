@@ -26,8 +26,7 @@ fn a_request_with_a_revoked_token_is_a_trip_a_refresh_and_a_trip<S: Subject>() {
 
 /// Of each of three requests, before which `trouble` befalls the token.
 fn assert_trips<S: Subject>(trouble: impl Fn(&World), trips: &[Endpoint]) {
-    let world = World::new();
-    let subject: S = world.logged_in();
+    let (world, subject) = World::with_a_user::<S>();
     for _ in 0..3 {
         let before = world.entries().len();
         trouble(&world);

@@ -1,6 +1,5 @@
 //! No answer, whatever it is, leads to a state that nothing but a human can leave (I10), and none has a password
-//! sent again and again. Ten days of any answers are lived minute for minute, in virtual time. The seed is
-//! fixed; `SIMACAN_SEED=n` takes another, `PROPTEST_CASES=n` more cases.
+//! sent again and again. Ten days of any answers are lived minute for minute, in virtual time.
 
 use std::time::Duration;
 
@@ -8,12 +7,10 @@ use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::RngSeed;
 use simacan_auth::{
     Authorization, ClientAuth, Config, Credentials, JobEnd, Machine, Output, Pending, Provider,
     Review, SavedSession, StoreOp, Timestamp, Transmit, TransportFailure,
 };
-use simacan_auth_tests::seed;
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -368,16 +365,8 @@ impl Life {
     }
 }
 
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        rng_seed: RngSeed::Fixed(seed()),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(crate::config())]
 
     #[test]
     fn i10_after_ten_days_of_any_answers_a_server_that_behaves_is_used_again(

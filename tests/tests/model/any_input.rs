@@ -1,17 +1,13 @@
-//! Properties over inputs that no one has thought of. The seed is fixed, so that every run is the same;
-//! `SIMACAN_SEED=n` takes another, `PROPTEST_CASES=n` more cases. A failing case prints its input and
-//! the seed that makes it again.
+//! Properties over inputs that no one has thought of.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderValue, Request, Response, header::RETRY_AFTER};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use simacan_auth::{
     ClientAuth, Credentials, Failure, LoginOutcome, Origin, Provider, Session, Timestamp,
 };
 use simacan_auth_emulator::{Emulator, Settings};
-use simacan_auth_tests::seed;
 
 const TARGET: &str = "https://a.services.simacan.com/x";
 
@@ -29,16 +25,8 @@ fn receive<B: AsRef<[u8]>>(
     exchange.receive(now, response)
 }
 
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        rng_seed: RngSeed::Fixed(seed()),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(crate::config())]
 
     /// The emulator has a decoder of its own.
     #[test]

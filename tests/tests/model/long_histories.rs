@@ -1,8 +1,7 @@
 //! Long random histories in the world of the model checker: thousands of steps, years, hundreds of
 //! callers. All invariants are checked after every step.
 //!
-//! The seed is fixed, so that every run is the same; `SIMACAN_SEED=n` takes another. A failing case
-//! prints its seed and the shortest history that was found.
+//! A failing case prints the shortest history that was found.
 #![cfg(any(model, fuzzing))]
 
 use simacan_auth::Pending;

@@ -11,3 +11,14 @@ mod days_with_servers;
 mod defects_are_caught;
 mod long_histories;
 mod once_wrong;
+
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::RngSeed;
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        rng_seed: RngSeed::Fixed(simacan_auth_tests::seed()),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}

@@ -4,4 +4,4 @@ mod common;
 mod contract;
 mod examples;
 mod keys;
-mod records;
+mod sealed_records;

@@ -7,7 +7,7 @@ use simacan_auth_emulator::{
     Emulator, Endpoint, FaultRates, Place, Profile, Reuse, Rotation, Settings, Times,
 };
 
-use crate::requests::*;
+use crate::test_client::*;
 
 fn order(emulator: &mut Emulator, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
     let answer = send(emulator, 0, &form(path, fields));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, StatusCode};
 
-use crate::requests::*;
+use crate::test_client::*;
 use simacan_auth_emulator::{Emulator, Endpoint, Fault, Outcome, Reply, What};
 
 #[test]

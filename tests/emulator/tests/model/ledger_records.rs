@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::requests::*;
+use crate::test_client::*;
 use simacan_auth_emulator::{Detail, Emulator, Endpoint, Fault};
 
 #[test]

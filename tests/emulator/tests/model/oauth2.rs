@@ -2,7 +2,7 @@
 
 use http::{Request, Response};
 
-use crate::requests::*;
+use crate::test_client::*;
 use simacan_auth_emulator::{Emulator, Endpoint, Fault, Rotation};
 
 const PATH: &str = "/oauth2/token";

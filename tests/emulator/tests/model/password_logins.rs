@@ -2,7 +2,7 @@
 
 use http::Request;
 
-use crate::requests::*;
+use crate::test_client::*;
 use simacan_auth_emulator::{Emulator, PasswordOutcome, Settings, What};
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use http::{Request, Response};
 use serde_json::Value;
 
-use crate::requests::*;
+use crate::test_client::*;
 use simacan_auth_emulator::{BasicDecoding, Case, Emulator, Profile};
 
 const CLIENT: (&str, &str) = ("client_id", "emulator");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::requests::*;
+use crate::test_client::*;
 use simacan_auth_emulator::{Emulator, RefreshOutcome, Refusal, Reuse, Rotation, What};
 
 #[test]

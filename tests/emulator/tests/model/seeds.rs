@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::requests::*;
+use crate::test_client::*;
 use simacan_auth_emulator::{Detail, Emulator, Endpoint, FaultRates, Outcome, Settings};
 
 const ALL: FaultRates = FaultRates {

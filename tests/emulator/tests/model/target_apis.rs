@@ -2,7 +2,7 @@
 
 use http::{Request, Response, StatusCode};
 
-use crate::requests::*;
+use crate::test_client::*;
 use simacan_auth_emulator::{Emulator, Place, Presented, Refusal, Times, What};
 
 const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;

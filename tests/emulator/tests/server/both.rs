@@ -9,7 +9,7 @@ use crate::settings;
 use crate::socket::{Client, LOGIN};
 
 /// What a client makes of an answer, by RFC 9112: its status, its body, and whether that is all of it.
-type Seen = Option<(u16, Vec<u8>, bool)>;
+type Seen = Option<(u16, String, bool)>;
 
 /// Each once, and none.
 fn faults() -> Vec<Option<Fault>> {
@@ -100,12 +100,16 @@ fn a_client_of_the_model_sees_what_one_on_the_wire_sees() {
                     Outcome::Lost => None,
                 };
                 let told = told
-                    .map(|(answer, whole)| (answer.status().as_u16(), answer.into_body(), whole));
+                    .map(|(answer, whole)| (answer.status().as_u16(), text(answer.body()), whole));
                 assert_eq!(told, on_the_wire(&server, &request), "{context}");
             }
         }
         assert_eq!(model, server.with(|emulator| emulator.clone()));
     }
+}
+
+fn text(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
 }
 
 fn on_the_wire(server: &Server, request: &Request<String>) -> Seen {
@@ -125,13 +129,13 @@ fn on_the_wire(server: &Server, request: &Request<String>) -> Seen {
     let status = head.split(' ').nth(1)?.parse().ok()?;
     if method == "HEAD" || status == 204 || status == 304 {
         assert_eq!(body, b"", "{head}");
-        return Some((status, body, true));
+        return Some((status, text(&body), true));
     }
     let (_, length) = head.split_once("\r\ncontent-length: ").expect("a length");
     let length: usize = length.split('\r').next()?.parse().ok()?;
     let is_whole = body.len() >= length;
     body.truncate(length);
-    Some((status, body, is_whole))
+    Some((status, text(&body), is_whole))
 }
 
 /// Who needs answers whole is not given half of one.
