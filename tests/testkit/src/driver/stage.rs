@@ -22,7 +22,7 @@ const PASSWORD: &str = "open sesame";
 pub(crate) struct Stage {
     pub(crate) time: Time,
     pub(crate) platform: Platform,
-    store: MemoryStore,
+    pub(crate) store: MemoryStore,
     takes_store: Arc<AtomicBool>,
     seed: u64,
     start: Start,
