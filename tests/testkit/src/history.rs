@@ -102,8 +102,15 @@ impl History {
         stage.store.clear_script();
         stage.platform.cut_off(Duration::ZERO);
         stage.pass(61 * MINUTE).await; // a server may ask for an hour
-        // A clock that was set back is noticed by the first who asks, and pauses start again from then.
-        if (self.steps.iter()).any(|step| matches!(step, Step::ClockSet(by) if *by < 0)) {
+        // A clock that was set back is noticed by the first who asks, and pauses start again from then; but for
+        // a mark in the store, which is believed for a day at most.
+        let back = |step: &Step| match step {
+            Step::ClockSet(by @ ..0) => by.unsigned_abs(),
+            _ => 0,
+        };
+        let back: u64 = self.steps.iter().map(back).sum();
+        if back > 0 {
+            stage.pass(Duration::from_secs(back.min(86_400))).await;
             stage.push(1).await?;
             stage.pass(61 * MINUTE).await;
         }
@@ -128,7 +135,7 @@ impl Step {
             _ => {
                 let by = i64::try_from(numbers.below(200_000)).unwrap_or_default();
                 let others = [Self::ClockSet(by), Self::ClockSet(-by), Self::SaveFails];
-                let away = Self::StoreAway(1 + numbers.below(6) as u32);
+                let away = Self::StoreAway([1, 3, 6][numbers.place(3)]);
                 [&others[..], &[away]].concat()[numbers.place(4)]
             }
         }
