@@ -103,14 +103,14 @@ impl History {
         stage.platform.cut_off(Duration::ZERO);
         stage.pass(61 * MINUTE).await; // a server may ask for an hour
         // A clock that was set back is noticed by the first who asks, and pauses start again from then; but for
-        // a mark in the store, which is believed for a day at most.
+        // a mark in the store, which is over when the clock says so.
         let back = |step: &Step| match step {
             Step::ClockSet(by @ ..0) => by.unsigned_abs(),
             _ => 0,
         };
         let back: u64 = self.steps.iter().map(back).sum();
         if back > 0 {
-            stage.pass(Duration::from_secs(back.min(86_400))).await;
+            stage.pass(Duration::from_secs(back)).await;
             stage.push(1).await?;
             stage.pass(61 * MINUTE).await;
         }
