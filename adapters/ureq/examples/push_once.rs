@@ -1,16 +1,10 @@
-//! Pushes one vehicle position and ends, as cron would have it do each minute. The session is in a file, so
-//! the password is sent by the first run, and later only after the platform has ended the session.
+//! Pushes one vehicle position and ends, as cron would have it do each minute. The session is in a file, so the
+//! password is sent by the first run, and later only after the platform has ended the session.
+//! `SIMACAN_ENVIRONMENT=staging SIMACAN_USERNAME=… SIMACAN_PASSWORD=… cargo run --example push_once -- 5.387 52.155`
 //!
-//! ```sh
-//! export SIMACAN_USERNAME=foo@bar.com SIMACAN_PASSWORD='open sesame'
-//! export SIMACAN_ENVIRONMENT=staging # or `production`
-//! cargo run --example push_once -- 5.387 52.155
-//! ```
-//!
-//! Without an account, start the emulator (`cargo run -p simacan-auth-emulator`) and give its address in
-//! place of the name: `SIMACAN_ENVIRONMENT=http://127.0.0.1:4780/api/v1`.
-//!
-//! `SIMACAN_SESSION` is where the file is, if not where the platform keeps a program's state.
+//! The environment is `production`, `staging` or, without an account, the emulator's address
+//! (`cargo run -p simacan-auth-emulator`): `http://127.0.0.1:4780/api/v1`. `SIMACAN_SESSION` is where the file is,
+//! if not where the operating system keeps a program's state.
 
 use std::env;
 use std::error::Error;

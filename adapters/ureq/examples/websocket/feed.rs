@@ -8,8 +8,9 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, Uri};
-use simacan_auth::{Config, Provider, RequestBody, ResponseBody, TransportFailure};
 use simacan_auth_emulator::{Emulator, Endpoint, Fault, Settings};
+use simacan_auth_ureq::simacan_auth::{RequestBody, ResponseBody, TransportFailure};
+use simacan_auth_ureq::{Config, Provider};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::http::StatusCode;
 use tungstenite::http::header::AUTHORIZATION;
@@ -46,7 +47,7 @@ impl Feed {
     }
 
     pub(crate) fn provider(&self) -> Result<Provider> {
-        let provider = Provider::simacan_at("https://auth.example/api/v1")
+        let provider = Provider::simacan_at("http://127.0.0.1:4780/api/v1")
             .allow_loopback_http()
             .allow_origin(format!("ws://127.0.0.1:{}", self.port));
         Ok(provider.build()?)

@@ -77,8 +77,7 @@ fn a_machine_wants_something_if_it_was_asked_or_told_or_its_time_has_come() {
     driver.jump_to(retry);
     driver.reply(&TOKENS);
     assert!(!wants(&mut driver.machine, day), "nobody asks");
-    let credentials = credentials("fleet", 2);
-    driver.machine.handle_credentials(driver.now, credentials);
+    driver.give_credentials("fleet", 2);
     assert!(wants(&mut driver.machine, driver.now), "to tell of it");
 }
 

@@ -337,8 +337,7 @@ fn a_refusal_after_failures_has_all_attempts_of_a_login_before_it() {
 fn events_that_nobody_fetches_are_bounded_and_the_latest_stay() {
     let mut driver = Driver::fresh();
     for number in 1..=1000 {
-        let credentials = credentials(&format!("user {number}"), 1);
-        driver.machine.handle_credentials(driver.now, credentials);
+        driver.give_credentials(&format!("user {number}"), 1);
     }
     driver.settle();
     let named = |number| Event::CredentialsReplaced {

@@ -7,7 +7,7 @@ use simacan_auth::{Authorization, Denied, Pending, Review, Sent};
 
 use super::driver::Driver;
 use super::wire::Reply;
-use super::{API, assert_clean, bearer, credentials, request};
+use super::{API, assert_clean, bearer, credentials, judge, password, request};
 
 #[track_caller]
 pub(crate) fn ready(authorization: Authorization) -> Sent {
@@ -49,6 +49,7 @@ impl Driver {
             matches!(authorization, Authorization::Ready(_))
         );
         self.header = header.unwrap_or_default();
+        judge(self.referee.check(self.now, 0, &request.map(|()| [])));
         self.settle();
         if matches!(authorization, Authorization::Wait(_)) {
             let is_alive = self.flight.is_some() || self.wake.is_some();
@@ -154,9 +155,6 @@ impl Driver {
     }
 
     pub(crate) fn review(&mut self, sent: Sent, status: u16) -> Review {
-        if let (401, Some(held)) = (status, &mut self.held) {
-            held.ended |= sent.generation() == self.machine.generation();
-        }
         let status = StatusCode::from_u16(status).unwrap();
         let review = self.machine.review(self.now, sent, status);
         assert_clean(&format!("{review:?}"));
@@ -187,13 +185,15 @@ impl Driver {
     }
 
     pub(crate) fn set_credentials(&mut self, username: &str, number: u32) {
-        let generation = self.machine.generation();
-        let credentials = credentials(username, number);
-        self.machine.handle_credentials(self.now, credentials);
-        if self.machine.generation() != generation {
-            self.held = None; // another user's
-        }
+        self.give_credentials(username, number);
         self.settle();
+    }
+
+    /// Without polling.
+    pub(crate) fn give_credentials(&mut self, username: &str, number: u32) {
+        (self.referee).credentials(self.now, 0, username, &password(number));
+        self.machine
+            .handle_credentials(self.now, credentials(username, number));
     }
 
     /// One request, from its beginning to the answer that the caller gets: `None` if there was no

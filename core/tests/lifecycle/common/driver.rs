@@ -3,58 +3,19 @@
 use std::time::Duration;
 
 use simacan_auth::{
-    CachedBearer, Config, Event, JobId, Machine, Output, Pending, Provider, Sent, Status,
-    Timestamp, Transmit, TransportFailure,
+    CachedBearer, Config, Event, JobId, Machine, Output, Pending, Provider, Sent, Timestamp,
+    Transmit, TransportFailure,
 };
 
+use simacan_auth_testkit::referee::{Exchange, Referee, Service};
+
 use super::wire::{Grant, Reply, TOKENS};
-use super::{HOUR, MARK, MINUTE, SECOND, START, assert_clean, credentials, poll};
+use super::{HOUR, SECOND, START, assert_clean, credentials, judge, password, poll};
 
 pub(crate) struct Flight {
     pub(crate) exchange: JobId,
     pub(crate) sent: Grant,
-}
-
-/// The tokens that the machine was given last.
-#[expect(clippy::struct_excessive_bools, reason = "what is known of them")]
-pub(super) struct Held {
-    refresh: Option<String>,
-    /// Without a refresh token: whether the access token can have ended.
-    expires_at: Option<Timestamp>,
-    /// A 401, or a clock that was set back.
-    pub(super) ended: bool,
-    /// A 401 has started something.
-    is_condemned: bool,
-    received_at: Timestamp,
-    /// Whether a password has left since.
-    has_sent_password: bool,
-    /// The refresh token was, in one answer or in several.
-    refused: bool,
-    /// When it was answered otherwise, and whether that was unclear.
-    answers: Vec<(Timestamp, bool)>,
-}
-
-impl Held {
-    /// An answer to the refresh token that brought no tokens (`manual::rules`).
-    fn answered(&mut self, now: Timestamp, reply: &Reply) {
-        for (at, _) in &mut self.answers {
-            if *at > now.saturating_add(MINUTE) {
-                *at = now; // the clock was ahead
-            }
-        }
-        self.answers.push((now, reply.is_unclear()));
-        let unclear: Vec<_> = self
-            .answers
-            .iter()
-            .filter(|(_, unclear)| *unclear)
-            .collect();
-        let first = |answers: &[&(Timestamp, bool)]| answers.iter().map(|(at, _)| *at).min();
-        let age = |first: Option<Timestamp>| now.saturating_since(first.unwrap_or(now));
-        let all: Vec<_> = self.answers.iter().collect();
-        self.refused |= reply.is_refusal()
-            || age(first(&all)) >= 24 * HOUR
-            || (reply.is_unclear() && unclear.len() >= 3 && age(first(&unclear)) >= 15 * MINUTE);
-    }
+    pub(super) told: Exchange,
 }
 
 pub(crate) struct Driver {
@@ -67,10 +28,6 @@ pub(crate) struct Driver {
     pub(crate) events: Vec<Event>,
     /// When which exchange left.
     pub(crate) sent: Vec<(Timestamp, Grant)>,
-    /// Passwords that brought tokens at the end of the life of others, which had no refresh token: they don't
-    /// count (I13).
-    pub(super) exempt: Vec<Timestamp>,
-    is_exempt: bool,
     /// Answers that are given at once; without one the test gives them.
     pub(crate) on_password: Option<Reply>,
     pub(crate) on_refresh: Option<Reply>,
@@ -79,14 +36,16 @@ pub(crate) struct Driver {
     /// How much had happened when the machine was printed last.
     printed: (usize, usize),
     issued: u64,
-    pub(super) held: Option<Held>,
-    /// With the time of it.
-    refused: Vec<(Grant, Timestamp)>,
+    pub(super) referee: Referee,
 }
 
 impl Driver {
     pub(crate) fn new(config: Config) -> Self {
         let credentials = credentials("fleet", 1);
+        let mut referee = Referee::new(Service::simacan())
+            .with_config(&config)
+            .exact();
+        referee.credentials(START, 0, "fleet", &password(1));
         let machine = Machine::new(Provider::simacan(), credentials, config);
         let mut driver = Self {
             machine,
@@ -95,15 +54,12 @@ impl Driver {
             wake: None,
             events: Vec::new(),
             sent: Vec::new(),
-            exempt: Vec::new(),
-            is_exempt: false,
             on_password: None,
             on_refresh: None,
             header: String::new(),
             printed: (1, 1),
             issued: 0,
-            held: None,
-            refused: Vec::new(),
+            referee,
         };
         driver.settle();
         driver
@@ -182,13 +138,12 @@ impl Driver {
 
     /// Polls until `Wait`.
     pub(crate) fn settle(&mut self) {
+        self.referee.look_at(self.now);
         for _ in 0..1000 {
             match poll(&mut self.machine, self.now) {
                 Output::Event(event) => {
                     assert_clean(&format!("{event} {event:?}"));
-                    if let (Event::Unauthorized { .. }, Some(held)) = (&event, &mut self.held) {
-                        held.is_condemned = true;
-                    }
+                    judge(self.referee.event(self.now, 0, &event));
                     self.events.push(event);
                 }
                 Output::Transmit(transmit) => self.launch(transmit),
@@ -212,19 +167,8 @@ impl Driver {
     fn launch(&mut self, transmit: Transmit) {
         assert_clean(&format!("{transmit:?}"));
         let Transmit { exchange, request } = transmit;
-        assert!(self.flight.is_none(), "I4: a second exchange");
+        let told = judge(self.referee.sent(self.now, 0, &request));
         let sent = Grant::read(&request);
-        self.check_refused(&sent);
-        match &sent {
-            Grant::Password { .. } => {
-                assert!(self.may_send_password(), "I1: a password");
-                self.is_exempt = self.is_end_of_life();
-            }
-            Grant::RefreshToken(token) => {
-                let held = self.held.as_ref().and_then(|held| held.refresh.as_ref());
-                assert_eq!(held, Some(token), "I3: a spent refresh token");
-            }
-        }
         self.sent.push((self.now, sent.clone()));
         let server = if sent.is_password() {
             &self.on_password
@@ -232,47 +176,21 @@ impl Driver {
             &self.on_refresh
         };
         let reply = server.clone();
-        self.flight = Some(Flight { exchange, sent });
+        self.flight = Some(Flight {
+            exchange,
+            sent,
+            told,
+        });
         if let Some(reply) = reply {
             self.land(&reply);
         }
     }
 
-    /// A password's refusal is believed for a day; a gateway's, which no reply here is, for less.
-    fn check_refused(&mut self, sent: &Grant) {
-        let now = self.now;
-        for (refused, at) in &self.refused {
-            let is_over = refused.is_password() && now.saturating_since(*at) >= 24 * HOUR;
-            assert!(
-                is_over || refused != sent,
-                "I2: a refused one is sent again"
-            );
-        }
-        self.refused.retain(|(refused, _)| refused != sent);
-    }
-
     /// The password is right by now, whatever was said of it.
     pub(crate) fn retry_refused(&mut self) {
-        self.refused.retain(|(refused, _)| !refused.is_password());
+        self.referee.retry_refused(0);
         self.machine.retry_refused(self.now);
         self.settle();
-    }
-
-    fn is_end_of_life(&mut self) -> bool {
-        let Some(held) = &mut self.held else {
-            return false;
-        };
-        let is_first = !std::mem::replace(&mut held.has_sent_password, true);
-        let is_paced = self.now.saturating_since(held.received_at) >= 30 * SECOND;
-        let has_expired = held.expires_at.is_some_and(|at| self.now >= at);
-        is_first && is_paced && has_expired && !held.is_condemned && held.refresh.is_none()
-    }
-
-    fn may_send_password(&self) -> bool {
-        self.held.as_ref().is_none_or(|held| {
-            let has_ended = held.ended || held.expires_at.is_some_and(|at| self.now >= at);
-            held.refused || (held.refresh.is_none() && has_ended)
-        })
     }
 
     /// The answer to the exchange in flight.
@@ -294,65 +212,22 @@ impl Driver {
     }
 
     fn land(&mut self, reply: &Reply) {
-        let Flight { exchange, sent } = self.flight.take().expect("an exchange in flight");
-        let generation = self.machine.generation();
+        let Flight { exchange, told, .. } = self.flight.take().expect("an exchange in flight");
+        let now = self.now;
         self.issued += 1;
         if let Some(response) = reply.response(self.issued) {
-            self.machine.handle_response(self.now, exchange, response);
-        } else {
-            let failure = match reply {
-                Reply::NotSent => TransportFailure::not_sent("no route to host"),
-                _ => TransportFailure::timed_out(),
-            };
-            self.machine.handle_failure(self.now, exchange, failure);
+            self.referee.answered(now, told, &response);
+            return self.machine.handle_response(now, exchange, response);
         }
-        if *reply == Reply::NotSent {
+        let failure = if *reply == Reply::NotSent {
             self.sent.pop();
-            if let Some(held) = self.held.as_mut().filter(|_| sent.is_password()) {
-                held.has_sent_password &= !self.is_exempt;
-            }
-            return;
-        }
-        if self.machine.generation() > generation {
-            return self.take_tokens(reply);
-        }
-        if let (Grant::RefreshToken(_), Some(held)) = (&sent, &mut self.held)
-            && *reply != Reply::Lost
-        {
-            held.answered(self.now, reply);
-            if held.refused {
-                self.refused.push((sent, self.now));
-            }
-        } else if reply.is_refusal() {
-            self.refused.push((sent, self.now));
-        }
-    }
-
-    fn take_tokens(&mut self, reply: &Reply) {
-        if std::mem::take(&mut self.is_exempt) {
-            self.exempt.extend(self.sent.last().map(|(at, _)| *at));
-        }
-        let refresh = match reply {
-            Reply::Tokens(_) => Some(format!("{MARK}-refresh-{}", self.issued)),
-            _ => self
-                .held
-                .take()
-                .filter(|held| !held.refused)
-                .and_then(|held| held.refresh),
+            self.referee.not_sent(now, told);
+            TransportFailure::not_sent("no route to host")
+        } else {
+            self.referee.lost(now, told);
+            TransportFailure::timed_out()
         };
-        self.held = Some(Held {
-            refresh,
-            expires_at: match self.machine.status() {
-                Status::Authenticated { expires_at } => expires_at,
-                status => panic!("{status:?} with tokens"),
-            },
-            ended: false,
-            is_condemned: false,
-            received_at: self.now,
-            has_sent_password: false,
-            refused: false,
-            answers: Vec::new(),
-        });
+        self.machine.handle_failure(now, exchange, failure);
     }
 
     // Time.
@@ -374,14 +249,6 @@ impl Driver {
 
     /// The clock shows another time at once.
     pub(crate) fn jump_to(&mut self, time: Timestamp) {
-        if let Some(held) = &mut self.held {
-            held.ended |= time < self.now;
-        }
-        for (_, at) in &mut self.refused {
-            if *at > time.saturating_add(MINUTE) {
-                *at = time; // the clock was ahead
-            }
-        }
         self.now = time;
         self.settle();
     }

@@ -54,10 +54,9 @@ impl Driver {
         self.told(|event| matches!(event, Event::RoundFailed { .. }))
     }
 
-    /// The most that left within an hour, wherever it begins, but for those that don't count.
+    /// The most that left within an hour, wherever it begins.
     pub(crate) fn most_in_an_hour(&self, of_passwords: bool) -> usize {
-        let is_counted = |at: &Timestamp| !of_passwords || !self.exempt.contains(at);
-        let times: Vec<_> = self.times(of_passwords).filter(is_counted).collect();
+        let times: Vec<_> = self.times(of_passwords).collect();
         let from = |start: &Timestamp| {
             let end = start.saturating_add(HOUR);
             times

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use http::Request;
 use simacan_auth::{Config, Credentials, Denied, Machine, Output, Timestamp};
+use simacan_auth_testkit::referee::Violation;
 
 /// What nearly every test names.
 pub(crate) mod prelude {
@@ -63,7 +64,17 @@ pub(crate) fn after(time: Duration) -> Timestamp {
 }
 
 pub(crate) fn credentials(username: &str, number: u32) -> Credentials {
-    Credentials::new(username, format!("{MARK}-password-{number}"))
+    Credentials::new(username, password(number))
+}
+
+pub(crate) fn password(number: u32) -> String {
+    format!("{MARK}-password-{number}")
+}
+
+/// What the referee says of it.
+#[track_caller]
+pub(crate) fn judge<T>(judgement: Result<T, Violation>) -> T {
+    judgement.unwrap_or_else(|violation| panic!("{violation}"))
 }
 
 pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {

@@ -39,15 +39,6 @@ impl Reply {
         }
     }
 
-    /// Whether it is one that a refresh token survives twice.
-    pub(crate) fn is_unclear(&self) -> bool {
-        match self {
-            Self::Status(status) => matches!(status, 400 | 402 | 403 | 406 | 409 | 410 | 412 | 422),
-            Self::Body(400 | 403, body) => !body.contains("invalid_client"),
-            _ => false,
-        }
-    }
-
     pub(crate) fn text(&self) -> Response<String> {
         self.answer(0).map(|body| String::from_utf8(body).unwrap())
     }

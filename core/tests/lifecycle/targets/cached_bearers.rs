@@ -162,8 +162,7 @@ fn a_cached_bearer_is_void_once_there_is_an_event_to_tell() {
     shows!(output, Output::Event(Event::TargetGuarded { .. }));
 
     let (mut driver, cached) = driver_with_cached_bearer();
-    let better = credentials("fleet", 2);
-    driver.machine.handle_credentials(driver.now, better);
+    driver.give_credentials("fleet", 2);
     assert_eq!(token(&cached, driver.now, API), None);
     driver.settle();
     let cached = driver.cached_bearer();

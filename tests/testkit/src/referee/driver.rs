@@ -146,8 +146,8 @@ impl Referee {
     /// The program allows one attempt with a refused password.
     pub fn retry_refused(&mut self, process: usize) {
         if let Some(login) = self.party(process).login.clone() {
-            self.parties[process].words.forget(&login);
-            self.store.words.forget(&login);
+            self.parties[process].words.allow(&login);
+            self.store.words.allow(&login);
         }
     }
 

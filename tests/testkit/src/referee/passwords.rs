@@ -84,9 +84,11 @@ impl Words {
         (word.gateways, word.doubts, word.doubted) = (0, 0, 0);
     }
 
-    /// Somebody knows better.
-    pub(super) fn forget(&mut self, login: &Login) {
-        self.0.retain(|(known, _)| known != login);
+    /// Somebody knows better than what was said of it.
+    pub(super) fn allow(&mut self, login: &Login) {
+        for (_, word) in self.0.iter_mut().filter(|(known, _)| known == login) {
+            (word.refused, word.doubts) = (None, 0);
+        }
     }
 
     /// What another knows.

@@ -33,7 +33,7 @@ pub struct Held {
     pub(super) unauthorized: bool,
     /// Whether the clock has ever shown its end: then it may be used or not, whatever the clock shows since.
     pub(super) has_ended: bool,
-    /// Whether a 401 has ever condemned it. Without a refresh token, that opens the way to the password
+    /// Whether a 401 has ever condemned it before its end. Without a refresh token, that opens the way to the password
     /// for good (I1), even if the token is used again in an outage.
     pub(super) was_condemned: bool,
     /// When that was, by the time that went by.
@@ -161,7 +161,7 @@ impl Held {
             self.condemned_after = elapsed;
         }
         self.standing = standing;
-        self.was_condemned |= standing == Standing::Condemned;
+        self.was_condemned |= standing == Standing::Condemned && !self.has_ended;
     }
 
     /// The refresh token was answered, and there are no tokens. A day of that is as good as a refusal, and so

@@ -2,7 +2,7 @@
 //! hundred behind a server that hangs: what they cost in threads, memory and time.
 //!
 //! ```text
-//! cargo run --release -p simacan-auth-driver --example sessions
+//! cargo run --release -p simacan-auth-tests --example sessions
 //! ```
 //!
 //! The platform is the emulator's model, in memory; a sleep stands for the network. Fails if a bound is
@@ -42,17 +42,16 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// How many sessions, and how long to look at them.
-pub(crate) struct Scale {
-    pub(crate) kept_alive: u64,
-    pub(crate) token_life: Duration,
-    pub(crate) look: Duration,
-    pub(crate) due_together: u64,
+struct Scale {
+    kept_alive: u64,
+    token_life: Duration,
+    look: Duration,
+    due_together: u64,
     /// How long they have got to log in, before the first refresh is due.
-    pub(crate) due_after: Duration,
-    pub(crate) hung_up: u64,
+    due_after: Duration,
+    hung_up: u64,
 }
 
-#[cfg_attr(test, expect(dead_code, reason = "a test has less time"))]
 fn main() -> Result<()> {
     run(&Scale {
         kept_alive: 1_000,
@@ -64,7 +63,7 @@ fn main() -> Result<()> {
     })
 }
 
-pub(crate) fn run(scale: &Scale) -> Result<()> {
+fn run(scale: &Scale) -> Result<()> {
     keep_alive(scale)?;
     refresh_together(scale)?;
     hang(scale)
@@ -342,4 +341,19 @@ fn millis(duration: Duration) -> u64 {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same with fewer of them.
+#[test]
+fn sessions_cost_little_memory_and_share_their_threads() {
+    let millis = Duration::from_millis;
+    let scale = Scale {
+        kept_alive: 200,
+        token_life: millis(1000),
+        look: millis(100),
+        due_together: 500,
+        due_after: millis(600),
+        hung_up: 100,
+    };
+    run(&scale).expect("all is within the bounds");
 }
