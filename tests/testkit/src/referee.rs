@@ -115,12 +115,17 @@ impl Referee {
         self
     }
 
-    /// For a world in which no time goes by between what is decided and what is seen of it. Without this, a
-    /// request may be some seconds late.
+    /// How much time may go by between what is decided and what is seen of it. By default some seconds.
     #[must_use]
-    pub fn exact(mut self) -> Self {
-        self.limits.slack = 0;
+    pub fn with_slack(mut self, slack: Duration) -> Self {
+        self.limits.slack = u64::try_from(slack.as_millis()).unwrap_or(u64::MAX);
         self
+    }
+
+    /// For a world in which no time goes by between.
+    #[must_use]
+    pub fn exact(self) -> Self {
+        self.with_slack(Duration::ZERO)
     }
 
     /// The processes share a session by a store. What they do there is told by [`locked`](Self::locked),

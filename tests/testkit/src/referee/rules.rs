@@ -270,7 +270,7 @@ impl Referee {
         if let Some(held) = &party.held {
             let since = self.elapsed - held.received_after;
             // After a 401 it may be one that this has asked for, which is paced as any.
-            let is_early = since + self.limits.slack < 30_000;
+            let is_early = since + self.limits.slack < self.limits.spacing(0);
             if self.sees_targets && is_expected && held.standing == Standing::Good && is_early {
                 return Violation::found(
                     13,
