@@ -95,8 +95,8 @@ struct State {
     looks: u32,
     panic: Option<Box<dyn Any + Send>>,
     keepers: Vec<Keeper>,
-    /// Threads that are tasks, and those of them that are to be dropped.
-    task_threads: BTreeSet<u64>,
+    /// Threads that are tasks, with what has them polled once they were; and those that are to be dropped.
+    task_threads: BTreeMap<u64, Option<Waker>>,
     cancelled: BTreeSet<u64>,
 }
 
@@ -147,7 +147,7 @@ impl Time {
             looks: 0,
             panic: None,
             keepers: Vec::new(),
-            task_threads: BTreeSet::new(),
+            task_threads: BTreeMap::new(),
             cancelled: BTreeSet::new(),
         };
         Self(Arc::new(Shared {
@@ -363,17 +363,17 @@ impl Time {
     /// Drops a task: at once, or when its own thread has its turn.
     fn cancel(&self, id: u64) {
         let mut state = self.lock();
-        let task = match state.actors.get_mut(&id).map(|actor| &mut actor.body) {
-            Some(Body::Task(_)) => state.remove(id),
+        let (task, waker) = match state.actors.get_mut(&id).map(|actor| &mut actor.body) {
+            Some(Body::Task(_)) => (state.remove(id), None),
             Some(Body::Thread(_)) => {
                 state.cancelled.insert(id);
-                state.wake(id);
-                None
+                (None, state.task_threads.get(&id).cloned().flatten())
             }
-            Some(Body::Here) | None => None,
+            Some(Body::Here) | None => (None, None),
         };
         drop(state);
         drop(task);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Drops all tasks, whatever they wait for, as a runtime that is shut down. Threads stay as they are.
@@ -382,7 +382,7 @@ impl Time {
         let is_task = |(id, actor): &(&u64, &Actor)| match actor.body {
             Body::Here => false,
             Body::Task(_) => true,
-            Body::Thread(_) => state.task_threads.contains(*id),
+            Body::Thread(_) => state.task_threads.contains_key(*id),
         };
         let tasks: Vec<_> = (state.actors.iter())
             .filter(is_task)

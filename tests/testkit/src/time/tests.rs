@@ -1,4 +1,6 @@
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::{Condvar, Stopped, Time};
@@ -99,9 +101,9 @@ fn who_sets_a_timer_for_ever_hangs_at_the_limit() {
 fn who_wakes_itself_again_and_again_spins() {
     let time = Time::new(1);
     let busy = time.spawn("busy", {
-        std::future::poll_fn(|context| {
+        poll_fn(|context| {
             context.waker().wake_by_ref();
-            std::task::Poll::<()>::Pending
+            Poll::<()>::Pending
         })
     });
     let stopped = time.run(busy).unwrap_err();
@@ -278,4 +280,65 @@ fn a_cancelled_task_that_has_a_thread_is_dropped_when_it_has_its_turn() {
             .to_string(),
         "it hangs, after 2s"
     );
+}
+
+/// Waiting for a lock, or letting others go on there, uses up a turn of the thread, not the wake-up of the future.
+#[test]
+fn a_wake_up_that_comes_while_a_task_waits_for_a_lock_is_not_lost() {
+    for seed in 0..200 {
+        let time = Time::new(seed);
+        time.set_tasks_are_threads(true);
+        let shared = Arc::new(super::Mutex::new((false, None::<Waker>)));
+        let other = Arc::new(super::Mutex::new(()));
+        let waits = time.spawn("waits", {
+            let (shared, other) = (shared.clone(), other.clone());
+            poll_fn(move |context| {
+                let mut state = shared.lock().unwrap();
+                if state.0 {
+                    return Poll::Ready(());
+                }
+                state.1 = Some(context.waker().clone());
+                drop(state);
+                drop(other.lock().unwrap());
+                Poll::Pending
+            })
+        });
+        time.spawn("brings", async move {
+            let _held = other.lock().unwrap();
+            let mut state = shared.lock().unwrap();
+            state.0 = true;
+            let waker = state.1.take();
+            drop(state);
+            waker.into_iter().for_each(Waker::wake);
+        });
+        let waited = time.run(waits);
+        waited.unwrap_or_else(|stopped| panic!("{stopped} (seed {seed})"));
+    }
+}
+
+#[test]
+fn a_task_that_waits_for_a_lock_when_it_is_cancelled_is_dropped() {
+    let (time, alive) = (Time::new(1), Arc::new(()));
+    time.set_tasks_are_threads(true);
+    let lock = Arc::new(super::Mutex::new(()));
+    let task = time.spawn("task", {
+        let (lock, held, time) = (lock.clone(), alive.clone(), time.clone());
+        async move {
+            time.sleep(SECOND).await;
+            drop(lock.lock().unwrap());
+            std::future::pending::<()>().await;
+            drop(held);
+        }
+    });
+    time.spawn("holds the lock", {
+        let time = time.clone();
+        async move {
+            let _locked = lock.lock().unwrap();
+            time.block_on(time.sleep(3 * SECOND));
+        }
+    });
+    time.run(time.sleep(2 * SECOND)).unwrap();
+    task.cancel();
+    time.run(time.sleep(2 * SECOND)).unwrap();
+    assert_eq!(Arc::strong_count(&alive), 1);
 }

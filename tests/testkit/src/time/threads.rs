@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -33,6 +34,18 @@ impl Runs {
 impl Drop for Runs {
     fn drop(&mut self) {
         CURRENT.set(self.0.take());
+    }
+}
+
+/// Wakes one wait of a thread. A thread that polls a future may wait for a lock in there, and what wakes it for
+/// the lock is not to be taken for the future's wake-up, nor that one to get lost.
+struct Woken(Time, u64, AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        let mut state = self.0.lock();
+        self.2.store(true, Relaxed);
+        state.wake(self.1);
     }
 }
 
@@ -70,14 +83,17 @@ impl Time {
         let time = self.clone();
         let body = move |id| {
             time.block_on(std::future::poll_fn(|context| {
-                if time.lock().cancelled.contains(&id) {
+                let mut state = time.lock();
+                if state.cancelled.contains(&id) {
                     return Poll::Ready(());
                 }
+                state.task_threads.insert(id, Some(context.waker().clone()));
+                drop(state);
                 task.as_mut().poll(context)
             }));
         };
         let id = self.start_thread(name, body)?;
-        self.lock().task_threads.insert(id);
+        self.lock().task_threads.insert(id, None);
         Ok(id)
     }
 
@@ -130,12 +146,19 @@ impl Time {
                 .unwrap_or_else(|stopped| panic!("{stopped}"));
         };
         let mut future = pin!(future);
-        let waker = self.waker(id);
+        let woken = Arc::new(Woken(self.clone(), id, AtomicBool::new(true)));
+        let waker = Waker::from(woken.clone());
         loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            if woken.2.swap(false, Relaxed)
+                && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
+            {
                 return output;
             }
-            self.give_back(self.lock());
+            let mut state = self.lock();
+            if woken.2.load(Relaxed) {
+                state.wake(id);
+            }
+            self.give_back(state);
             self.await_turn(id);
         }
     }
