@@ -38,6 +38,7 @@ use crate::{History, HistoryFailure, MemoryStore, Wire};
 /// | `a-caller-that-goes-away-takes-nothing-along` | the others are answered |
 /// | `the-next-process-goes-on` | with the session that is in the store, if the driver takes [`Setup::store`] |
 /// | `two-processes-share-a-session` | by the store, at the same time |
+/// | `a-save-that-fails-keeps-no-lock` | and requests get through |
 /// | `histories` | all that is said below, whatever happens, in 80 [histories](History) |
 ///
 /// Everywhere: the [referee](crate::referee) of the platform finds no [rule](crate::referee::RULES) broken. Each

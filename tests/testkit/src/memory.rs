@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use simacan_auth::{StoreFailure, Timestamp};
 
@@ -114,11 +114,24 @@ pub struct Holder {
     pub since: Timestamp,
 }
 
+/// What a process has done at the store, or what has become of it there.
+pub(crate) enum Done<'a> {
+    Locked,
+    /// It has let go of the lock, or has lost it.
+    Unlocked,
+    Saved(&'a [u8]),
+    SaveFailed,
+    Marked,
+}
+
 struct Shared {
     place: Mutex<Place>,
     now: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    /// How much time has gone by, whatever the time of day is set to.
+    elapsed: Box<dyn Fn() -> Duration + Send + Sync>,
     sleep: Box<dyn Fn(Duration) + Send + Sync>,
     before: Box<dyn Fn(StoreStep) + Send + Sync>,
+    watch: Box<dyn Fn(usize, Done<'_>) + Send + Sync>,
 }
 
 #[derive(Default)]
@@ -138,36 +151,24 @@ struct Place {
 struct Lock {
     number: u64,
     holder: Holder,
+    /// When, by the time that has gone by.
+    taken: Duration,
     /// Of a lock that is in nobody's hands: whoever had it could not give it free, or never knew.
-    runs_out: Option<Timestamp>,
-}
-
-impl Place {
-    /// Before the lock goes from hand to hand.
-    fn note_hold(&mut self, now: Timestamp) {
-        if let Some(lock) = self.lock.as_ref().filter(|lock| lock.runs_out.is_none()) {
-            let hold = now.saturating_since(lock.holder.since);
-            self.longest_hold = self.longest_hold.max(hold);
-        }
-    }
-
-    fn free(&mut self, now: Timestamp) {
-        self.note_hold(now);
-        self.lock = None;
-    }
+    runs_out: Option<Duration>,
 }
 
 impl MemoryStore {
     /// An empty one, in the system's time.
     pub fn new() -> Self {
         let place = Mutex::default();
-        let now = Box::new(SystemTime::now);
-        let (sleep, before) = (Box::new(thread::sleep), Box::new(|_| ()));
+        let (now, began) = (Box::new(SystemTime::now), Instant::now());
         let shared = Arc::new(Shared {
             place,
             now,
-            sleep,
-            before,
+            elapsed: Box::new(move || began.elapsed()),
+            sleep: Box::new(thread::sleep),
+            before: Box::new(|_| ()),
+            watch: Box::new(|_, _| ()),
         });
         Self { shared, process: 0 }
     }
@@ -184,8 +185,34 @@ impl MemoryStore {
         now: impl Fn() -> SystemTime + Send + Sync + 'static,
         sleep: impl Fn(Duration) + Send + Sync + 'static,
     ) -> Self {
+        let now = Arc::new(now);
         let shared = self.unshared();
-        (shared.now, shared.sleep) = (Box::new(now), Box::new(sleep));
+        shared.now = {
+            Box::new({
+                let now = now.clone();
+                move || now()
+            })
+        };
+        shared.elapsed = Box::new(move || now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        shared.sleep = Box::new(sleep);
+        self
+    }
+
+    /// By this clock locks are held and waited for, since that of [`in_time`](Self::in_time) is set at times.
+    pub(crate) fn by_clock(
+        mut self,
+        elapsed: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        self.unshared().elapsed = Box::new(elapsed);
+        self
+    }
+
+    /// This is told which process has done what, in that order.
+    pub(crate) fn watched(
+        mut self,
+        watch: impl Fn(usize, Done<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.unshared().watch = Box::new(watch);
         self
     }
 
@@ -277,7 +304,7 @@ impl MemoryStore {
     /// Takes the lock from whoever has it, as from a process that was killed, or stopped for longer than a
     /// lease. What that one saves is [`Superseded`](StoreFailure::Superseded).
     pub fn lose_lock(&self) {
-        self.place().free(self.now());
+        self.free(&mut self.place());
     }
 
     /// For how long the lock was in one hand at most, by now.
@@ -286,8 +313,23 @@ impl MemoryStore {
     /// than an exchange may take.
     pub fn longest_hold(&self) -> Duration {
         let mut place = self.place();
-        place.note_hold(self.now());
+        self.note_hold(&mut place);
         place.longest_hold
+    }
+
+    /// Before the lock goes from hand to hand.
+    fn note_hold(&self, place: &mut Place) {
+        if let Some(lock) = place.lock.as_ref().filter(|lock| lock.runs_out.is_none()) {
+            let hold = (self.shared.elapsed)().saturating_sub(lock.taken);
+            place.longest_hold = place.longest_hold.max(hold);
+        }
+    }
+
+    fn free(&self, place: &mut Place) {
+        self.note_hold(place);
+        if let Some(lock) = place.lock.take().filter(|lock| lock.runs_out.is_none()) {
+            (self.shared.watch)(lock.holder.process, Done::Unlocked);
+        }
     }
 
     fn now(&self) -> Timestamp {

@@ -10,6 +10,7 @@ use http::{HeaderName, Request, Response};
 use simacan_auth::{ResponseBody, Timestamp, TransportFailure};
 use simacan_auth_emulator::{Emulator, Outcome, Settings};
 
+use crate::memory::{Done, MemoryStore};
 use crate::referee::{Exchange, Referee, Service, SharedReferee, Violation};
 use crate::time::Time;
 
@@ -124,6 +125,27 @@ impl Platform {
             platform: self.clone(),
             process: self.0.wires.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// A store in memory, whose lock is waited for in this time. The referee is told what each process does
+    /// there: one [with a watched store](Referee::with_watched_store) judges by it. A process's [handle](MemoryStore::process) has
+    /// the [number of its wire](Wire::process).
+    pub fn store(&self) -> MemoryStore {
+        let platform = self.clone();
+        self.0.time.store().watched(move |process, done| {
+            let now = platform.0.time.now().into();
+            let referee = platform.lock().referee.clone();
+            referee.tell(|referee| {
+                match done {
+                    Done::Locked => referee.locked(now, process),
+                    Done::Unlocked => referee.unlocked(process),
+                    Done::Saved(record) => return referee.saved(now, process, record),
+                    Done::SaveFailed => referee.save_failed(process),
+                    Done::Marked => referee.marked(process),
+                }
+                Ok(())
+            });
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -136,6 +136,15 @@ impl Referee {
         self
     }
 
+    /// As [`with_store`](Self::with_store), and all is told that they do there, from the beginning: who is not
+    /// said to have the lock has none.
+    #[must_use]
+    pub fn with_watched_store(mut self) -> Self {
+        self = self.with_store();
+        (self.store.is_reported, self.store.is_locking) = (true, true);
+        self
+    }
+
     /// Each request to a target is told, whichever it is: then it is known whether a 401 came (I5).
     #[must_use]
     pub fn with_targets(mut self) -> Self {

@@ -223,11 +223,11 @@ impl Time {
 
     /// A store in memory, whose lock is waited for in this time.
     pub fn store(&self) -> MemoryStore {
-        let (clock, sleeper) = (self.clone(), self.clone());
-        MemoryStore::new().in_time(
-            move || clock.now(),
-            move |duration| sleeper.block_on(sleeper.sleep(duration)),
-        )
+        let (day, clock, sleeper) = (self.clone(), self.clone(), self.clone());
+        let sleep = move |duration| sleeper.block_on(sleeper.sleep(duration));
+        MemoryStore::new()
+            .in_time(move || day.now(), sleep)
+            .by_clock(move || clock.elapsed())
     }
 
     /// A task. It goes on while something [runs](Self::run), whether its handle is kept or not.

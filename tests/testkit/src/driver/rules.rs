@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use http::StatusCode;
+use simacan_auth::StoreFailure;
 use simacan_auth_emulator::{Emulator, Endpoint, Fault, Place, Times};
 
 use super::stage::{MINUTE, Stage, expect};
-use crate::History;
+use crate::{History, StoreFault, StoreStep};
 
 /// Each rule is tried with the seeds from 1 to this, and each with as many histories.
 pub(super) const SEEDS: u64 = 8;
@@ -66,6 +67,9 @@ const RULES: &[(&str, Rule)] = &[
     }),
     ("two-processes-share-a-session", |stage| {
         Box::pin(two_processes(stage))
+    }),
+    ("a-save-that-fails-keeps-no-lock", |stage| {
+        Box::pin(failed_save(stage))
     }),
 ];
 
@@ -280,6 +284,27 @@ async fn two_processes(stage: &mut Stage) -> Checked {
         stage.expect_sent(1, refreshes)?;
         stage.pass(MINUTE).await;
         stage.emulator(Emulator::revoke_access_tokens);
+    }
+    Ok(())
+}
+
+/// The session goes on, is saved later, and the next process finds it.
+async fn failed_save(stage: &mut Stage) -> Checked {
+    stage.get_through(1).await?;
+    if !stage.takes_store() {
+        return Ok(());
+    }
+    let full = StoreFault::Fails(StoreFailure::new("no space left on device"));
+    for fault in [full, StoreFault::AnswerLost, StoreFault::LockLost] {
+        stage.emulator(Emulator::revoke_access_tokens);
+        stage.store.script(StoreStep::Save, fault.clone());
+        stage.get_through(2).await?;
+        stage.pass(MINUTE).await;
+        expect(stage.store.holder().is_none(), || {
+            format!("the store's lock is kept after a save that met with {fault:?}")
+        })?;
+        stage.restart();
+        stage.get_through(1).await?;
     }
     Ok(())
 }

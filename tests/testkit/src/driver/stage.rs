@@ -43,7 +43,7 @@ impl Stage {
             platform.set_latency(Duration::ZERO);
         }
         Self {
-            store: time.store(),
+            store: platform.store(),
             takes_store: Arc::default(),
             time,
             platform,
@@ -65,7 +65,7 @@ impl Stage {
         let played = time.run(async {
             self.restart();
             if self.takes_store() {
-                let referee = Platform::referee().with_store();
+                let referee = Platform::referee().with_watched_store();
                 self.platform.set_referee(referee);
             }
             check(&mut self).await?;
@@ -82,11 +82,7 @@ impl Stage {
     async fn end(&mut self) -> Result<(), String> {
         self.answers().await?;
         self.pass(MINUTE).await;
-        self.check_sent()?;
-        let longest = self.store.longest_hold();
-        expect(longest < MINUTE, || {
-            format!("the store's lock is kept: it was held for {longest:?}")
-        })
+        self.check()
     }
 
     /// Another process, in place of this one, if any.
@@ -149,12 +145,12 @@ impl Stage {
         }
     }
 
-    /// Of all who have begun: every one is answered, and no request is sent a third time.
+    /// Of all who have begun: every one is answered.
     pub(crate) async fn answers(&mut self) -> Result<Vec<Answer>, String> {
         let mut answers = Vec::new();
         for (name, since, handle) in std::mem::take(&mut self.begun) {
             let Some(answer) = self.time.timeout(ANSWERED, handle).await else {
-                self.check_sent()?;
+                self.check()?;
                 return Err(format!(
                     "`{name}` hangs: it waits since {since:?}, and it is {:?} by now",
                     self.time.elapsed()
@@ -162,11 +158,12 @@ impl Stage {
             };
             answers.push(answer);
         }
-        self.check_sent()?;
+        self.check()?;
         Ok(answers)
     }
 
-    fn check_sent(&mut self) -> Result<(), String> {
+    /// What holds at any time: the referee's rules, how often a request is sent, how long the lock is held.
+    fn check(&mut self) -> Result<(), String> {
         /// Of what led to it.
         const LINES: usize = 20;
         self.platform.verdict().map_err(|mut violation| {
@@ -179,6 +176,10 @@ impl Stage {
         let (callers, sent) = (now.0 - former.0, now.1 - former.1);
         expect(sent <= 2 * u64::from(callers), || {
             format!("the requests of {callers} callers were sent {sent} times")
+        })?;
+        let longest = self.store.longest_hold();
+        expect(longest < MINUTE, || {
+            format!("the store's lock is kept: one process has held it for {longest:?}")
         })
     }
 

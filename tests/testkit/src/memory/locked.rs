@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use simacan_auth::{LockRequest, LockedStore, SessionStore, StoreFailure, Timestamp, Zeroizing};
 
-use super::{Holder, Lock, MemoryStore, Place, StoreFault, StoreStep};
+use super::{Done, Holder, Lock, MemoryStore, Place, StoreFault, StoreStep};
 
 impl MemoryStore {
     /// What is left to go wrong once the step is done.
@@ -33,9 +33,12 @@ impl MemoryStore {
             }
             Some(StoreFault::Panics) => {
                 drop(place);
+                if step == StoreStep::Save {
+                    (self.shared.watch)(self.process, Done::SaveFailed);
+                }
                 resume_unwind(Box::new("a panic by script")) // without a message on the terminal
             }
-            Some(StoreFault::LockLost) if step != StoreStep::Lock => place.free(self.now()),
+            Some(StoreFault::LockLost) if step != StoreStep::Lock => self.free(&mut place),
             at_its_end => return Ok(at_its_end),
         }
         Ok(None)
@@ -59,15 +62,14 @@ impl MemoryStore {
         is_so: impl Fn(&Place) -> bool,
     ) -> Option<MutexGuard<'_, Place>> {
         const SHORTEST: Duration = Duration::from_millis(1);
-        let began = (self.shared.now)();
+        let began = (self.shared.elapsed)();
         loop {
             let place = self.place();
             if !is_so(&place) {
                 return Some(place);
             }
             drop(place);
-            let waited = (self.shared.now)().duration_since(began);
-            let waited = waited.unwrap_or_default(); // none if the clock was set back
+            let waited = (self.shared.elapsed)().saturating_sub(began);
             let rest = limit.saturating_sub(waited);
             if rest.is_zero() {
                 return None;
@@ -86,11 +88,14 @@ impl SessionStore for MemoryStore {
         let late = self.begin(StoreStep::Lock)?;
         let is_held = |place: &Place| {
             let lock = place.lock.as_ref();
-            lock.is_some_and(|lock| lock.runs_out.is_none_or(|end| self.now() < end))
+            lock.is_some_and(|lock| {
+                lock.runs_out
+                    .is_none_or(|end| (self.shared.elapsed)() < end)
+            })
         };
         let free = self.wait_while(request.patience, is_held);
         let mut place = free.ok_or(StoreFailure::Locked)?;
-        let since = self.now();
+        let taken = (self.shared.elapsed)();
         place.locks += 1;
         let number = place.locks;
         let lost = late == Some(StoreFault::AnswerLost);
@@ -98,12 +103,17 @@ impl SessionStore for MemoryStore {
             number,
             holder: Holder {
                 process: self.process,
-                since,
+                since: self.now(),
             },
-            runs_out: lost.then(|| since.saturating_add(request.hold)),
+            taken,
+            runs_out: lost.then(|| taken.saturating_add(request.hold)),
         });
         if lost {
             return Err(answer_lost());
+        }
+        (self.shared.watch)(self.process, Done::Locked);
+        if place.lock.is_none() {
+            (self.shared.watch)(self.process, Done::Unlocked);
         }
         let (store, hold) = (self.clone(), request.hold);
         Ok(Box::new(Locked {
@@ -134,6 +144,10 @@ impl Locked {
             .filter(|lock| lock.number == self.number)
     }
 
+    fn tell(&self, done: Done<'_>) {
+        (self.store.shared.watch)(self.store.process, done);
+    }
+
     fn fenced(&self, step: StoreStep, act: impl FnOnce(&mut Place)) -> Result<(), StoreFailure> {
         self.store.step(step, |place| {
             self.own(place).ok_or(StoreFailure::Superseded)?;
@@ -150,8 +164,16 @@ impl LockedStore for Locked {
     }
 
     fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure> {
-        let save = |place: &mut Place| place.record = Some(session.to_vec());
-        self.fenced(StoreStep::Save, save)
+        let mut is_saved = false;
+        let saved = self.fenced(StoreStep::Save, |place| {
+            place.record = Some(session.to_vec());
+            is_saved = true;
+            self.tell(Done::Saved(session));
+        });
+        if !is_saved {
+            self.tell(Done::SaveFailed);
+        }
+        saved
     }
 
     fn renew(&mut self) -> Result<(), StoreFailure> {
@@ -159,7 +181,10 @@ impl LockedStore for Locked {
     }
 
     fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {
-        self.fenced(StoreStep::Mark, |place| place.mark = Some(until))
+        self.fenced(StoreStep::Mark, |place| {
+            place.mark = Some(until);
+            self.tell(Done::Marked);
+        })
     }
 
     fn marked(&mut self) -> Result<Option<Timestamp>, StoreFailure> {
@@ -170,10 +195,12 @@ impl LockedStore for Locked {
 
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure> {
         let late = self.store.begin(StoreStep::Unlock).inspect_err(|_| {
-            let (now, mut place) = (self.store.now(), self.store.place());
-            place.note_hold(now);
+            let mut place = self.store.place();
+            self.store.note_hold(&mut place);
             if let Some(lock) = self.own(&mut place) {
+                let now = (self.store.shared.elapsed)();
                 lock.runs_out = Some(now.saturating_add(self.hold));
+                self.tell(Done::Unlocked);
             }
         })?;
         late.map_or(Ok(()), |_| Err(answer_lost()))
@@ -182,10 +209,10 @@ impl LockedStore for Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        let (now, mut place) = (self.store.now(), self.store.place());
+        let mut place = self.store.place();
         let own = self.own(&mut place);
         if own.is_some_and(|lock| lock.runs_out.is_none()) {
-            place.free(now);
+            self.store.free(&mut place);
         }
     }
 }

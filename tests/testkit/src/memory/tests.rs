@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::UNIX_EPOCH;
 
 use simacan_auth::{LockRequest, SessionStore};
 
 use super::*;
 use crate::StoreContract;
+use crate::time::Time;
 
 const HOLD: Duration = Duration::from_secs(30);
 const AT_ONCE: LockRequest = LockRequest {
@@ -148,4 +148,29 @@ fn faults_strike_in_the_order_of_the_script() {
         .filter(|(_, step)| *step == StoreStep::Save)
         .count();
     assert_eq!(saves, 5);
+}
+
+#[test]
+fn a_clock_that_is_set_is_no_time_that_the_lock_is_held_or_waited_for() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let time = Time::new(1);
+    let store = time.store();
+    let request = LockRequest {
+        patience: 2 * HOLD,
+        hold: HOLD,
+    };
+    store.script(StoreStep::Lock, StoreFault::AnswerLost);
+    assert!(store.lock(request).is_err());
+    time.set_clock(time.now() + DAY);
+    let waits = time.spawn_thread("waits", {
+        let store = store.clone();
+        move || drop(store.lock(request).unwrap())
+    });
+    time.run(waits).unwrap();
+    assert!(time.elapsed() >= HOLD, "it had run out by the clock");
+
+    let held = store.lock(request).unwrap();
+    time.set_clock(time.now() + DAY);
+    drop(held);
+    assert_eq!(store.longest_hold(), Duration::ZERO);
 }

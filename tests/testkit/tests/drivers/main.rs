@@ -34,6 +34,16 @@ enum Defect {
     StartsAnew,
     /// Keeps the lock of the store.
     KeepsTheLock,
+    /// Keeps it after a save that has failed.
+    KeepsTheLockUnsaved,
+    /// Lets go of the lock while an exchange is under way.
+    ExchangesUnlocked,
+    /// Does not look at what others have saved.
+    LoadsNothing,
+    /// Takes what it has saved itself for what is saved.
+    LoadsItsOwn,
+    /// Takes a password that was refused for one without an answer.
+    DoubtsTheRefusal,
     /// Carries its exchange in the task of the caller who came first.
     CarriesInTheCaller,
     /// Goes on with a token that was refused.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use simacan_auth::{Authorization, Config, Machine, Output, Pending, Review, Transmit};
+use simacan_auth::{
+    Authorization, Config, Machine, Output, Pending, Review, Transmit, TransportFailure,
+};
 use simacan_auth_testkit::time::Mutex;
 use simacan_auth_testkit::{DriverContract, Setup};
 use tokio::sync::Notify;
@@ -110,6 +112,13 @@ impl Driver {
                 }
                 let (now, mut machine) = (time.now().into(), self.machine.lock().unwrap());
                 match end {
+                    Ok(response)
+                        if self.defect == Defect::DoubtsTheRefusal
+                            && response.status() == StatusCode::UNAUTHORIZED =>
+                    {
+                        let failure = TransportFailure::timed_out();
+                        machine.handle_failure(now, exchange, failure);
+                    }
                     Ok(response) => machine.handle_response(now, exchange, response),
                     Err(_) if is_refresh && self.defect == Defect::StartsAnew => {
                         *machine = self::machine(&self.setup);
@@ -219,5 +228,14 @@ fn a_retry_without_what_was_learned_is_found() {
         &contract(Defect::IgnoresThe401),
         "an-outage-ends",
         "I7 (a request goes out twice at most) is violated",
+    );
+}
+
+#[test]
+fn a_refused_password_that_is_sent_again_is_found() {
+    assert_breaks(
+        &contract(Defect::DoubtsTheRefusal),
+        "a-refused-password-is-not-sent-again",
+        "I2 (a refused password is not repeated) is violated",
     );
 }

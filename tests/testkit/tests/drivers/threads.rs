@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Request, StatusCode};
 use simacan_auth::{
     Authorization, Config, JobEnd, LockRequest, LockedStore, Machine, Output, Pending, Review,
-    SavedSession, SessionStore, StoreFailure, StoreOp, Timestamp,
+    SavedJson, SavedSession, SessionStore, StoreFailure, StoreOp, Timestamp,
 };
 use simacan_auth_testkit::time::{Condvar, Mutex, MutexGuard};
 use simacan_auth_testkit::{DriverContract, MemoryStore, Setup};
@@ -27,6 +27,9 @@ struct State {
     machine: Machine,
     is_closed: bool,
 }
+
+/// What is saved under the lock, and what this process has saved last.
+type Locked = (Option<Box<dyn LockedStore>>, Option<SavedJson>);
 
 /// Its end is the process's.
 struct Client(Arc<Driver>);
@@ -94,12 +97,15 @@ impl Driver {
     }
 
     fn carry(&self) {
-        let mut locked = None;
+        let mut locked = Locked::default();
         let mut state = self.lock();
         loop {
             match state.machine.poll(self.now()) {
                 Output::Transmit(transmit) => {
                     drop(state);
+                    if self.defect == Defect::ExchangesUnlocked {
+                        locked.0 = None;
+                    }
                     let end = match self.setup.wire.exchange_blocking(&transmit.request) {
                         Ok(response) => JobEnd::Answered(response),
                         Err(failure) => JobEnd::Unanswered(failure),
@@ -110,7 +116,7 @@ impl Driver {
                 Output::Event(_) => self.woken.notify_all(),
                 Output::Store(StoreOp::Unlock) => {
                     if self.defect != Defect::KeepsTheLock {
-                        locked = None;
+                        locked.0 = None;
                     }
                 }
                 Output::Store(op) => {
@@ -146,11 +152,7 @@ impl Driver {
         }
     }
 
-    fn operate(
-        &self,
-        locked: &mut Option<Box<dyn LockedStore>>,
-        op: StoreOp,
-    ) -> Result<JobEnd, StoreFailure> {
+    fn operate(&self, (locked, own): &mut Locked, op: StoreOp) -> Result<JobEnd, StoreFailure> {
         let request = LockRequest {
             patience: MINUTE / 2,
             hold: MINUTE / 2,
@@ -159,19 +161,29 @@ impl Driver {
             let lock = locked.insert(self.store.lock(request)?);
             return Ok(JobEnd::Locked(lock.marked()?));
         }
-        let locked = locked.as_mut().ok_or(StoreFailure::Superseded)?;
+        let store = locked.as_mut().ok_or(StoreFailure::Superseded)?;
         Ok(match op {
+            StoreOp::Load(_) if self.defect == Defect::LoadsNothing => JobEnd::Loaded(None),
             StoreOp::Load(_) => {
-                let saved = locked.load()?;
+                let saved = match own.as_deref() {
+                    Some(own) if self.defect == Defect::LoadsItsOwn => Some(own.to_vec().into()),
+                    _ => store.load()?,
+                };
                 let saved = saved.map(|saved| SavedSession::from_json(&saved));
                 JobEnd::Loaded(saved.transpose()?)
             }
             StoreOp::Save(_, session) => {
-                locked.save(&session.to_json())?;
+                let own = own.insert(session.to_json());
+                if let Err(failure) = store.save(own) {
+                    if self.defect == Defect::KeepsTheLockUnsaved {
+                        std::mem::forget(locked.take());
+                    }
+                    return Err(failure);
+                }
                 JobEnd::Saved
             }
             StoreOp::Mark(_, until) => {
-                locked.mark(until)?;
+                store.mark(until)?;
                 JobEnd::Marked
             }
             StoreOp::Lock(_) | StoreOp::Unlock => unreachable!("it is done above"),
@@ -224,5 +236,41 @@ fn a_lock_of_the_store_that_is_kept_is_found() {
         &contract,
         "a-request-gets-through",
         "the store's lock is kept",
+    );
+}
+
+#[test]
+fn a_lock_that_is_kept_after_a_save_that_failed_is_found() {
+    assert_breaks(
+        &contract(Defect::KeepsTheLockUnsaved),
+        "a-save-that-fails-keeps-no-lock",
+        "the store's lock is kept",
+    );
+}
+
+#[test]
+fn an_exchange_without_the_lock_is_found() {
+    assert_breaks(
+        &contract(Defect::ExchangesUnlocked),
+        "two-processes-share-a-session",
+        "I4 (one job at a time) is violated: an exchange began without the store's lock",
+    );
+}
+
+#[test]
+fn a_session_of_others_that_is_overwritten_unseen_is_found() {
+    assert_breaks(
+        &contract(Defect::LoadsNothing),
+        "two-processes-share-a-session",
+        "I14 (tokens are not lost) is violated",
+    );
+}
+
+#[test]
+fn a_refresh_token_that_others_have_spent_is_found() {
+    assert_breaks(
+        &contract(Defect::LoadsItsOwn),
+        "two-processes-share-a-session",
+        "I3 (a spent refresh token is gone) is violated",
     );
 }
