@@ -94,11 +94,16 @@
 //! | job | ends |
 //! |---|---|
 //! | exchange | `Answered`, `Unanswered`; `StoreFailed` if the store's lock is lost before it |
-//! | lock | `Locked`, `StoreFailed` |
+//! | lock | `Locked`, with the store's mark; `NotLocked` if it is denied; `StoreFailed` |
 //! | load | `Loaded`, `StoreFailed` |
 //! | save | `Saved`, `StoreFailed` |
+//! | mark | `Marked`, `StoreFailed` |
 //! | unlock | nothing to report |
+//! | credentials | `Credentials`, `NoCredentials` |
 //!
+//! - Renew the store's lock before an exchange and before a save: where that fails, the exchange is
+//!   not made, nor the save, and the end is `StoreFailed`. Put the lock where the next job finds
+//!   it, then report.
 //! - An answer whose body breaks off is `Answered`, with what was read: the status decides, and a
 //!   whole object with tokens is tokens. `Unanswered` is for no answer, not even a status.
 //! - [`TransportFailure::not_sent`](crate::TransportFailure::not_sent) is for an exchange that

@@ -93,8 +93,12 @@ impl Setup {
         Credentials::new(self.user.clone(), self.password.clone())
     }
 
-    /// Where the session is saved, for a driver that can: all processes of a program get the same. Whoever does
-    /// not ask for it is not checked by the rules about stores.
+    /// Where the session is saved, for a driver that can: all processes of a program get the same place, and this
+    /// process its own handle. Whoever does not ask for it is not checked by the rules about stores; whoever does
+    /// has to send nothing to the auth endpoint without its lock.
+    ///
+    /// Each step may block, in this [time](Self::time). An async driver takes it in a
+    /// [thread](Time::spawn_thread), and awaits that.
     pub fn store(&self) -> MemoryStore {
         self.takes_store.store(true, Ordering::Relaxed);
         self.store.clone()
@@ -109,7 +113,8 @@ type Start = Arc<dyn Fn(Setup) -> Send1 + Send + Sync>;
 
 impl DriverContract {
     /// Of an async driver. `start` starts one and gives what sends one request to a target with a token, looks
-    /// at the answer, and sends it once more if need be. When that is dropped, the process is at its end.
+    /// at the answer, and sends it once more if need be. When that is dropped, the process is at its end: nobody
+    /// stops its tasks and threads, so what is under way can be ended and saved. Another process may run by then.
     pub fn new<Send, Sending, Error>(
         start: impl Fn(Setup) -> Send + std::marker::Send + Sync + 'static,
     ) -> Self

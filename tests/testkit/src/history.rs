@@ -14,8 +14,10 @@ use crate::{StoreFault, StoreStep};
 
 /// What a world does to a driver, step by step: callers come, time goes by, tokens die, requests are lost.
 ///
-/// [`DriverContract::play`](crate::DriverContract::play) plays it; with the feature `proptest`
-/// [`histories`](crate::histories) makes them. As `Debug` prints it, it is Rust again.
+/// [`DriverContract::play`](crate::DriverContract::play) plays it; `histories` makes them, with the feature
+/// `proptest`. As `Debug` prints it, it is Rust again.
+///
+/// No password is refused in it, and processes come one after the other: of these there are rules of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// Of the order in which things happen that can happen at once. If it is odd, each task has a thread of its

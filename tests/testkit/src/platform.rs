@@ -164,8 +164,8 @@ impl Wire {
     }
 
     /// Sends a request, to the auth endpoint or to a target, and gives the answer, whatever its status. One that
-    /// breaks off is an answer with what has arrived of its body. Whoever drops this has sent the request, and
-    /// does not hear of the answer.
+    /// breaks off is an answer with what has arrived of its body. After 20 s it has timed out by itself. Whoever
+    /// drops this has sent the request, and does not hear of the answer.
     pub async fn exchange<B: AsRef<[u8]>>(
         &self,
         request: &Request<B>,
