@@ -1,4 +1,4 @@
-//! Histories for [`proptest`].
+//! Histories for `proptest`.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::{Body, JoinHandle, State, Stopped, Task, Time, join};
+use super::state::{Body, State, Task};
+use super::{JoinHandle, Stopped, Time, join};
 
 thread_local! {
     /// In which time this thread is, and which of its threads it is, if not the one that runs it.
