@@ -150,7 +150,7 @@ impl Stage {
         let mut answers = Vec::new();
         for (name, since, handle) in std::mem::take(&mut self.begun) {
             let Some(answer) = self.time.timeout(ANSWERED, handle).await else {
-                self.check()?;
+                self.check_sent()?;
                 return Err(format!(
                     "`{name}` hangs: it waits since {since:?}, and it is {:?} by now",
                     self.time.elapsed()
@@ -162,8 +162,17 @@ impl Stage {
         Ok(answers)
     }
 
-    /// What holds at any time: the referee's rules, how often a request is sent, how long the lock is held.
+    /// What holds whenever callers are answered.
     fn check(&mut self) -> Result<(), String> {
+        self.check_sent()?;
+        let longest = self.store.longest_hold();
+        expect(longest < MINUTE, || {
+            format!("the store's lock is kept: one process has held it for {longest:?}")
+        })
+    }
+
+    /// The referee finds no rule broken, and no request is sent a third time.
+    fn check_sent(&mut self) -> Result<(), String> {
         /// Of what led to it.
         const LINES: usize = 20;
         self.platform.verdict().map_err(|mut violation| {
@@ -176,10 +185,6 @@ impl Stage {
         let (callers, sent) = (now.0 - former.0, now.1 - former.1);
         expect(sent <= 2 * u64::from(callers), || {
             format!("the requests of {callers} callers were sent {sent} times")
-        })?;
-        let longest = self.store.longest_hold();
-        expect(longest < MINUTE, || {
-            format!("the store's lock is kept: one process has held it for {longest:?}")
         })
     }
 
