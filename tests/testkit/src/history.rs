@@ -17,7 +17,7 @@ use crate::{StoreFault, StoreStep};
 /// [`DriverContract::play`](crate::DriverContract::play) plays it; `histories` makes them, with the feature
 /// `proptest`. As `Debug` prints it, it is Rust again.
 ///
-/// No password is refused in it, and processes come one after the other: of these there are rules of the contract.
+/// No password is refused in it: of that there is a rule of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// Of the order in which things happen that can happen at once. If it is odd, each task has a thread of its
@@ -33,6 +33,9 @@ pub struct History {
 pub enum Step {
     /// So many callers come, each with a request. It goes on when all are answered.
     Push(u32),
+    /// So many callers come to another process, at the same time as one to the first. It goes on when all are
+    /// answered. Where no store is shared nothing happens.
+    PushElsewhere(u32),
     /// A caller comes; it is not waited for.
     Begin,
     /// The caller that came last goes away, unless it is answered already.
@@ -138,7 +141,8 @@ impl Step {
                 let by = i64::try_from(numbers.below(200_000)).unwrap_or_default();
                 let others = [Self::ClockSet(by), Self::ClockSet(-by), Self::SaveFails];
                 let away = Self::StoreAway([1, 3, 6][numbers.place(3)]);
-                [&others[..], &[away]].concat()[numbers.place(4)]
+                let elsewhere = Self::PushElsewhere([1, 2][numbers.place(2)]);
+                [&others[..], &[away, elsewhere]].concat()[numbers.place(5)]
             }
         }
     }
@@ -149,6 +153,7 @@ impl Step {
         };
         match self {
             Self::Push(callers) => return stage.push(callers).await.map(drop),
+            Self::PushElsewhere(callers) => return stage.push_elsewhere(callers).await,
             Self::Begin => stage.begin(),
             Self::Cancel => stage.cancel(),
             Self::Pass(seconds) => stage.pass(Duration::from_secs(seconds)).await,
@@ -158,6 +163,8 @@ impl Step {
             Self::Refresh(trouble) => script(Endpoint::Refresh, trouble),
             Self::CutOff(seconds) => stage.platform.cut_off(Duration::from_secs(seconds)),
             Self::ClockSet(seconds) => {
+                // Not between two things of this moment, such as a token that is put on a request, and its sending.
+                stage.pass(Duration::from_millis(1)).await;
                 let (now, by) = (
                     stage.time.now(),
                     Duration::from_secs(seconds.unsigned_abs()),
@@ -260,6 +267,12 @@ impl fmt::Display for Step {
         match self {
             Self::Push(1) => f.write_str("a caller comes, and is answered"),
             Self::Push(callers) => write!(f, "{callers} callers come, and are answered"),
+            Self::PushElsewhere(callers) => {
+                write!(
+                    f,
+                    "{callers} callers come to another process, as one comes here, and are answered"
+                )
+            }
             Self::Begin => f.write_str("a caller comes"),
             Self::Cancel => f.write_str("the caller that came last goes away"),
             Self::Pass(seconds) => write!(f, "{seconds} s go by"),

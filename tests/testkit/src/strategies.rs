@@ -25,6 +25,7 @@ pub fn histories(most: usize) -> impl Strategy<Value = History> {
 fn steps() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1..6_u32).prop_map(Step::Push),
+        1 => (1..3_u32).prop_map(Step::PushElsewhere),
         1 => Just(Step::Begin),
         1 => Just(Step::Cancel),
         2 => (0..120_u64).prop_map(Step::Pass),

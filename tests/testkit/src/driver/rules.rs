@@ -295,13 +295,18 @@ async fn failed_save(stage: &mut Stage) -> Checked {
         return Ok(());
     }
     let full = StoreFault::Fails(StoreFailure::new("no space left on device"));
-    for fault in [full, StoreFault::AnswerLost, StoreFault::LockLost] {
+    let faults = [
+        ("failed", full),
+        ("was not confirmed", StoreFault::AnswerLost),
+        ("lost the lock", StoreFault::LockLost),
+    ];
+    for (what, fault) in faults {
         stage.emulator(Emulator::revoke_access_tokens);
-        stage.store.script(StoreStep::Save, fault.clone());
+        stage.store.script(StoreStep::Save, fault);
         stage.get_through(2).await?;
         stage.pass(MINUTE).await;
         expect(stage.store.holder().is_none(), || {
-            format!("the store's lock is kept after a save that met with {fault:?}")
+            format!("the store's lock is kept after a save that {what}")
         })?;
         stage.restart();
         stage.get_through(1).await?;

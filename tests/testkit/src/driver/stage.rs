@@ -31,6 +31,8 @@ pub(crate) struct Stage {
     checked: (u32, u64),
     begun: Vec<(String, Duration, JoinHandle<Answer>)>,
     process: Option<Send1>,
+    /// The one that goes on beside it, once it was needed.
+    other: Option<Send1>,
 }
 
 impl Stage {
@@ -53,6 +55,7 @@ impl Stage {
             checked: (0, 0),
             begun: Vec::new(),
             process: None,
+            other: None,
         }
     }
 
@@ -192,6 +195,18 @@ impl Stage {
     pub(crate) async fn push(&mut self, callers: u32) -> Result<Vec<Answer>, String> {
         (0..callers).for_each(|_| self.begin());
         self.answers().await
+    }
+
+    /// So many callers of another process that shares the session, and one of this.
+    pub(crate) async fn push_elsewhere(&mut self, callers: u32) -> Result<(), String> {
+        if !self.takes_store() {
+            return Ok(());
+        }
+        let other = self.other.take().unwrap_or_else(|| self.started());
+        self.other = Some(other.clone());
+        (0..callers).for_each(|_| self.begin_at(other.clone()));
+        self.begin();
+        self.answers().await.map(drop)
     }
 
     /// So many callers whose requests get through.

@@ -308,11 +308,11 @@ impl Referee {
         let party = &self.parties[process];
         let slack = self.limits.slack;
         let is_it = |held: &&Held| &*held.access == token;
-        if party
-            .previous
-            .as_ref()
-            .is_some_and(|(old, until)| &**old == token && self.elapsed < *until)
-        {
+        let is_previous = |party: &Party| {
+            let previous = party.previous.as_ref();
+            previous.is_some_and(|(old, until)| &**old == token && self.elapsed < *until)
+        };
+        if is_previous(party) || self.shares && self.others(process).any(is_previous) {
             return Ok(None); // it was on its way when the new one came
         }
         let saved = self.store.saved.as_ref().map(|saved| &saved.held);

@@ -172,6 +172,9 @@ impl Referee {
         self.store.saved = known.map(|mut held| {
             held.is_saved = true;
             held.standing = Standing::Good; // that of a 401 is not saved
+            // Whoever saves none knows that it was refused, though this process may not have seen it.
+            let saves_none = tokens.is_some_and(|(_, refresh)| refresh.is_none());
+            held.is_refused |= saves_none && held.refresh.is_some();
             Saved { user, held }
         });
         (party.is_recorded, party.save_failed) = (true, false);

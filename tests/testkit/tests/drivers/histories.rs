@@ -77,6 +77,21 @@ fn the_driver_lives_through_whatever_may_happen() {
     }
 }
 
+/// The other process took over what this one replaces while its request is about to leave.
+#[test]
+fn a_token_that_another_process_has_just_replaced_may_go_out() {
+    let history = History {
+        seed: 902,
+        steps: vec![
+            Step::Pass(0),
+            Step::Push(3),
+            Step::AccessTokensDie,
+            Step::PushElsewhere(1),
+        ],
+    };
+    ours::driver_async().play(&history).unwrap();
+}
+
 fn runner(cases: u32) -> TestRunner {
     let config = Config {
         cases,
