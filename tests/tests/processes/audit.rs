@@ -191,12 +191,18 @@ impl Audit {
         let Some(exchange) = self.exchanges.get(&place) else {
             return false;
         };
-        let is_elsewhere = exchange.granted().is_some_and(|serial| {
+        // What was granted is with others; that it was refused they know if nobody tries again.
+        let mut later = self.exchanges.range(place + 1..).map(|(_, later)| later);
+        let mut is_sent = |serial| later.any(|it| it.sent() == serial && it.by != exchange.by);
+        let is_known = if let Some(serial) = exchange.granted() {
             let mut presented = self.presented.iter();
             presented.any(|&(presented, by)| presented == serial && by != exchange.by)
-        });
+                || is_sent(Some(serial))
+        } else {
+            !is_sent(exchange.sent())
+        };
         let is_cut_off = exchange.fault == Some(Fault::AnswerLost) || self.is_last_of_killed(place);
-        is_cut_off && !is_elsewhere
+        is_cut_off && !is_known
     }
 
     fn is_last_of_killed(&self, place: usize) -> bool {

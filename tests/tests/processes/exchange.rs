@@ -32,6 +32,14 @@ impl Exchange {
         }
     }
 
+    /// The serial number of the refresh token that it was made with.
+    pub(crate) fn sent(&self) -> Option<u64> {
+        match self.what {
+            What::Refresh { serial, .. } => serial,
+            _ => None,
+        }
+    }
+
     /// The serial number of the refresh token that it has used up.
     pub(crate) fn spent(&self) -> Option<u64> {
         match self.what {
