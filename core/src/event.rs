@@ -110,6 +110,8 @@ pub enum Event {
     RefusalRemembered {
         /// When it was refused.
         at: Timestamp,
+        /// Where that process has saved so.
+        place: String,
     },
     /// Somebody has logged out: the tokens are forgotten, and no other process is to refresh them.
     Forgotten,
@@ -230,9 +232,10 @@ impl fmt::Display for Event {
             Self::SavedSessionForeign => f.write_str(
                 "the saved session is not used: it is another user's, another auth endpoint's, or of another scope",
             ),
-            Self::RefusalRemembered { at } => write!(
+            Self::RefusalRemembered { at, place } => write!(
                 f,
-                "the password is not sent: it was refused {at}, says the saved session"
+                "the password is not sent: it was refused on {at}, says the session saved in {place}; set new \
+                 credentials, or call `retry_refused` if it is right by now"
             ),
             Self::Forgotten => f.write_str("logged out: the tokens are forgotten"),
             Self::Revoked => f.write_str("the auth endpoint has revoked a forgotten token"),

@@ -200,8 +200,8 @@ impl Settings {
         let (store, kind) = self.store.unzip();
         let line = (self.provider.auth_host().to_owned(), kind);
         let machine = Machine::new(self.provider, self.source.first(), config);
-        let machine = match store {
-            Some(_) => machine.with_store(),
+        let machine = match &store {
+            Some(store) => machine.with_store_at(store.place()),
             None => machine,
         };
         let machine = if self.source.is_asked() {

@@ -14,6 +14,7 @@ use crate::outage::Outage;
 use crate::pacing;
 use crate::session::{Cause, Refresh};
 use crate::time::{Delay, Rest};
+use crate::wire::GrantType;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Round {
@@ -270,11 +271,18 @@ impl Machine {
 
     pub(super) fn unavailable(&mut self, now: Timestamp, until: Timestamp) -> Denied {
         let (failure, attempts) = self.why_unavailable(now);
-        Denied::Unavailable {
-            auth_host: self.auth_host(),
-            failure,
-            attempts,
-            until,
+        match failure {
+            Failure::Store(failure) => Denied::Store {
+                failure,
+                attempts,
+                until,
+            },
+            failure => Denied::Unavailable {
+                endpoint: self.next_endpoint(),
+                failure,
+                attempts,
+                until,
+            },
         }
     }
 
@@ -290,8 +298,14 @@ impl Machine {
         (failure, self.round.failures)
     }
 
-    fn auth_host(&self) -> String {
-        self.provider().map_or("", |p| p.auth_host()).to_owned()
+    fn next_endpoint(&self) -> String {
+        let grant = if self.state.sends_password() {
+            GrantType::Password
+        } else {
+            GrantType::RefreshToken
+        };
+        let provider = self.provider();
+        provider.map_or_else(String::new, |provider| provider.endpoint(grant))
     }
 
     /// From [`State::Authenticated`] to what can be sent, if there is something; other states stay.
