@@ -135,7 +135,9 @@ pub enum Failure {
         retry_after: Option<Duration>,
     },
     /// A redirect. Credentials are never sent to a second place.
-    #[error("the auth endpoint answered {0}, a redirect, which is not followed")]
+    #[error(
+        "the auth endpoint answered {0}, a redirect, which is not followed: give the URL that it leads to"
+    )]
     Redirect(StatusCode),
     /// A 2xx whose body is no token response.
     #[error("the auth endpoint answered with success, but {0}")]

@@ -353,6 +353,8 @@ mod tests {
                 .build()
                 .unwrap();
         assert_eq!(provider.auth_origin().to_string(), "https://l.example");
+        let named = provider.endpoint(GrantType::Password);
+        assert_eq!(named, "https://l.example/token", "without its query");
         assert!(!provider.allows_loopback() && !Provider::simacan().allows_loopback());
         assert!(allows(&provider, "https://API.example:8443/x"));
         assert!(!allows(&provider, "https://api.example/x"));
