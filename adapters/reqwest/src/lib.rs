@@ -137,8 +137,9 @@ pub use reqwest;
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
 pub use simacan_auth_driver::simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
-    LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Health,
+    LockRequest, LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure,
+    Timestamp,
 };
 pub use simacan_auth_driver::{self, Bearer, BearerOutcome, CredentialsSource, Driver};
 

@@ -120,8 +120,9 @@ pub use body::Body;
 pub use builder::Builder;
 pub use client::Client;
 pub use simacan_auth_driver::simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
-    LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Health,
+    LockRequest, LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure,
+    Timestamp,
 };
 pub use simacan_auth_driver::{self, Bearer, BearerOutcome, CredentialsSource, Driver};
 pub use ureq;

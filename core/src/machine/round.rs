@@ -58,6 +58,12 @@ impl Round {
         self.failed >= round
     }
 
+    /// How the last attempt failed, if none has brought tokens since.
+    pub(super) fn failure_since_tokens(&self) -> Option<&Failure> {
+        let is_bad = self.open || self.failed_in_a_row > 0;
+        self.failure.as_ref().filter(|_| is_bad)
+    }
+
     /// What is left of the cool-down. That of an early refresh does not hold up those who
     /// need a token.
     fn cooling(&mut self, now: Timestamp, demand: Demand) -> Option<Rest> {
@@ -152,11 +158,6 @@ pub(super) enum Demand {
 }
 
 impl Machine {
-    /// How the last attempt failed, if one has since there were tokens, or since another round began.
-    pub fn failure(&self) -> Option<&Failure> {
-        self.round.failure.as_ref()
-    }
-
     /// Joins the open round or opens one; or says until when nobody is to wait.
     pub(super) fn join_round(&mut self, now: Timestamp, demand: Demand) -> Result<u64, Timestamp> {
         if !self.round.open {
