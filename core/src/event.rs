@@ -1,6 +1,9 @@
 //! What happened, fit to log.
 
 use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
 
 use crate::error::Failure;
 use crate::{Generation, InvalidSavedSession, StoreFailure, Timestamp};
@@ -17,6 +20,16 @@ pub enum Event {
         purpose: Purpose,
         /// From 1, counted within the round.
         attempt: u32,
+    },
+    /// It has ended. A driver with a clock of its own tells this, such as `simacan-auth-driver`: no [`Machine`]
+    /// does.
+    ///
+    /// [`Machine`]: crate::Machine
+    ExchangeEnded {
+        /// The status of the answer; `None` if none came.
+        status: Option<StatusCode>,
+        /// How long it took.
+        took: Duration,
     },
     /// The password brought tokens.
     LoggedIn {
@@ -151,6 +164,36 @@ impl fmt::Display for Purpose {
     }
 }
 
+impl Event {
+    /// Which one it is, in `snake_case`: for counters, and for fields of logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ExchangeStarted { .. } => "exchange_started",
+            Self::ExchangeEnded { .. } => "exchange_ended",
+            Self::LoggedIn { .. } => "logged_in",
+            Self::Refreshed { .. } => "refreshed",
+            Self::OddLifetime => "odd_lifetime",
+            Self::AnswerUnclear { .. } => "answer_unclear",
+            Self::RefreshRefused => "refresh_refused",
+            Self::Rejected { .. } => "rejected",
+            Self::AttemptFailed { .. } => "attempt_failed",
+            Self::RoundFailed { .. } => "round_failed",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::TargetGuarded { .. } => "target_guarded",
+            Self::Adopted { .. } => "adopted",
+            Self::SaveFailed { .. } => "save_failed",
+            Self::UnlockFailed { .. } => "unlock_failed",
+            Self::SavedSessionDamaged { .. } => "saved_session_damaged",
+            Self::SavedSessionForeign => "saved_session_foreign",
+            Self::RefusalRemembered { .. } => "refusal_remembered",
+            Self::Forgotten => "forgotten",
+            Self::Revoked => "revoked",
+            Self::RevocationFailed { .. } => "revocation_failed",
+            Self::CredentialsReplaced { .. } => "credentials_replaced",
+        }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let expiry = |f: &mut fmt::Formatter<'_>, expires_at: &Option<Timestamp>| match expires_at {
@@ -160,6 +203,13 @@ impl fmt::Display for Event {
         match self {
             Self::ExchangeStarted { purpose, attempt } => {
                 write!(f, "{purpose} started (attempt {attempt})")
+            }
+            Self::ExchangeEnded { status, took } => {
+                let seconds = took.as_secs_f64();
+                match status {
+                    Some(status) => write!(f, "the auth endpoint answered {status} after {seconds:.3} s"),
+                    None => write!(f, "the auth endpoint gave no answer for {seconds:.3} s"),
+                }
             }
             Self::LoggedIn {
                 generation,
