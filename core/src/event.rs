@@ -205,11 +205,8 @@ impl fmt::Display for Event {
                 write!(f, "{purpose} started (attempt {attempt})")
             }
             Self::ExchangeEnded { status, took } => {
-                let seconds = took.as_secs_f64();
-                match status {
-                    Some(status) => write!(f, "the auth endpoint answered {status} after {seconds:.3} s"),
-                    None => write!(f, "the auth endpoint gave no answer for {seconds:.3} s"),
-                }
+                let answer = status.map_or("no answer".to_owned(), |status| status.to_string());
+                write!(f, "exchange ended after {took:.1?}: {answer}")
             }
             Self::LoggedIn {
                 generation,
