@@ -162,10 +162,13 @@ pub enum Failure {
     /// and the store's [mark](crate::LockedStore::mark) says so.
     /// [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt.
     #[error(
-        "a password was sent or refused a while ago that could not be saved, so the next one waits: mend the store \
-         of the saved session (`retry_refused` allows one attempt)"
+        "a password was sent or refused a while ago that could not be saved, so the next one waits: mend {place}, where \
+         the session is to be saved (`retry_refused` allows one attempt)"
     )]
-    LoginsMarked,
+    LoginsMarked {
+        /// The store's [place](crate::SessionStore::place).
+        place: String,
+    },
     /// Nothing was sent: another process has found the auth endpoint failing a short while ago.
     #[error(
         "the auth endpoint answered {status} to another process at {since}, so it is left alone for a while"
@@ -195,7 +198,7 @@ impl Failure {
             | Self::Credentials(_)
             | Self::LoginsPaced
             | Self::LoginsUnclear
-            | Self::LoginsMarked
+            | Self::LoginsMarked { .. }
             | Self::CoolingDown { .. } => return FailureKind::Transient,
             Self::Redirect(_) => return FailureKind::Configuration,
             Self::Status { status, error, .. } => (status.as_u16(), error),

@@ -185,11 +185,14 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
              made on demand after NOON",
         ),
         (
-            unavailable(Failure::LoginsMarked).into(),
+            unavailable(Failure::LoginsMarked {
+                place: "/var/lib/fleet/session.json".to_owned(),
+            })
+            .into(),
             Time(AT_NOON),
             "no usable token: a password was sent or refused a while ago that could not be saved, so the next one \
-             waits: mend the store of the saved session (`retry_refused` allows one attempt) \
-             (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+             waits: mend /var/lib/fleet/session.json, where the session is to be saved (`retry_refused` allows one \
+             attempt) (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
         ),
         (
             unavailable(Failure::CoolingDown {

@@ -259,7 +259,7 @@ impl Machine {
                 username: rejected.username().to_owned(),
                 endpoint: rejected.context().provider.endpoint(GrantType::Password),
                 remembered: self.store.as_ref().and_then(|store| store.remembered),
-                saved_in: self.store.as_ref().map(|store| store.place.clone()),
+                saved_in: self.store_place(),
                 until,
             }),
             (State::Interrupted, _) => Some(Denied::Interrupted),

@@ -293,7 +293,9 @@ impl Machine {
         let failure = match self.round.failure.clone() {
             Some(failure) => failure,
             None if self.until_clear(now).is_some() => Failure::LoginsUnclear,
-            None if self.until_unmarked(now).is_some() => Failure::LoginsMarked,
+            None if self.until_unmarked(now).is_some() => Failure::LoginsMarked {
+                place: self.store_place().unwrap_or_default(),
+            },
             None => Failure::LoginsPaced,
         };
         (failure, self.round.failures)

@@ -169,6 +169,10 @@ impl Machine {
         self
     }
 
+    pub(super) fn store_place(&self) -> Option<String> {
+        Some(self.store.as_ref()?.place.clone())
+    }
+
     /// Whether its store, if it has one, holds all that there is to save.
     pub fn is_saved(&self) -> bool {
         self.store.as_ref().is_none_or(|store| !store.is_unsaved())
