@@ -107,12 +107,23 @@ impl fmt::Display for Health {
                 write!(f, "; it is not sent again before {at}")?;
             }
             Some(at) => write!(f, "; the next attempt can be made from {at} on")?,
+            None if self.status.is_unfinished() => f.write_str("; an attempt is under way")?,
             None => {}
         }
         if !self.is_saved {
             f.write_str("; not saved")?;
         }
         Ok(())
+    }
+}
+
+impl Status {
+    /// Whether what it is about is yet to be sent, or to be answered.
+    fn is_unfinished(self) -> bool {
+        matches!(
+            self,
+            Self::Unauthenticated | Self::Refreshing | Self::ReLogin
+        )
     }
 }
 

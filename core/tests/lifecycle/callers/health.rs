@@ -94,7 +94,12 @@ fn a_refused_password_is_told_with_the_end_of_its_refusal() {
 #[test]
 fn an_attempt_under_way_has_no_time() {
     let (mut driver, _pending) = Driver::logging_in();
-    assert_eq!(health(&mut driver).next_attempt, None);
+    let health = health(&mut driver);
+    assert_eq!(health.next_attempt, None);
+    assert_eq!(
+        health.to_string(),
+        "no usable token; not logged in; an attempt is under way"
+    );
 }
 
 #[test]
