@@ -4,18 +4,35 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// An error of somebody else's code. It prints with all its sources, since a failure is often
-/// printed alone, and is equal to another with the same text.
+/// An error of somebody else's code, such as an HTTP client or a database.
+///
+/// Its text has all of that error's sources, each once, so it needs no printer of chains, and its own
+/// [`source`](Error::source) is empty. The error itself is [`get_ref`](Self::get_ref). Two with the same text are
+/// equal.
 #[derive(Clone, Debug)]
 pub struct ErrorCause {
     text: Arc<str>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    error: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ErrorCause {
     /// What it prints, with all its sources, becomes the text, which ends up in errors and logs.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error: Arc<dyn Error + Send + Sync> = Arc::from(error.into());
+        Self {
+            text: Self::text_of(&*error).into(),
+            error: Some(error),
+        }
+    }
+
+    /// The error itself, to look at what it is. `None` if there is only a text.
+    pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.error.as_deref()
+    }
+
+    /// What an error prints, with all its sources.
+    #[doc(hidden)]
+    pub fn text_of(error: &dyn Error) -> String {
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -26,16 +43,13 @@ impl ErrorCause {
             }
             source = cause.source();
         }
-        Self {
-            text: text.into(),
-            source: Some(error),
-        }
+        text
     }
 
     pub(crate) fn of_text(text: &str) -> Self {
         Self {
             text: text.into(),
-            source: None,
+            error: None,
         }
     }
 }
@@ -46,12 +60,7 @@ impl fmt::Display for ErrorCause {
     }
 }
 
-impl Error for ErrorCause {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let source = self.source.as_deref()?;
-        Some(source)
-    }
-}
+impl Error for ErrorCause {}
 
 impl PartialEq for ErrorCause {
     fn eq(&self, other: &Self) -> bool {

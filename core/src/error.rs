@@ -1,4 +1,7 @@
 //! The errors, one enum for each question that a caller can ask.
+//!
+//! Each prints all that it knows, with the causes that lie below it, each once. So none has a `source`: whoever
+//! prints it alone, and whoever prints a chain, reads the same sentence.
 
 use std::error::Error;
 use std::fmt;
@@ -33,34 +36,50 @@ pub enum Denied {
     /// other credentials end this at once, and [`Machine::retry_refused`](crate::Machine::retry_refused)
     /// allows one attempt (I2).
     #[error(
-        "{auth_host} refused the password of {username}{}: it is not sent again before {until}; \
-         set new credentials to go on, or call `retry_refused` if it is right by now",
-        .remembered.map(|at| format!(" ({at}, says the saved session)")).unwrap_or_default(),
+        "{endpoint} refused the password of {username}{}: it is not sent again before {until}{}; set new \
+         credentials to go on, or call `retry_refused` if it is right by now",
+        .remembered.map(|at| format!(" on {at}, to another process")).unwrap_or_default(),
+        .saved_in.as_ref().map(|place| format!(" (remembered in {place})")).unwrap_or_default(),
     )]
     Rejected {
         /// Whose password it was.
         username: String,
-        /// Who refused it.
-        auth_host: String,
+        /// Which URL refused it, without its query.
+        endpoint: String,
         /// When, if another process sent it: this one has read of it in the saved session, and
         /// believes it for [`Config::refusal_memory`](crate::Config::refusal_memory).
         remembered: Option<Timestamp>,
+        /// Where the session is saved, if it is: the refusal is remembered there for the next process, too.
+        saved_in: Option<String>,
         /// Until when that is believed.
         until: Timestamp,
     },
-    /// The auth endpoint could not be reached or gave no useful answer, or something on the way to it failed.
+    /// The auth endpoint could not be reached or gave no useful answer, or nothing could be sent to it.
     #[error(
-        "no usable token: {failure} ({}{attempts} attempt{}); the next attempt is made on demand after {until}",
-        if .failure.is_of_server() { format!("{auth_host}, ") } else { String::new() },
+        "no usable token: {failure} ({endpoint}, {attempts} attempt{}); the next attempt is made on demand after \
+         {until}",
         if *.attempts == 1 { "" } else { "s" }
     )]
     Unavailable {
-        /// Where the session logs in.
-        auth_host: String,
+        /// The URL that is to bring the next token, without its query.
+        endpoint: String,
         /// What went wrong at the last attempt.
-        #[source]
         failure: Failure,
         /// How many attempts were made before giving up; 0 if none was due.
+        attempts: u32,
+        /// No attempt is made before then; after it, the next caller causes one.
+        until: Timestamp,
+    },
+    /// The store of the saved session failed, so nothing was sent: without it, it is not known whether something
+    /// should be.
+    #[error(
+        "no usable token: {failure} ({attempts} attempt{}); the next attempt is made on demand after {until}",
+        if *.attempts == 1 { "" } else { "s" }
+    )]
+    Store {
+        /// What went wrong at the last attempt.
+        failure: StoreFailure,
+        /// How many attempts were made before giving up.
         attempts: u32,
         /// No attempt is made before then; after it, the next caller causes one.
         until: Timestamp,
@@ -71,6 +90,31 @@ pub enum Denied {
     Interrupted,
 }
 
+impl Denied {
+    /// Whether the password was refused, so that a person has to give another.
+    pub fn is_rejected(&self) -> bool {
+        matches!(self, Self::Rejected { .. })
+    }
+
+    /// Whether it may be over by itself, at [`retry_at`](Self::retry_at). If not, there is something to be mended:
+    /// the password, the settings, the store's permissions.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable { failure, .. } => failure.is_transient(),
+            Self::Store { failure, .. } => failure.is_transient(),
+            Self::Rejected { .. } | Self::Interrupted => false,
+        }
+    }
+
+    /// When the next attempt can be made. `None` where new credentials, or a new machine, must come first.
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Unavailable { until, .. } | Self::Store { until, .. } => Some(*until),
+            Self::Rejected { .. } | Self::Interrupted => None,
+        }
+    }
+}
+
 /// Why did an exchange with the auth endpoint bring no tokens? It decided
 /// nothing: the session is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -79,7 +123,7 @@ pub enum Failure {
     /// No answer came. Whether the request arrived is unknown, unless it
     /// [was not sent](TransportFailure::is_not_sent).
     #[error("no answer came: {0}")]
-    Transport(#[source] TransportFailure),
+    Transport(TransportFailure),
     /// An answer that is neither tokens nor the documented refusal.
     #[error("the auth endpoint answered {status}{}", .error.map(|e| format!(" ({e})")).unwrap_or_default())]
     Status {
@@ -91,17 +135,19 @@ pub enum Failure {
         retry_after: Option<Duration>,
     },
     /// A redirect. Credentials are never sent to a second place.
-    #[error("the auth endpoint answered {0}, a redirect, which is not followed")]
+    #[error(
+        "the auth endpoint answered {0}, a redirect, which is not followed: give the URL that it leads to"
+    )]
     Redirect(StatusCode),
     /// A 2xx whose body is no token response.
     #[error("the auth endpoint answered with success, but {0}")]
-    Body(#[from] BodyDefect),
+    Body(BodyDefect),
     /// Nothing was sent: without the saved session it is not known whether something should be.
     #[error(transparent)]
     Store(#[from] StoreFailure),
     /// Nothing was sent: the source of the credentials gave none.
     #[error("the password can't be had from where it is kept: {0}")]
-    Credentials(#[source] ErrorCause),
+    Credentials(ErrorCause),
     /// Nothing was sent: a password would have left too soon after the last ones (I13).
     #[error("passwords were sent too often, so the next one waits")]
     LoginsPaced,
@@ -116,10 +162,13 @@ pub enum Failure {
     /// and the store's [mark](crate::LockedStore::mark) says so.
     /// [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt.
     #[error(
-        "a password was sent or refused a while ago that could not be saved, so the next one waits: mend the store \
-         of the saved session (`retry_refused` allows one attempt)"
+        "a password was sent or refused a while ago that could not be saved, so the next one waits: mend {place}, where \
+         the session is to be saved (`retry_refused` allows one attempt)"
     )]
-    LoginsMarked,
+    LoginsMarked {
+        /// The store's [place](crate::SessionStore::place).
+        place: String,
+    },
     /// Nothing was sent: another process has found the auth endpoint failing a short while ago.
     #[error(
         "the auth endpoint answered {status} to another process at {since}, so it is left alone for a while"
@@ -138,17 +187,9 @@ impl Failure {
         self.kind() == FailureKind::Transient
     }
 
-    /// Whether it is the auth endpoint's, or of the way there: not the store's, say.
-    fn is_of_server(&self) -> bool {
-        !matches!(
-            self,
-            Self::Store(_) | Self::Credentials(_) | Self::LoginsMarked
-        )
-    }
-
     pub(crate) fn kind(&self) -> FailureKind {
         let (status, error) = match self {
-            Self::Store(StoreFailure::Denied(_) | StoreFailure::Damaged(_)) => {
+            Self::Store(failure) if !failure.is_transient() => {
                 return FailureKind::Configuration;
             }
             Self::Transport(_)
@@ -157,7 +198,7 @@ impl Failure {
             | Self::Credentials(_)
             | Self::LoginsPaced
             | Self::LoginsUnclear
-            | Self::LoginsMarked
+            | Self::LoginsMarked { .. }
             | Self::CoolingDown { .. } => return FailureKind::Transient,
             Self::Redirect(_) => return FailureKind::Configuration,
             Self::Status { status, error, .. } => (status.as_u16(), error),
@@ -352,6 +393,11 @@ impl TransportFailure {
         Self::of(ErrorCause::of_text("the exchange was abandoned"))
     }
 
+    /// The client's own error, to look at what it is. `None` if there is only a text.
+    pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.cause.get_ref()
+    }
+
     /// Whether it is certain that nothing of the request has left.
     pub fn is_not_sent(&self) -> bool {
         self.is_not_sent
@@ -377,8 +423,10 @@ impl fmt::Display for TransportFailure {
     }
 }
 
-impl Error for TransportFailure {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.source()
+impl Error for TransportFailure {}
+
+impl From<BodyDefect> for Failure {
+    fn from(defect: BodyDefect) -> Self {
+        Self::Body(defect)
     }
 }

@@ -1,6 +1,9 @@
 //! What happened, fit to log.
 
 use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
 
 use crate::error::Failure;
 use crate::{Generation, InvalidSavedSession, StoreFailure, Timestamp};
@@ -17,6 +20,16 @@ pub enum Event {
         purpose: Purpose,
         /// From 1, counted within the round.
         attempt: u32,
+    },
+    /// It has ended. A driver with a clock of its own tells this, such as `simacan-auth-driver`: no [`Machine`]
+    /// does.
+    ///
+    /// [`Machine`]: crate::Machine
+    ExchangeEnded {
+        /// The status of the answer; `None` if none came.
+        status: Option<StatusCode>,
+        /// How long it took.
+        took: Duration,
     },
     /// The password brought tokens.
     LoggedIn {
@@ -110,6 +123,8 @@ pub enum Event {
     RefusalRemembered {
         /// When it was refused.
         at: Timestamp,
+        /// Where that process has saved so.
+        place: String,
     },
     /// Somebody has logged out: the tokens are forgotten, and no other process is to refresh them.
     Forgotten,
@@ -149,6 +164,36 @@ impl fmt::Display for Purpose {
     }
 }
 
+impl Event {
+    /// Which one it is, in `snake_case`: for counters, and for fields of logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ExchangeStarted { .. } => "exchange_started",
+            Self::ExchangeEnded { .. } => "exchange_ended",
+            Self::LoggedIn { .. } => "logged_in",
+            Self::Refreshed { .. } => "refreshed",
+            Self::OddLifetime => "odd_lifetime",
+            Self::AnswerUnclear { .. } => "answer_unclear",
+            Self::RefreshRefused => "refresh_refused",
+            Self::Rejected { .. } => "rejected",
+            Self::AttemptFailed { .. } => "attempt_failed",
+            Self::RoundFailed { .. } => "round_failed",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::TargetGuarded { .. } => "target_guarded",
+            Self::Adopted { .. } => "adopted",
+            Self::SaveFailed { .. } => "save_failed",
+            Self::UnlockFailed { .. } => "unlock_failed",
+            Self::SavedSessionDamaged { .. } => "saved_session_damaged",
+            Self::SavedSessionForeign => "saved_session_foreign",
+            Self::RefusalRemembered { .. } => "refusal_remembered",
+            Self::Forgotten => "forgotten",
+            Self::Revoked => "revoked",
+            Self::RevocationFailed { .. } => "revocation_failed",
+            Self::CredentialsReplaced { .. } => "credentials_replaced",
+        }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let expiry = |f: &mut fmt::Formatter<'_>, expires_at: &Option<Timestamp>| match expires_at {
@@ -158,6 +203,10 @@ impl fmt::Display for Event {
         match self {
             Self::ExchangeStarted { purpose, attempt } => {
                 write!(f, "{purpose} started (attempt {attempt})")
+            }
+            Self::ExchangeEnded { status, took } => {
+                let answer = status.map_or("no answer".to_owned(), |status| status.to_string());
+                write!(f, "exchange ended after {took:.1?}: {answer}")
             }
             Self::LoggedIn {
                 generation,
@@ -230,9 +279,10 @@ impl fmt::Display for Event {
             Self::SavedSessionForeign => f.write_str(
                 "the saved session is not used: it is another user's, another auth endpoint's, or of another scope",
             ),
-            Self::RefusalRemembered { at } => write!(
+            Self::RefusalRemembered { at, place } => write!(
                 f,
-                "the password is not sent: it was refused {at}, says the saved session"
+                "the password is not sent: it was refused on {at}, says the session saved in {place}; set new \
+                 credentials, or call `retry_refused` if it is right by now"
             ),
             Self::Forgotten => f.write_str("logged out: the tokens are forgotten"),
             Self::Revoked => f.write_str("the auth endpoint has revoked a forgotten token"),

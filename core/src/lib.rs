@@ -208,8 +208,8 @@ pub use credentials::Credentials;
 pub use error::{AuthorizeError, BodyDefect, Denied, Failure, OAuthError, TransportFailure};
 pub use event::{Event, Purpose};
 pub use machine::{
-    Authorization, CachedBearer, JobEnd, JobId, Machine, Output, Pending, Review, Sent, Status,
-    StoreOp, Transmit,
+    Authorization, CachedBearer, Health, JobEnd, JobId, Machine, Output, Pending, Review, Sent,
+    Status, StoreOp, Transmit,
 };
 pub use origin::{ForeignOrigin, Origin};
 pub use provider::{ClientAuth, InvalidProvider, Provider, ProviderBuilder};

@@ -5,6 +5,7 @@ mod cached_bearer;
 mod callers;
 mod credentials;
 mod forget;
+mod health;
 mod inputs;
 mod job;
 mod logins;
@@ -31,6 +32,7 @@ use crate::{Credentials, Generation, Provider, Session, Timestamp};
 
 pub use authorization::{Authorization, Pending, Review, Sent};
 pub use cached_bearer::CachedBearer;
+pub use health::Health;
 pub use job::{JobEnd, JobId};
 pub use outputs::{Output, Transmit};
 pub use state::Status;
@@ -58,7 +60,7 @@ use store::Store;
 /// - **output**: [`poll`](Self::poll), after each call of the families above and when the
 ///   time comes that it has named, until it says [`Output::Wait`]. [`wants`](Self::wants) tells whether it
 ///   would say anything else.
-/// - **getters**: [`status`](Self::status), [`in_flight`](Self::in_flight),
+/// - **getters**: [`status`](Self::status), [`health`](Self::health), [`in_flight`](Self::in_flight),
 ///   [`provider`](Self::provider), [`generation`](Self::generation).
 ///
 /// Every method takes the time as an argument and is total: no input, however late, foreign

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use crate::{TargetRequest, fnv};
+use crate::{Provider, TargetRequest, fnv};
 
 /// Scheme, host and port: the origin of RFC 6454. `wss` counts as `https`, and `ws` as `http`.
 ///
@@ -176,41 +176,54 @@ impl ResourceId {
 }
 
 /// The request's target is none that the provider allows, so the bearer token
-/// was not put on it (I8). Nothing has been sent.
+/// was not put on it (I8). Nothing has been sent. It prints what was given, and the cure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignOrigin {
     /// The origin, such as `https://example.com:8443`; `None` if the URI has none.
     pub origin: Option<String>,
-    plain_http: bool,
+    text: String,
 }
 
 impl ForeignOrigin {
-    pub(crate) fn new(origin: Option<Origin<'_>>) -> Self {
-        Self {
-            origin: origin.map(|origin| origin.to_string()),
-            plain_http: origin.is_some_and(|origin| !origin.is_https()),
-        }
+    pub(crate) fn new(provider: &Provider, request: &impl TargetRequest) -> Self {
+        let Some(origin) = Origin::of_request(request) else {
+            let (scheme, given) = match (request.location(), request.resource()) {
+                (Some(location), _) => location,
+                (None, resource) => ("", resource.map_or("", |(_, path)| path)),
+            };
+            // What stands before it may be a password.
+            let given = given.rsplit_once('@').map_or(given, |(_, host)| host);
+            let text = if scheme.is_empty() {
+                format!(
+                    "`{given}` does not say where it goes: give the whole URI, such as https://host/path"
+                )
+            } else {
+                format!(
+                    "`{scheme}://{given}` has no origin that the bearer token may go to: give a URI with https, \
+                     without user information, and with a port from 1 to 65535 if with any"
+                )
+            };
+            let origin = None;
+            return Self { origin, text };
+        };
+        let text = if origin.is_https() {
+            let cure = provider.allowed_origins(&origin);
+            format!("{origin} is none of the origins that may see the bearer token: {cure}")
+        } else {
+            format!(
+                "{origin} is plain http, and the bearer token goes over https only: give an https URI (for a test \
+                 against a loopback address, say `allow_loopback_http()` and `allow_origin(\"{origin}\")`)"
+            )
+        };
+        let origin = Some(origin.to_string());
+        Self { origin, text }
     }
 }
 
 impl fmt::Display for ForeignOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("refused before anything was sent: ")?;
-        match &self.origin {
-            None => f.write_str(
-                "the bearer token goes to an absolute http(s) URI without user information only",
-            ),
-            Some(origin) if self.plain_http => write!(
-                f,
-                "{origin} is plain http, and the bearer token goes over https only \
-                 (a loopback origin can be allowed by name, for tests)"
-            ),
-            Some(origin) => write!(
-                f,
-                "{origin} is not among the origins that the provider allows to see the bearer token"
-            ),
-        }
+        write!(f, "refused before anything was sent: {}", self.text)
     }
 }
 

@@ -10,6 +10,7 @@ use http::Uri;
 use zeroize::Zeroizing;
 
 use crate::Origin;
+use crate::wire::GrantType;
 
 pub use builder::{InvalidProvider, ProviderBuilder};
 pub use client_auth::ClientAuth;
@@ -182,7 +183,7 @@ impl Provider {
         Origin::of(self.auth_endpoint()).expect("it has one")
     }
 
-    /// The host that the credentials go to, as errors and events name it.
+    /// The host that the credentials go to.
     pub fn auth_host(&self) -> &str {
         let authority = self.auth_endpoint().authority();
         authority.map_or("", |authority| authority.as_str())
@@ -201,6 +202,29 @@ impl Provider {
         let (Dialect::Simacan { password: uri, .. } | Dialect::OAuth2 { token: uri, .. }) =
             self.dialect();
         uri
+    }
+
+    /// Where this grant goes, for those who read errors: its query may be nobody's business.
+    pub(crate) fn endpoint(&self, grant: GrantType) -> String {
+        let uri = match self.dialect() {
+            Dialect::Simacan { refresh, .. } if grant == GrantType::RefreshToken => refresh,
+            _ => self.auth_endpoint(),
+        };
+        let text = uri.to_string();
+        text.split('?').next().unwrap_or_default().to_owned()
+    }
+
+    /// What the user of a target can do that is none of those that may see the token.
+    pub(crate) fn allowed_origins(&self, target: &Origin<'_>) -> String {
+        match self.0.targets {
+            Targets::Listed(_) => format!("if it may, say `allow_origin(\"{target}\")` of the provider's builder"),
+            Targets::Services { staging: false } => {
+                "`Provider::simacan()` allows https://<service>.services.simacan.com, and not staging".to_owned()
+            }
+            Targets::Services { staging: true } => {
+                "`Provider::simacan_staging()` allows https://<service>-stg.services.simacan.com".to_owned()
+            }
+        }
     }
 
     pub(crate) fn revocation_endpoint(&self) -> Option<&Uri> {
@@ -329,6 +353,8 @@ mod tests {
                 .build()
                 .unwrap();
         assert_eq!(provider.auth_origin().to_string(), "https://l.example");
+        let named = provider.endpoint(GrantType::Password);
+        assert_eq!(named, "https://l.example/token", "without its query");
         assert!(!provider.allows_loopback() && !Provider::simacan().allows_loopback());
         assert!(allows(&provider, "https://API.example:8443/x"));
         assert!(!allows(&provider, "https://api.example/x"));

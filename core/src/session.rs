@@ -169,7 +169,7 @@ impl<S: HasToken> Session<S> {
     ) -> Result<(), AuthorizeError> {
         let origin = Origin::of_request(request);
         if !origin.is_some_and(|origin| self.provider().allows_origin(&origin)) {
-            return Err(ForeignOrigin::new(origin).into());
+            return Err(ForeignOrigin::new(self.provider(), request).into());
         }
         if !self.token().is_usable(now) {
             return Err(AuthorizeError::Unusable);

@@ -54,6 +54,12 @@ pub trait SessionStore: Send + Sync {
     /// long as the request's `patience`.
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure>;
 
+    /// Which place it is, as people know it: a path, a table and a row, a server and a key. Errors name it, so it
+    /// holds no secret.
+    fn place(&self) -> String {
+        "its store".to_owned()
+    }
+
     /// What was saved last, without the lock: for a process to which the lock is
     /// [denied](StoreFailure::Denied), and which may read all the same. It uses the access token alone.
     ///
@@ -68,6 +74,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).lock(request)
     }
 
+    fn place(&self) -> String {
+        (**self).place()
+    }
+
     fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
         (**self).look()
     }
@@ -76,6 +86,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 impl<S: SessionStore + ?Sized> SessionStore for Box<S> {
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         (**self).lock(request)
+    }
+
+    fn place(&self) -> String {
+        (**self).place()
     }
 
     fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
@@ -143,25 +157,30 @@ pub enum StoreFailure {
     Locked,
     /// The store's server is away: it may be there again in a minute.
     #[error("the store of the saved session can't be reached: {0}")]
-    Unreachable(#[source] ErrorCause),
+    Unreachable(ErrorCause),
     /// Somebody else has saved since: the lock was lost. Nothing was saved.
     #[error("another process has saved the session since: the lock was lost")]
     Superseded,
     /// Not allowed, which only a person can mend.
     #[error("the store of the saved session does not allow it: {0}")]
-    Denied(#[source] ErrorCause),
+    Denied(ErrorCause),
     /// There is something, but no session that can be read.
     #[error("the saved session is damaged: {0}")]
-    Damaged(#[from] InvalidSavedSession),
+    Damaged(InvalidSavedSession),
     /// Whoever was asked is gone or stuck: a panic, a dead disk.
     #[error("the saved session's store did not answer")]
     Abandoned,
     /// The store's own error.
     #[error("the store of the saved session failed: {0}")]
-    Other(#[source] ErrorCause),
+    Other(ErrorCause),
 }
 
 impl StoreFailure {
+    /// Whether it may be over by itself. If not, a person has to do what it says.
+    pub fn is_transient(&self) -> bool {
+        !matches!(self, Self::Denied(_) | Self::Damaged(_))
+    }
+
     /// Takes the store's own error, whose text must hold no secret.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Other(ErrorCause::new(error))
@@ -175,5 +194,11 @@ impl StoreFailure {
     /// As [`new`](Self::new), for [`Denied`](Self::Denied).
     pub fn denied(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Denied(ErrorCause::new(error))
+    }
+}
+
+impl From<InvalidSavedSession> for StoreFailure {
+    fn from(defect: InvalidSavedSession) -> Self {
+        Self::Damaged(defect)
     }
 }

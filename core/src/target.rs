@@ -46,7 +46,8 @@ pub trait TargetRequest {
 impl<B> TargetRequest for Request<B> {
     #[inline]
     fn location(&self) -> Option<(&str, &str)> {
-        Some((self.uri().scheme_str()?, self.uri().authority()?.as_str()))
+        let scheme = self.uri().scheme_str().unwrap_or_default(); // without one it goes nowhere
+        Some((scheme, self.uri().authority()?.as_str()))
     }
 
     #[inline]

@@ -135,7 +135,9 @@ impl Tally {
             Ok(status) if status.is_success() => return None,
             Ok(StatusCode::UNAUTHORIZED) => count(&self.unauthorized),
             Ok(_) | Err(Trouble::Request) => count(&self.failed),
-            Err(Trouble::Denied(Denied::Unavailable { until, .. })) => {
+            Err(Trouble::Denied(
+                Denied::Unavailable { until, .. } | Denied::Store { until, .. },
+            )) => {
                 count(&self.denied);
                 let now = Timestamp::from(std::time::SystemTime::now());
                 return Some(until.saturating_since(now) + Duration::from_millis(1));

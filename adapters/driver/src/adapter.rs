@@ -64,6 +64,12 @@ macro_rules! client_methods {
             $driver.status()
         }
 
+        /// How the session does: whether there is a token that can be used now, and if not, why not and until when.
+        /// For a page or a probe; it starts nothing. See [`Driver::health`]($crate::Driver::health).
+        pub fn health(&$self) -> Result<$crate::simacan_auth::Health, $error> {
+            $driver.health().map_err($crate::Error::cast)
+        }
+
         /// What keeps the session. With the feature `tower` of `simacan-auth-driver` it has a layer for what sends
         /// `http` requests.
         pub fn driver(&$self) -> &$crate::Driver {

@@ -127,7 +127,9 @@ struct Target<'a> {
 
 impl TargetRequest for Target<'_> {
     fn location(&self) -> Option<(&str, &str)> {
-        Some((self.uri.scheme_str()?, self.uri.authority()?.as_str()))
+        // What is no origin is refused, and shown.
+        let given = (self.uri.authority()).map_or(self.uri.path(), |authority| authority.as_str());
+        Some((self.uri.scheme_str().unwrap_or_default(), given))
     }
 
     fn set_authorization(&mut self, value: HeaderValue) {

@@ -101,12 +101,13 @@ impl Session {
     }
 
     fn timed_out(&self, after: Duration) -> Error {
-        let shared = self.lock();
+        let now = self.now();
+        let mut shared = self.lock();
         let task = shared.carrier.map(|carrier| carrier.task.as_str());
         Error::TimedOut {
             after,
             waited_for: task.unwrap_or("the next attempt is not due yet"),
-            failure: shared.machine.failure().cloned(),
+            failure: shared.machine.health(now).failure,
         }
     }
 

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use http::Response;
 use simacan_auth::{
     ErrorCause, Event, JobEnd, JobId, LockedStore, Output, SavedSession, SessionStore,
     StoreFailure, StoreOp, Timestamp, Transmit,
@@ -14,7 +15,7 @@ use simacan_auth::{
 
 use crate::session::{Session, Shared, Task};
 use crate::sync::{caught, thread_local};
-use crate::trace;
+use crate::{count, trace};
 
 thread_local! {
     static IS_HERE: Cell<bool> = const { Cell::new(false) };
@@ -204,7 +205,11 @@ impl Carrier {
             let Some(event) = shared.events.pop_front() else {
                 break;
             };
-            is_answer |= !matches!(event, Event::ExchangeStarted { .. });
+            let is_progress = matches!(
+                event,
+                Event::ExchangeStarted { .. } | Event::ExchangeEnded { .. }
+            );
+            is_answer |= !is_progress;
             if shared.is_inside(Task::Tell) {
                 // A callback that hangs costs one thread.
                 shared.untold += 1;
@@ -213,9 +218,13 @@ impl Carrier {
             let untold = std::mem::take(&mut shared.untold);
             session.begin(&mut shared, Task::Tell, job);
             drop(shared);
-            caught(|| trace::untold(untold));
+            caught(|| {
+                trace::untold(untold);
+                count::untold(untold);
+            });
             caught(|| {
                 trace::event(&event);
+                count::event(&event);
                 (session.on_event)(&event);
             });
         }
@@ -247,7 +256,15 @@ impl Carrier {
         let answer = if is_closed {
             None // nobody is left to want it
         } else {
-            caught(|| trace::exchange(transmit.request, &self.session.exchange))
+            let began = self.session.process.monotonic();
+            let answer = caught(|| trace::exchange(transmit.request, &self.session.exchange));
+            if let Some(answer) = &answer {
+                let status = answer.as_ref().ok().map(Response::status);
+                let took = self.session.process.monotonic().saturating_sub(began);
+                let ended = Event::ExchangeEnded { status, took };
+                self.session.lock().events.push_back(ended);
+            }
+            answer
         };
         let end = answer.map(|answer| match answer {
             Ok(response) => JobEnd::Answered(response),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use simacan_auth::{
-    Credentials, Machine, Pending, Provider, Review, Sent, Status, TargetRequest, Timestamp,
+    Credentials, Health, Machine, Pending, Provider, Review, Sent, Status, TargetRequest, Timestamp,
 };
 
 use crate::error::Error;
@@ -189,6 +189,17 @@ impl Driver {
             Ok(()) => self.session().lock().machine.status(),
             Err(_) => Status::Interrupted,
         }
+    }
+
+    /// How the session does: whether there is a token that can be used now, and if not, why not and until when. For
+    /// a page or a probe; it starts nothing.
+    ///
+    /// [`Error::Forked`]: this process was forked from the one that made the client.
+    pub fn health(&self) -> Result<Health, Error> {
+        let session = self.session();
+        session.check_process()?;
+        let now = session.now();
+        Ok(session.lock().machine.health(now))
     }
 
     /// Waits until nothing is under way and what there is is saved: for a program that is about to end. Whether

@@ -1,24 +1,39 @@
 use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use simacan_auth::{Denied, Failure, ForeignOrigin, Origin, Timestamp};
+use simacan_auth::{Denied, ErrorCause, Failure, ForeignOrigin, Origin, Timestamp};
 
 /// Why a request got no answer. `R` is the error of the HTTP client; a driver by itself has none.
-#[derive(Clone, Debug, thiserror::Error)]
+///
+/// It prints all that it knows, with the causes that lie below it, each once, so its
+/// [`source`](StdError::source) is empty. The HTTP client's own error is within [`Client`](Self::Client) and
+/// [`Request`](Self::Request).
+///
+/// ```
+/// use simacan_auth_driver::Error;
+/// use std::time::{Duration, SystemTime};
+///
+/// /// How long to wait before the same again; `None`: somebody has to mend it.
+/// fn pause(error: &Error) -> Option<Duration> {
+///     let at = error.is_transient().then(|| error.retry_at().unwrap_or_else(SystemTime::now))?;
+///     Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+/// }
+/// # assert_eq!(pause(&Error::Forked), None);
+/// ```
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error<R = Infallible> {
-    /// There is no token for it: the password was refused, or the auth endpoint can't be reached.
+    /// There is no token for it: the password was refused, or the auth endpoint or the store can't be reached.
     /// After a 401 this comes in its place, since it says more.
-    #[error(transparent)]
-    Denied(#[from] Denied),
+    Denied(Denied),
     /// The token may not go there. Nothing was sent.
-    #[error(transparent)]
-    ForeignOrigin(#[from] ForeignOrigin),
+    ForeignOrigin(ForeignOrigin),
     /// The target has refused this token as a [`Bearer`](crate::Bearer), and that another one would serve is
     /// not to be expected just now.
-    #[error("{origin} has refused the bearer token, and no other is got for it before {until}")]
     Unauthorized {
         /// The target's.
         origin: String,
@@ -26,11 +41,6 @@ pub enum Error<R = Infallible> {
         until: Timestamp,
     },
     /// There was no token within the time that a request waits for one. What was under way goes on.
-    #[error(
-        "no token within {} s: {waited_for}{}",
-        .after.as_secs_f32(),
-        .failure.as_ref().map(|failure| format!("; the last attempt failed: {failure}")).unwrap_or_default()
-    )]
     TimedOut {
         /// How long the request has waited.
         after: Duration,
@@ -40,48 +50,50 @@ pub enum Error<R = Infallible> {
         failure: Option<Failure>,
     },
     /// The system gives no thread to get a token with. The next request tries again.
-    #[error("there is no token, and the system gives no thread to get one with: {0}")]
-    NoThread(#[source] Arc<io::Error>),
+    NoThread(Arc<io::Error>),
     /// A callback, the store or the exchange of a session has asked for a token that is not there: to wait
     /// for it would be to wait for itself.
-    #[error(
-        "there is no token, and a callback, a store or an exchange can't wait for one: do it in a thread of \
-         its own"
-    )]
     InCallback,
     /// This process was forked from the one that made the client: the two would spend each other's refresh
     /// tokens.
-    #[error(
-        "this process was forked from the one that made the client: make clients after forking"
-    )]
     Forked,
     /// It is https, and the program was built without TLS. Nothing was sent.
-    #[error(
-        "{origin} is https, and this program was built without TLS: turn on the adapter's feature `rustls`, or \
-         another that has TLS"
-    )]
     NoTls {
         /// The auth endpoint's, or the target's.
         origin: String,
     },
-    /// The HTTP client can't be made as it is configured. The source says why.
-    #[error("the HTTP client can't be made")]
-    Client(#[source] R),
-    /// The request to the target API failed. The source says why.
-    #[error("the request to the target API failed")]
-    Request(#[source] R),
+    /// The HTTP client can't be made as it is configured, for this reason.
+    Client(R),
+    /// The request to the target API failed, for this reason.
+    Request(R),
 }
 
 impl<R> Error<R> {
+    /// Whether the auth endpoint refused the password, so that a person has to give another.
+    pub fn is_rejected(&self) -> bool {
+        matches!(self, Self::Denied(denied) if denied.is_rejected())
+    }
+
+    /// Whether there may be a token if the same is tried again, at [`retry_at`](Self::retry_at) or soon. If not,
+    /// there is something to be mended. `false` for [`Request`](Self::Request), too: there was a token, and what the
+    /// HTTP client's error means is for its own methods to say.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Denied(denied) => denied.is_transient(),
+            Self::Unauthorized { .. } | Self::TimedOut { .. } | Self::NoThread(_) => true,
+            _ => false,
+        }
+    }
+
     /// When it is of use to try again. `None` after [`TimedOut`](Self::TimedOut) and
     /// [`NoThread`](Self::NoThread): soon, since the next call waits again; else there is something to be mended.
     pub fn retry_at(&self) -> Option<SystemTime> {
-        match self {
-            Self::Denied(Denied::Unavailable { until, .. }) | Self::Unauthorized { until, .. } => {
-                Some((*until).into())
-            }
-            _ => None,
-        }
+        let at = match self {
+            Self::Denied(denied) => denied.retry_at()?,
+            Self::Unauthorized { until, .. } => *until,
+            _ => return None,
+        };
+        Some(at.into())
     }
 
     /// In a program without TLS: [`NoTls`](Self::NoTls) if the origin is https.
@@ -117,5 +129,70 @@ impl Error {
             Self::NoTls { origin } => Error::NoTls { origin },
             Self::Client(never) | Self::Request(never) => match never {},
         }
+    }
+}
+
+impl<R: StdError> fmt::Display for Error<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(denied) => denied.fmt(f),
+            Self::ForeignOrigin(foreign) => foreign.fmt(f),
+            Self::Unauthorized { origin, until } => write!(
+                f,
+                "{origin} has refused the bearer token, and no other is got for it before {until}: see whether \
+                 this user may use that API"
+            ),
+            Self::TimedOut {
+                after,
+                waited_for,
+                failure,
+            } => {
+                write!(f, "no token within {} s: {waited_for}", after.as_secs_f32())?;
+                match failure {
+                    Some(failure) => write!(f, "; the last attempt failed: {failure}"),
+                    None => Ok(()),
+                }
+            }
+            Self::NoThread(error) => write!(
+                f,
+                "there is no token, and the system gives no thread to get one with: {error}"
+            ),
+            Self::InCallback => f.write_str(
+                "there is no token, and a callback, a store or an exchange can't wait for one: do it in a \
+                 thread of its own",
+            ),
+            Self::Forked => f.write_str(
+                "this process was forked from the one that made the client: make clients after forking",
+            ),
+            Self::NoTls { origin } => write!(
+                f,
+                "{origin} is https, and this program was built without TLS: turn on the adapter's feature \
+                 `rustls`, or another that has TLS"
+            ),
+            Self::Client(error) => write!(
+                f,
+                "the HTTP client can't be made: {}",
+                ErrorCause::text_of(error)
+            ),
+            Self::Request(error) => write!(
+                f,
+                "the request to the target API failed: {}",
+                ErrorCause::text_of(error)
+            ),
+        }
+    }
+}
+
+impl<R: StdError> StdError for Error<R> {}
+
+impl<R> From<Denied> for Error<R> {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl<R> From<ForeignOrigin> for Error<R> {
+    fn from(foreign: ForeignOrigin) -> Self {
+        Self::ForeignOrigin(foreign)
     }
 }

@@ -81,6 +81,29 @@
 //! so does an async one, so that no worker is blocked. In a forked child every call that would need the session
 //! is [`Error::Forked`]: make clients after forking.
 //!
+//! # What it tells
+//!
+//! [`on_event`](Settings::on_event) gets each [`Event`](simacan_auth::Event), which prints as a sentence.
+//! [`health`](Driver::health) says at any time whether there is a token that can be used, until when, what failed
+//! last and when the next attempt can be made.
+//!
+//! With the feature `tracing` each event is one of `tracing`, too, and each exchange is in a span `exchange` with
+//! `server.address`, `url.path` and `http.response.status_code` or `error`:
+//!
+//! | level | when |
+//! |---|---|
+//! | `ERROR` | the password was refused: somebody has to give another |
+//! | `WARN` | an attempt or a round has failed, a refresh token was refused, the store failed, a target refuses even fresh tokens: the session goes on by itself |
+//! | `INFO` | logged in, refreshed, took over a saved session, logged out, got new credentials |
+//! | `DEBUG` | an exchange has begun or ended, a target has refused a token, an answer was unclear |
+//!
+//! Its fields, each where it has a meaning: `event` (its [name](simacan_auth::Event::name)), `generation`, `attempt`,
+//! `expires_at`, `retry_at`, `failure`, and `took`, in seconds.
+//!
+//! With the feature `metrics` the recorder that the program has installed gets the counter
+//! `simacan_auth_events_total` with the label `event`, and the histogram `simacan_auth_exchange_seconds` with the label
+//! `status` (`none` if no answer came). The example `metrics_page` shows them on a page.
+//!
 //! # Where things are
 //!
 //! - `session`: what callers, carrier and time-keeper share, and which carrier is at work
@@ -97,6 +120,7 @@ mod bearer;
 mod cached_bearers;
 mod caller;
 mod carrier;
+mod count;
 mod driver;
 mod error;
 #[cfg(all(test, shuttle))]

@@ -15,7 +15,7 @@ use simacan_auth::{
 use crate::cached_bearers::CachedBearers;
 use crate::session::{Exchange, Session, Shared};
 use crate::wakeup::Wakeup;
-use crate::{CredentialsSource, Driver, Error, Process};
+use crate::{CredentialsSource, Driver, Error, Process, count};
 
 /// Builds a [`Driver`]. The builders of the adapters have the same methods, and their client's own.
 #[must_use]
@@ -191,6 +191,7 @@ impl Settings {
         + Sync
         + 'static,
     ) -> Driver {
+        count::describe();
         let mut config = self.config;
         if config.seed == 0 {
             config.seed = RandomState::new().hash_one(0);
@@ -200,8 +201,8 @@ impl Settings {
         let (store, kind) = self.store.unzip();
         let line = (self.provider.auth_host().to_owned(), kind);
         let machine = Machine::new(self.provider, self.source.first(), config);
-        let machine = match store {
-            Some(_) => machine.with_store(),
+        let machine = match &store {
+            Some(store) => machine.with_store_at(store.place()),
             None => machine,
         };
         let machine = if self.source.is_asked() {

@@ -5,7 +5,8 @@ use simacan_auth::StoreFailure;
 
 /// Why could the file not be used? Names the path and what to do; holds nothing of the session (I9).
 ///
-/// A [`StoreFailure::Denied`] or [`StoreFailure::Other`] has it as the source of its source.
+/// It prints its cause, so it has no source. A [`StoreFailure::Denied`] or [`StoreFailure::Other`] holds it
+/// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -22,14 +23,14 @@ pub enum Error {
     )]
     NoHome,
     /// The system could not do it.
-    #[error("can't {action} {path}: {source}. {}", advice(.source.kind()), path = .path.display())]
+    #[error("can't {action} {path}: {cause}. {}", advice(.cause.kind()), path = .path.display())]
     Io {
         /// What was to be done: `open`, `lock`, `write` and the like.
         action: &'static str,
         /// To which file or folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// There is something else in its place. It is neither followed nor replaced.
     #[error(
@@ -86,17 +87,17 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
+        move |cause| Self::Io {
             action,
             path,
-            source,
+            cause,
         }
     }
 
     /// Of what the system said.
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
         match self {
-            Self::Io { source, .. } => Some(source.kind()),
+            Self::Io { cause, .. } => Some(cause.kind()),
             _ => None,
         }
     }

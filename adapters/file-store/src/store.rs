@@ -132,6 +132,10 @@ fn take(lock: &File, path: &Path) -> Result<bool, Error> {
 }
 
 impl SessionStore for FileStore {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
     fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
         file::read(&self.path, self.group)
     }

@@ -2,13 +2,14 @@ use std::error::Error as _;
 use std::io;
 
 use postgres::error::{Severity, SqlState};
-use simacan_auth::StoreFailure;
+use simacan_auth::{ErrorCause, StoreFailure};
 
 use crate::store::Server;
 
 /// Why could the database not be used? Names the server and what to do; holds nothing of the session.
 ///
-/// A [`StoreFailure`] of the store has it as the source of its source.
+/// It prints its cause, so it has no source. A [`StoreFailure`] of the store holds it
+/// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -32,7 +33,7 @@ pub enum Error {
         /// Who can mend it.
         remedy: Remedy,
         /// If it is not the server's.
-        source: Option<postgres::Error>,
+        cause: Option<postgres::Error>,
     },
     /// Its locks hold up nobody who writes.
     #[error(
@@ -86,7 +87,7 @@ impl Error {
         let (remedy, advice) = remedy(server, &error);
         let said = match error.as_db_error() {
             Some(said) => format!("{} ({})", said.message(), said.code().code()),
-            None => error.to_string(),
+            None => ErrorCause::text_of(&error),
         };
         Self::Postgres {
             action,
@@ -94,7 +95,7 @@ impl Error {
             said,
             advice,
             remedy,
-            source: error.as_db_error().is_none().then_some(error),
+            cause: error.as_db_error().is_none().then_some(error),
         }
     }
 }

@@ -112,6 +112,11 @@ impl PostgresStore {
 }
 
 impl SessionStore for PostgresStore {
+    fn place(&self) -> String {
+        let table = self.server.table.name();
+        format!("{table} at {}, as {:?}", self.server, self.name)
+    }
+
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         let started = Instant::now();
         let mut client = self.connect()?;

@@ -7,7 +7,8 @@ use simacan_auth::StoreFailure;
 
 /// Why could Redis not be used? Names the server and what to do; holds nothing of the session.
 ///
-/// A [`StoreFailure`] of the store has it as the source of its source.
+/// It prints its cause, so it has no source. A [`StoreFailure`] of the store holds it
+/// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -20,13 +21,13 @@ pub enum Error {
         name: String,
     },
     /// Not shown: it may hold a password.
-    #[error("that is no URL of a Redis: {source}. It is like rediss://user:password@host:6379/0")]
+    #[error("that is no URL of a Redis: {cause}. It is like rediss://user:password@host:6379/0")]
     InvalidUrl {
         /// What is wrong with it.
-        source: RedisError,
+        cause: RedisError,
     },
     /// The server, or the way to it, could not do it.
-    #[error("can't {action} at {server}: {source}. {advice}")]
+    #[error("can't {action} at {server}: {cause}. {advice}")]
     Redis {
         /// What was to be done: `connect`, `take the lock` and the like.
         action: &'static str,
@@ -35,14 +36,14 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
         /// What the server or the system said.
-        source: RedisError,
+        cause: RedisError,
     },
 }
 
 impl From<Error> for StoreFailure {
     fn from(error: Error) -> Self {
         match &error {
-            Error::Redis { source, .. } => match Remedy::of(source) {
+            Error::Redis { cause, .. } => match Remedy::of(cause) {
                 Remedy::Time(_) => Self::unreachable(error),
                 Remedy::Person(_) => Self::denied(error),
                 Remedy::Either(_) => Self::new(error),
@@ -54,13 +55,13 @@ impl From<Error> for StoreFailure {
 
 impl Error {
     pub(crate) fn redis(action: &'static str, server: &str) -> impl FnOnce(RedisError) -> Self {
-        move |source| Self::Redis {
+        move |cause| Self::Redis {
             action,
             server: server.to_owned(),
-            advice: match Remedy::of(&source) {
+            advice: match Remedy::of(&cause) {
                 Remedy::Time(advice) | Remedy::Person(advice) | Remedy::Either(advice) => advice,
             },
-            source,
+            cause,
         }
     }
 }

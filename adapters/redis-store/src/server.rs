@@ -18,7 +18,7 @@ impl Server {
         Self { client }
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.client.get_connection_info().addr().to_string()
     }
 

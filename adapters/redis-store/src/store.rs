@@ -37,7 +37,7 @@ impl RedisStore {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn open(url: &str, name: &str) -> Result<Self, Error> {
-        let client = Client::open(url).map_err(|source| Error::InvalidUrl { source })?;
+        let client = Client::open(url).map_err(|cause| Error::InvalidUrl { cause })?;
         Self::new(client, name)
     }
 
@@ -54,6 +54,10 @@ impl RedisStore {
 }
 
 impl SessionStore for RedisStore {
+    fn place(&self) -> String {
+        format!("Redis at {}, as {:?}", self.server.name(), self.name)
+    }
+
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure> {
         let started = Instant::now();
         let lease = Lease::new(&self.name, request.hold)?;

@@ -111,10 +111,13 @@
 //! `connection_verbose` logs what goes over the wire at the level `trace`, tokens included; the exchanges,
 //! which send the password, are never logged so.
 //!
-//! # Tracing
+//! # Health, logs and metrics
 //!
-//! With the feature `tracing`, each [`Event`] is a `tracing` event and each exchange with the auth endpoint a
-//! span named `exchange`, a root. Neither holds a secret.
+//! [`Client::health`] says whether there is a token that can be used now, until when, what failed last, and when the
+//! next attempt can be made. With the feature `tracing`, each [`Event`] is a `tracing` event with fields, and each
+//! exchange with the auth endpoint a span named `exchange`, a root. With the feature `metrics`, events are counted and
+//! exchanges timed. None of these holds a secret; the levels and the names are in the documentation of
+//! [`simacan_auth_driver`].
 //!
 //! # TLS
 //!
@@ -137,8 +140,9 @@ pub use reqwest;
 #[cfg(feature = "middleware")]
 pub use reqwest_middleware;
 pub use simacan_auth_driver::simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
-    LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Health,
+    LockRequest, LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure,
+    Timestamp,
 };
 pub use simacan_auth_driver::{self, Bearer, BearerOutcome, CredentialsSource, Driver};
 

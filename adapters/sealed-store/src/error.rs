@@ -4,8 +4,8 @@ use simacan_auth::StoreFailure;
 
 use crate::KeyId;
 
-/// Why is the session not opened, and not overwritten? Each of these is
-/// [`Denied`](StoreFailure::Denied), with this as the source of its source.
+/// Why is the session not opened, and not overwritten? Each of these is [`Denied`](StoreFailure::Denied), which
+/// holds this ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

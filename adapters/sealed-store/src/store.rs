@@ -43,6 +43,10 @@ impl<S> SealedStore<S> {
 }
 
 impl<S: SessionStore> SessionStore for SealedStore<S> {
+    fn place(&self) -> String {
+        self.store.place()
+    }
+
     fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
         let record = self.store.look()?;
         record.map(|record| self.keys.open(&record)).transpose()

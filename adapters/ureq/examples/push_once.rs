@@ -26,12 +26,7 @@ pub(crate) fn main() -> ExitCode {
     match push(x, y) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let text = error.to_string();
-            let cause = error.source().map(ToString::to_string);
-            match cause.filter(|cause| !text.contains(cause)) {
-                Some(cause) => eprintln!("{text}: {cause}"),
-                None => eprintln!("{text}"),
-            }
+            eprintln!("{error}");
             ExitCode::FAILURE
         }
     }

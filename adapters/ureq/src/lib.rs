@@ -99,10 +99,13 @@
 //! to the `log` crate at the level `trace`, tokens and password included: keep `ureq` and
 //! `ureq_proto` at `debug` or above.
 //!
-//! # Tracing
+//! # Health, logs and metrics
 //!
-//! With the feature `tracing`, each [`Event`] is a `tracing` event and each exchange with the auth endpoint a
-//! span named `exchange`, a root. Neither holds a secret.
+//! [`Client::health`] says whether there is a token that can be used now, until when, what failed last, and when the
+//! next attempt can be made. With the feature `tracing`, each [`Event`] is a `tracing` event with fields, and each
+//! exchange with the auth endpoint a span named `exchange`, a root. With the feature `metrics`, events are counted and
+//! exchanges timed. None of these holds a secret; the levels and the names are in the documentation of
+//! [`simacan_auth_driver`].
 //!
 //! # TLS
 //!
@@ -120,8 +123,9 @@ pub use body::Body;
 pub use builder::Builder;
 pub use client::Client;
 pub use simacan_auth_driver::simacan_auth::{
-    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, LockRequest,
-    LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure, Timestamp,
+    self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Health,
+    LockRequest, LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure,
+    Timestamp,
 };
 pub use simacan_auth_driver::{self, Bearer, BearerOutcome, CredentialsSource, Driver};
 pub use ureq;

@@ -11,6 +11,7 @@ use crate::login_answers::Refused;
 use crate::origin::{ForeignOrigin, Origin, OriginId, ResourceId};
 use crate::targets::Unauthorized;
 use crate::token::{AccessToken, Generation};
+use crate::wire::GrantType;
 use crate::{TargetRequest, Timestamp};
 
 impl Machine {
@@ -51,7 +52,9 @@ impl Machine {
         let origin = Origin::of_request(request);
         match origin.filter(|origin| provider.allows_origin(origin)) {
             Some(origin) => Ok(self.allowed.add(&origin)),
-            None => Err(Authorization::Foreign(ForeignOrigin::new(origin))),
+            None => Err(Authorization::Foreign(ForeignOrigin::new(
+                provider, request,
+            ))),
         }
     }
 
@@ -254,8 +257,9 @@ impl Machine {
         let denied = match (&self.state, refused) {
             (State::Rejected(rejected), Some(Refused { until, .. })) => Some(Denied::Rejected {
                 username: rejected.username().to_owned(),
-                auth_host: rejected.auth_host().to_owned(),
+                endpoint: rejected.context().provider.endpoint(GrantType::Password),
                 remembered: self.store.as_ref().and_then(|store| store.remembered),
+                saved_in: self.store_place(),
                 until,
             }),
             (State::Interrupted, _) => Some(Denied::Interrupted),

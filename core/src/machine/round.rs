@@ -14,6 +14,7 @@ use crate::outage::Outage;
 use crate::pacing;
 use crate::session::{Cause, Refresh};
 use crate::time::{Delay, Rest};
+use crate::wire::GrantType;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Round {
@@ -55,6 +56,12 @@ impl Round {
     /// Whether `round`, or a later one, has failed.
     pub(super) fn has_failed(&self, round: u64) -> bool {
         self.failed >= round
+    }
+
+    /// How the last attempt failed, if none has brought tokens since.
+    pub(super) fn failure_since_tokens(&self) -> Option<&Failure> {
+        let is_bad = self.open || self.failed_in_a_row > 0;
+        self.failure.as_ref().filter(|_| is_bad)
     }
 
     /// What is left of the cool-down. That of an early refresh does not hold up those who
@@ -151,11 +158,6 @@ pub(super) enum Demand {
 }
 
 impl Machine {
-    /// How the last attempt failed, if one has since there were tokens, or since another round began.
-    pub fn failure(&self) -> Option<&Failure> {
-        self.round.failure.as_ref()
-    }
-
     /// Joins the open round or opens one; or says until when nobody is to wait.
     pub(super) fn join_round(&mut self, now: Timestamp, demand: Demand) -> Result<u64, Timestamp> {
         if !self.round.open {
@@ -270,11 +272,18 @@ impl Machine {
 
     pub(super) fn unavailable(&mut self, now: Timestamp, until: Timestamp) -> Denied {
         let (failure, attempts) = self.why_unavailable(now);
-        Denied::Unavailable {
-            auth_host: self.auth_host(),
-            failure,
-            attempts,
-            until,
+        match failure {
+            Failure::Store(failure) => Denied::Store {
+                failure,
+                attempts,
+                until,
+            },
+            failure => Denied::Unavailable {
+                endpoint: self.next_endpoint(),
+                failure,
+                attempts,
+                until,
+            },
         }
     }
 
@@ -284,14 +293,22 @@ impl Machine {
         let failure = match self.round.failure.clone() {
             Some(failure) => failure,
             None if self.until_clear(now).is_some() => Failure::LoginsUnclear,
-            None if self.until_unmarked(now).is_some() => Failure::LoginsMarked,
+            None if self.until_unmarked(now).is_some() => Failure::LoginsMarked {
+                place: self.store_place().unwrap_or_default(),
+            },
             None => Failure::LoginsPaced,
         };
         (failure, self.round.failures)
     }
 
-    fn auth_host(&self) -> String {
-        self.provider().map_or("", |p| p.auth_host()).to_owned()
+    fn next_endpoint(&self) -> String {
+        let grant = if self.state.sends_password() {
+            GrantType::Password
+        } else {
+            GrantType::RefreshToken
+        };
+        let provider = self.provider();
+        provider.map_or_else(String::new, |provider| provider.endpoint(grant))
     }
 
     /// From [`State::Authenticated`] to what can be sent, if there is something; other states stay.

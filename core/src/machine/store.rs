@@ -63,6 +63,8 @@ fn pause(config: &Config) -> Duration {
 /// What a machine knows of its store.
 #[derive(Default)]
 pub(super) struct Store {
+    /// Where it is, for those who read errors.
+    pub(super) place: String,
     visit: Option<Visit>,
     ops: u64,
     lineages: Lineages,
@@ -157,9 +159,18 @@ enum AfterMark {
 impl Machine {
     /// Tells it that it has a [`SessionStore`](crate::SessionStore): its [`Output`]s have
     /// [`StoreOp`]s among them.
-    pub fn with_store(mut self) -> Self {
-        self.store.get_or_insert_default();
+    pub fn with_store(self) -> Self {
+        self.with_store_at("its store")
+    }
+
+    /// As [`with_store`](Self::with_store), with the store's [place](crate::SessionStore::place), which errors name.
+    pub fn with_store_at(mut self, place: impl Into<String>) -> Self {
+        self.store.get_or_insert_default().place = place.into();
         self
+    }
+
+    pub(super) fn store_place(&self) -> Option<String> {
+        Some(self.store.as_ref()?.place.clone())
     }
 
     /// Whether its store, if it has one, holds all that there is to save.

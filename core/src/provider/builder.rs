@@ -192,25 +192,31 @@ pub enum InvalidProvider {
     )]
     PlainHttp(String),
     /// A fragment has no meaning in an endpoint (RFC 6749, section 3.2).
-    #[error("`{0}` has a fragment, which an endpoint can't have")]
+    #[error("`{0}` has a fragment, which an endpoint can't have: leave it out")]
     Fragment(String),
     /// The base of the Simacan endpoints gets a path appended.
-    #[error("`{0}` has a query, but paths are appended to it")]
+    #[error("`{0}` has a query, but paths are appended to it: leave it out")]
     QueryInBase(String),
     /// An origin is scheme, host and port.
     #[error("`{0}` has a path or a query, but an origin is `https://host` or `https://host:port`")]
     NotAnOrigin(String),
     /// The Simacan dialect has no scope.
-    #[error("a scope was given, but the Simacan API knows none")]
+    #[error(
+        "a scope was given, but the Simacan API knows none: leave it out, or take `Provider::oauth2`"
+    )]
     ScopeWithoutOAuth2,
     /// The Simacan dialect revokes nothing.
-    #[error("a revocation endpoint was given, but the Simacan API has none")]
+    #[error(
+        "a revocation endpoint was given, but the Simacan API has none: leave it out, or take `Provider::oauth2`"
+    )]
     RevocationWithoutOAuth2,
     /// The forms of the Simacan dialect have no further members.
-    #[error("a form member `{0}` was given, but the Simacan API knows none")]
+    #[error(
+        "a form member `{0}` was given, but the Simacan API knows none: leave it out, or take `Provider::oauth2`"
+    )]
     MemberWithoutOAuth2(String),
     /// The library sets this one itself.
-    #[error("the form member `{0}` is set by the library itself")]
+    #[error("the form member `{0}` is set by the library itself: leave it out")]
     ReservedMember(String),
 }
 

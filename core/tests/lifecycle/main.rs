@@ -18,6 +18,7 @@ mod answers {
 mod callers {
     mod crowds;
     mod demand;
+    mod health;
     mod jobs;
     mod rounds;
     mod rules_that_meet;

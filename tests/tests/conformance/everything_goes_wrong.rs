@@ -84,7 +84,9 @@ fn send_until_accepted<S: Subject>(world: &World, subject: &S, mut left: Vec<usi
         for (i, outcome) in left.into_iter().zip(outcomes) {
             match outcome {
                 Ok(response) => assert!(response.status().is_success(), "{response:?}"),
-                Err(Trouble::Denied(Denied::Unavailable { until: at, .. })) => {
+                Err(Trouble::Denied(
+                    Denied::Unavailable { until: at, .. } | Denied::Store { until: at, .. },
+                )) => {
                     again.push(i);
                     until = until.max(Some(at));
                 }

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use simacan_auth::{Denied, Event, Failure, SessionStore, StoreFailure};
+use simacan_auth::{Denied, Event, SessionStore, StoreFailure};
 use simacan_auth_emulator::What;
 use simacan_auth_testkit::{MemoryStore, StoreFault, StoreStep};
 
@@ -46,8 +46,8 @@ fn send_all<S: Subject>(subject: &S, world: &World) -> Vec<Outcome> {
 fn assert_store_failed(outcomes: Vec<Outcome>, failure: &StoreFailure, tried: u32) {
     for outcome in outcomes {
         match denied(outcome) {
-            Denied::Unavailable {
-                failure: Failure::Store(found),
+            Denied::Store {
+                failure: found,
                 attempts,
                 ..
             } => assert_eq!((&found, attempts), (failure, tried)),

@@ -1,6 +1,5 @@
 //! A program that is started once a minute, for a day.
 
-use std::error::Error as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -150,9 +149,7 @@ fn fails_for_a_day(name: &str, adapter: Adapter, fault: Fault) {
         .with(|emulator| emulator.script_n(Endpoint::Password, fault, 100_000));
     for _ in 0..RUNS {
         match day.run(PASSWORD) {
-            Outcome::Denied(denied @ Denied::Unavailable { .. }) => {
-                assert!(denied.source().is_some(), "{denied}");
-            }
+            Outcome::Denied(Denied::Unavailable { .. }) => {}
             outcome => panic!("{outcome}"),
         }
         day.clock.skip(MINUTE);

@@ -120,7 +120,8 @@ fn on_a_full_disk(disk: &Path, adapter: Adapter) {
         let Outcome::Denied(Denied::Unavailable { failure, .. }) = &outcome else {
             panic!("{outcome}");
         };
-        assert_eq!(*failure, Failure::LoginsMarked);
+        let place = disk.join("session.json").display().to_string();
+        assert_eq!(*failure, Failure::LoginsMarked { place });
         clock.skip(OFTEN);
     }
     assert_eq!(counters(&server).passwords_received, 1);

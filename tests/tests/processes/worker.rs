@@ -194,7 +194,9 @@ fn push<F: FnOnce()>(pusher: &Pusher, target: &str, body: &str, begin: impl Fn()
                 tell_401();
                 Duration::ZERO
             }
-            Outcome::Denied(Denied::Unavailable { until: at, .. }) => {
+            Outcome::Denied(
+                Denied::Unavailable { until: at, .. } | Denied::Store { until: at, .. },
+            ) => {
                 say("again");
                 until(at).min(LONGEST)
             }

@@ -160,7 +160,11 @@ fn events_are_told_in_order_and_before_anybody_is_woken() {
         let told = told.lock().expect("no panic");
         let is_in_order = matches!(
             &told[..],
-            [Event::ExchangeStarted { .. }, Event::LoggedIn { .. }]
+            [
+                Event::ExchangeStarted { .. },
+                Event::ExchangeEnded { .. },
+                Event::LoggedIn { .. }
+            ]
         );
         assert!(is_in_order, "{told:?}");
     });

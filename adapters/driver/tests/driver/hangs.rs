@@ -202,7 +202,11 @@ fn no_event_is_lost_with_a_carrier_that_hangs_in_the_store() {
     assert!(
         matches!(
             &events[..],
-            [Event::ExchangeStarted { .. }, Event::LoggedIn { .. }]
+            [
+                Event::ExchangeStarted { .. },
+                Event::ExchangeEnded { .. },
+                Event::LoggedIn { .. }
+            ]
         ),
         "{events:?}"
     );

@@ -4,6 +4,7 @@
 mod bearer;
 mod emulated;
 mod hangs;
+mod health;
 mod keeper;
 mod mishaps;
 mod wakers;

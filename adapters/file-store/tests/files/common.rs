@@ -1,7 +1,6 @@
 //! A folder for each test, and sessions to put into it.
 
 use std::env;
-use std::error::Error as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -149,8 +148,8 @@ pub(crate) fn told<T>(
     let (StoreFailure::Denied(cause) | StoreFailure::Other(cause)) = &failure else {
         panic!("no error of the store's own: {failure}");
     };
-    let source = cause.source().and_then(|source| source.downcast_ref());
-    let error: &Error = source.expect("the store's own error");
+    let own = cause.get_ref().and_then(|error| error.downcast_ref());
+    let error: &Error = own.expect("the store's own error");
     assert!(is_expected(error), "{error:?}");
     let text = failure.to_string();
     assert_eq!(text, format!("{begins}{error}"));

@@ -4,6 +4,7 @@ use crate::fork::{Fork, Hash, Hasher};
 impl Fork for Store {
     fn fork(&self) -> Self {
         Self {
+            place: self.place.clone(),
             visit: self.visit.fork(),
             lineages: self.lineages.clone(),
             others: self.others.clone(),

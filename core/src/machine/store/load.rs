@@ -181,8 +181,9 @@ impl Machine {
         self.state.reject_unsent();
         if let Some(store) = &mut self.store {
             store.remembered = Some(at);
+            let place = store.place.clone();
+            self.tell(Event::RefusalRemembered { at, place });
         }
-        self.tell(Event::RefusalRemembered { at });
         if let Some(event) = self.enter_rejected() {
             self.tell(event);
         }

@@ -234,7 +234,7 @@ fn an_exchange_that_was_not_made_for_the_second_time_in_a_round_is_a_failed_atte
     }
     let told = shows!(
         process.ask(),
-        Authorization::Denied(Denied::Unavailable { failure: Failure::Store(told), attempts: 3, .. }) => told
+        Authorization::Denied(Denied::Store { failure: told, attempts: 3, .. }) => told
     );
     assert_eq!(told, failure);
     process.run();

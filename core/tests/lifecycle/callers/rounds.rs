@@ -29,12 +29,13 @@ fn i6_callers_wait_through_the_attempts_of_a_round_and_are_told_when_it_fails() 
     let (attempts, until) = unavailable(&denied);
     assert_eq!(attempts, 3);
     assert!(until > driver.now);
-    let (status, auth_host) = shows!(
+    let (status, endpoint) = shows!(
         denied,
-        Denied::Unavailable { failure: Failure::Status { status, .. }, auth_host, .. } => (status, auth_host)
+        Denied::Unavailable { failure: Failure::Status { status, .. }, endpoint, .. } => (status, endpoint)
     );
     assert_eq!(status, 503);
-    assert_eq!(auth_host, "auth-service.services.simacan.com");
+    let password = "https://auth-service.services.simacan.com/api/v1/auth/password";
+    assert_eq!(endpoint, password);
 }
 
 #[test]

@@ -106,10 +106,7 @@ pub(crate) fn turns(answers: &[u16]) -> impl FnMut() -> u16 {
 /// When who was denied for an outage may ask again.
 #[track_caller]
 pub(crate) fn until(denied: &Denied) -> Timestamp {
-    match denied {
-        Denied::Unavailable { until, .. } => *until,
-        other => panic!("{other:?}"),
-    }
+    denied.retry_at().unwrap_or_else(|| panic!("{denied:?}"))
 }
 
 pub(crate) fn poll(machine: &mut Machine, now: Timestamp) -> Output {

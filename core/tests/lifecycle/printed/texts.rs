@@ -90,15 +90,15 @@ fn a_transport_failure_prints_its_causes_once_and_is_equal_by_its_text() {
 
     let failure = TransportFailure::new(Outer(io::Error::other("the cable is cut")));
     assert_eq!(failure.to_string(), "no connection: the cable is cut");
-    let source = failure.source().expect("the client's error");
-    assert!(source.is::<Outer>());
+    let own = failure.get_ref().expect("the client's error");
+    assert!(own.is::<Outer>() && failure.source().is_none());
     let known = TransportFailure::new(io::Error::other("the cable is cut"));
     assert_eq!(known.to_string(), "the cable is cut");
     assert_ne!(failure, known);
     assert_eq!(known, TransportFailure::new("the cable is cut"));
     let timed_out = TransportFailure::timed_out();
     assert_eq!(timed_out.to_string(), "the exchange took too long");
-    assert!(timed_out.source().is_none());
+    assert!(timed_out.get_ref().is_none());
     let abandoned = TransportFailure::abandoned();
     assert_eq!(abandoned.to_string(), "the exchange was abandoned");
     assert_eq!(
@@ -132,17 +132,27 @@ fn a_foreign_origin_says_why_it_is_one() {
     for (uri, why) in [
         (
             "http://a.services.simacan.com/",
-            "http://a.services.simacan.com is plain http, and the bearer token goes over https only \
-             (a loopback origin can be allowed by name, for tests)",
+            "http://a.services.simacan.com is plain http, and the bearer token goes over https only: give an \
+             https URI (for a test against a loopback address, say `allow_loopback_http()` and \
+             `allow_origin(\"http://a.services.simacan.com\")`)",
         ),
         (
             "https://example.com:8443/x",
-            "https://example.com:8443 is not among the origins that the provider allows to see the \
-             bearer token",
+            "https://example.com:8443 is none of the origins that may see the bearer token: \
+             `Provider::simacan()` allows https://<service>.services.simacan.com, and not staging",
         ),
         (
-            "/x",
-            "the bearer token goes to an absolute http(s) URI without user information only",
+            "/x?secret",
+            "`/x` does not say where it goes: give the whole URI, such as https://host/path",
+        ),
+        (
+            "example.com:443",
+            "`example.com:443` does not say where it goes: give the whole URI, such as https://host/path",
+        ),
+        (
+            "https://me:secret@example.com/",
+            "`https://example.com` has no origin that the bearer token may go to: give a URI with https, \
+             without user information, and with a port from 1 to 65535 if with any",
         ),
     ] {
         let why = format!("refused before anything was sent: {why}");
@@ -228,13 +238,15 @@ fn a_time_prints_as_in_a_header_until_there_are_no_such_dates() {
 fn what_happens_with_a_store() {
     let defect = InvalidSavedSession::Truncated;
     let failure = StoreFailure::new(io::Error::other("no space left"));
-    assert!(failure.source().is_some());
     let retry_at = START;
     let events = [
         Event::SaveFailed { failure, retry_at },
         Event::SavedSessionDamaged { defect },
         Event::SavedSessionForeign,
-        Event::RefusalRemembered { at: START },
+        Event::RefusalRemembered {
+            at: START,
+            place: "/s".to_owned(),
+        },
     ];
     assert_eq!(
         printed(&events),
@@ -243,8 +255,8 @@ fn what_happens_with_a_store() {
              after Fri, 15 Jan 2027 08:00:00 GMT",
             "the saved session is damaged and not used: it ends before its JSON does",
             "the saved session is not used: it is another user's, another auth endpoint's, or of another scope",
-            "the password is not sent: it was refused Fri, 15 Jan 2027 08:00:00 GMT, says the saved \
-             session",
+            "the password is not sent: it was refused on Fri, 15 Jan 2027 08:00:00 GMT, says the session saved \
+             in /s; set new credentials, or call `retry_refused` if it is right by now",
         ]
     );
     for (failure, shown) in [

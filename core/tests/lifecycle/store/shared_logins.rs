@@ -13,8 +13,9 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
         let pending = next.demand();
         assert_eq!(next.has_done(Op::Password), is_sent, "{age:?}");
         if !is_sent {
-            let at = START;
-            assert!(next.events.contains(&Event::RefusalRemembered { at }));
+            let (at, place) = (START, "its store".to_owned());
+            let remembered = Event::RefusalRemembered { at, place };
+            assert!(next.events.contains(&remembered));
             let authorization = next.ask_with(pending);
             let Authorization::Denied(denied @ Denied::Rejected { remembered, .. }) = authorization
             else {
@@ -23,9 +24,10 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
             assert_eq!(remembered, Some(START));
             assert_eq!(
                 denied.to_string(),
-                "auth-service.services.simacan.com refused the password of fleet (Fri, 15 Jan 2027 \
-                 08:00:00 GMT, says the saved session): it is not sent again before Sat, 16 Jan 2027 \
-                 08:00:00 GMT; set new credentials to go on, or call `retry_refused` if it is right by now"
+                "https://auth-service.services.simacan.com/api/v1/auth/password refused the password of fleet on \
+                 Fri, 15 Jan 2027 08:00:00 GMT, to another process: it is not sent again before Sat, 16 Jan 2027 \
+                 08:00:00 GMT (remembered in its store); set new credentials to go on, or call `retry_refused` if \
+                 it is right by now"
             );
         }
     }

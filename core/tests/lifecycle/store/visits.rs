@@ -127,10 +127,8 @@ fn a_lock_that_is_not_to_be_had_is_a_transient_failure() {
     assert!(process.log.iter().all(is_lock), "{:?}", process.log);
     let denied = process.denied_with(pending);
     let text = denied.to_string();
-    let locked = Failure::Store(StoreFailure::Locked);
-    assert!(
-        matches!(denied, Denied::Unavailable { failure, attempts: 3, .. } if failure == locked)
-    );
+    let failure = StoreFailure::Locked;
+    assert!(matches!(denied, Denied::Store { failure: told, attempts: 3, .. } if told == failure));
     assert!(text.contains("another process has kept the lock of the saved session"));
     process.pass(HOUR);
     let _pending = process.demand();

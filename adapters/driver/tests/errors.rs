@@ -1,0 +1,367 @@
+//! Every error that a caller can get, read aloud: what it says, whether it is over by itself, and when.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use simacan_auth_driver::Error;
+use simacan_auth_driver::simacan_auth::{
+    Authorization, BodyDefect, ClientAuth, Config, Credentials, Denied, ErrorCause, Failure,
+    ForeignOrigin, InvalidSavedSession, Machine, OAuthError, Origin, Pending, Provider,
+    StoreFailure, Timestamp, TransportFailure,
+};
+
+const ENDPOINT: &str = "https://login.example/token";
+const NOON: Timestamp = Timestamp::from_millis(1_800_014_400_000);
+const SECRET: &str = "s3cret";
+
+/// The HTTP client's own, with a cause of its own.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("error sending request")]
+struct Clients(#[source] Arc<io::Error>);
+
+fn clients() -> Clients {
+    Clients(Arc::new(io::Error::other("connection refused")))
+}
+
+/// What can be done about it.
+#[derive(Debug, PartialEq)]
+enum Cure {
+    /// Another password.
+    Password,
+    /// A person has to mend something; what paces holds on until noon, perhaps.
+    Person(Option<Timestamp>),
+    /// Time: until noon, or a moment.
+    Time(Option<Timestamp>),
+}
+
+use Cure::{Password, Person, Time};
+
+const AT_NOON: Option<Timestamp> = Some(NOON);
+
+fn cure(error: &Error<Clients>) -> Cure {
+    let retry_at = error.retry_at().map(Timestamp::from);
+    match (error.is_rejected(), error.is_transient()) {
+        (true, false) if retry_at.is_none() => Password,
+        (false, true) => Time(retry_at),
+        (false, false) => Person(retry_at),
+        _ => panic!("{error:?}"),
+    }
+}
+
+fn rejected(remembered: Option<Timestamp>, saved_in: Option<&str>) -> Denied {
+    Denied::Rejected {
+        username: "fleet".to_owned(),
+        endpoint: ENDPOINT.to_owned(),
+        remembered,
+        saved_in: saved_in.map(str::to_owned),
+        until: NOON,
+    }
+}
+
+fn unavailable(failure: impl Into<Failure>) -> Denied {
+    Denied::Unavailable {
+        endpoint: ENDPOINT.to_owned(),
+        failure: failure.into(),
+        attempts: 3,
+        until: NOON,
+    }
+}
+
+fn status(status: StatusCode, error: Option<OAuthError>) -> Denied {
+    let retry_after = None;
+    unavailable(Failure::Status {
+        status,
+        error,
+        retry_after,
+    })
+}
+
+fn store(failure: StoreFailure) -> Denied {
+    let (attempts, until) = (1, NOON);
+    Denied::Store {
+        failure,
+        attempts,
+        until,
+    }
+}
+
+/// As the machine says it of a request that goes there.
+fn foreign(provider: Provider, uri: &str) -> ForeignOrigin {
+    let credentials = Credentials::new("fleet", SECRET);
+    let mut machine = Machine::new(provider, credentials, Config::default());
+    let mut request = Request::get(uri).body(()).expect("a URI");
+    match machine.authorize(NOON, Pending::new(), &mut request) {
+        Authorization::Foreign(foreign) => foreign,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "it is a table")]
+fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
+    let listed = || {
+        Provider::oauth2(ENDPOINT, ClientAuth::public("app"))
+            .allow_origin("https://api.example")
+            .build()
+            .expect("a provider")
+    };
+    let transport = TransportFailure::new(clients());
+    vec![
+        (
+            rejected(None, None).into(),
+            Password,
+            "https://login.example/token refused the password of fleet: it is not sent again before NOON; set new \
+             credentials to go on, or call `retry_refused` if it is right by now",
+        ),
+        (
+            rejected(AT_NOON, Some("/var/lib/fleet/session.json")).into(),
+            Password,
+            "https://login.example/token refused the password of fleet on NOON, to another process: it is not sent \
+             again before NOON (remembered in /var/lib/fleet/session.json); set new credentials to go on, or call \
+             `retry_refused` if it is right by now",
+        ),
+        (
+            unavailable(Failure::Transport(transport.clone())).into(),
+            Time(AT_NOON),
+            "no usable token: no answer came: error sending request: connection refused \
+             (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+        ),
+        (
+            unavailable(Failure::Transport(TransportFailure::timed_out())).into(),
+            Time(AT_NOON),
+            "no usable token: no answer came: the exchange took too long (https://login.example/token, 3 attempts); \
+             the next attempt is made on demand after NOON",
+        ),
+        (
+            unavailable(Failure::Transport(TransportFailure::abandoned())).into(),
+            Time(AT_NOON),
+            "no usable token: no answer came: the exchange was abandoned (https://login.example/token, 3 \
+             attempts); the next attempt is made on demand after NOON",
+        ),
+        (
+            status(StatusCode::SERVICE_UNAVAILABLE, None).into(),
+            Time(AT_NOON),
+            "no usable token: the auth endpoint answered 503 Service Unavailable (https://login.example/token, 3 \
+             attempts); the next attempt is made on demand after NOON",
+        ),
+        (
+            status(StatusCode::UNAUTHORIZED, Some(OAuthError::InvalidClient)).into(),
+            Person(AT_NOON),
+            "no usable token: the auth endpoint answered 401 Unauthorized (invalid_client) \
+             (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+        ),
+        (
+            unavailable(Failure::Redirect(StatusCode::FOUND)).into(),
+            Person(AT_NOON),
+            "no usable token: the auth endpoint answered 302 Found, a redirect, which is not followed: give the URL \
+             that it leads to (https://login.example/token, 3 attempts); the next attempt is made on demand after \
+             NOON",
+        ),
+        (
+            unavailable(BodyDefect::Missing("access_token")).into(),
+            Time(AT_NOON),
+            "no usable token: the auth endpoint answered with success, but `access_token` is missing \
+             (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+        ),
+        (
+            unavailable(Failure::Credentials(ErrorCause::new("the vault is sealed"))).into(),
+            Time(AT_NOON),
+            "no usable token: the password can't be had from where it is kept: the vault is sealed \
+             (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+        ),
+        (
+            unavailable(Failure::LoginsPaced).into(),
+            Time(AT_NOON),
+            "no usable token: passwords were sent too often, so the next one waits (https://login.example/token, 3 \
+             attempts); the next attempt is made on demand after NOON",
+        ),
+        (
+            unavailable(Failure::LoginsUnclear).into(),
+            Time(AT_NOON),
+            "no usable token: the last answers to this password were neither tokens nor a refusal, so it waits \
+             (`retry_refused` allows one attempt) (https://login.example/token, 3 attempts); the next attempt is \
+             made on demand after NOON",
+        ),
+        (
+            unavailable(Failure::LoginsMarked {
+                place: "/var/lib/fleet/session.json".to_owned(),
+            })
+            .into(),
+            Time(AT_NOON),
+            "no usable token: a password was sent or refused a while ago that could not be saved, so the next one \
+             waits: mend /var/lib/fleet/session.json, where the session is to be saved (`retry_refused` allows one \
+             attempt) (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+        ),
+        (
+            unavailable(Failure::CoolingDown {
+                status: StatusCode::BAD_GATEWAY,
+                since: NOON,
+            })
+            .into(),
+            Time(AT_NOON),
+            "no usable token: the auth endpoint answered 502 Bad Gateway to another process at NOON, so it is left \
+             alone for a while (https://login.example/token, 3 attempts); the next attempt is made on demand after \
+             NOON",
+        ),
+        (
+            store(StoreFailure::Locked).into(),
+            Time(AT_NOON),
+            "no usable token: another process has kept the lock of the saved session all the time: look for one \
+             that hangs (1 attempt); the next attempt is made on demand after NOON",
+        ),
+        (
+            store(StoreFailure::unreachable(clients())).into(),
+            Time(AT_NOON),
+            "no usable token: the store of the saved session can't be reached: error sending request: connection \
+             refused (1 attempt); the next attempt is made on demand after NOON",
+        ),
+        (
+            store(StoreFailure::Superseded).into(),
+            Time(AT_NOON),
+            "no usable token: another process has saved the session since: the lock was lost (1 attempt); the next \
+             attempt is made on demand after NOON",
+        ),
+        (
+            store(StoreFailure::denied("mount it for writing")).into(),
+            Person(AT_NOON),
+            "no usable token: the store of the saved session does not allow it: mount it for writing (1 attempt); \
+             the next attempt is made on demand after NOON",
+        ),
+        (
+            store(InvalidSavedSession::UnknownVersion(2).into()).into(),
+            Person(AT_NOON),
+            "no usable token: the saved session is damaged: its format has the number 2, and this program knows \
+             number 1: it was saved by a newer program, so update this one, or give each its own place (1 \
+             attempt); the next attempt is made on demand after NOON",
+        ),
+        (
+            store(StoreFailure::Abandoned).into(),
+            Time(AT_NOON),
+            "no usable token: the saved session's store did not answer (1 attempt); the next attempt is made on \
+             demand after NOON",
+        ),
+        (
+            store(StoreFailure::new("no space left")).into(),
+            Time(AT_NOON),
+            "no usable token: the store of the saved session failed: no space left (1 attempt); the next attempt is \
+             made on demand after NOON",
+        ),
+        (
+            Denied::Interrupted.into(),
+            Person(None),
+            "a panic has interrupted the session: make a new one",
+        ),
+        (
+            foreign(listed(), "https://other.example:8443/x").into(),
+            Person(None),
+            "refused before anything was sent: https://other.example:8443 is none of the origins that may see the \
+             bearer token: if it may, say `allow_origin(\"https://other.example:8443\")` of the provider's builder",
+        ),
+        (
+            foreign(
+                Provider::simacan_staging(),
+                "https://a.services.simacan.com",
+            )
+            .into(),
+            Person(None),
+            "refused before anything was sent: https://a.services.simacan.com is none of the origins that may see \
+             the bearer token: `Provider::simacan_staging()` allows https://<service>-stg.services.simacan.com",
+        ),
+        (
+            foreign(listed(), "http://127.0.0.1:8080/x").into(),
+            Person(None),
+            "refused before anything was sent: http://127.0.0.1:8080 is plain http, and the bearer token goes over \
+             https only: give an https URI (for a test against a loopback address, say `allow_loopback_http()` and \
+             `allow_origin(\"http://127.0.0.1:8080\")`)",
+        ),
+        (
+            foreign(listed(), "/v1/trips?key=s3cret").into(),
+            Person(None),
+            "refused before anything was sent: `/v1/trips` does not say where it goes: give the whole URI, such as \
+             https://host/path",
+        ),
+        (
+            foreign(listed(), "https://me:s3cret@api.example/x").into(),
+            Person(None),
+            "refused before anything was sent: `https://api.example` has no origin that the bearer token may go \
+             to: give a URI with https, without user information, and with a port from 1 to 65535 if with any",
+        ),
+        (
+            Error::Unauthorized {
+                origin: "https://api.example".to_owned(),
+                until: NOON,
+            },
+            Time(AT_NOON),
+            "https://api.example has refused the bearer token, and no other is got for it before NOON: see whether \
+             this user may use that API",
+        ),
+        (
+            Error::TimedOut {
+                after: Duration::from_millis(30_500),
+                waited_for: "the auth endpoint has not answered",
+                failure: Some(Failure::Transport(transport)),
+            },
+            Time(None),
+            "no token within 30.5 s: the auth endpoint has not answered; the last attempt failed: no answer came: \
+             error sending request: connection refused",
+        ),
+        (
+            Error::NoThread(Arc::new(io::Error::other("out of memory"))),
+            Time(None),
+            "there is no token, and the system gives no thread to get one with: out of memory",
+        ),
+        (
+            Error::InCallback,
+            Person(None),
+            "there is no token, and a callback, a store or an exchange can't wait for one: do it in a thread of its \
+             own",
+        ),
+        (
+            Error::Forked,
+            Person(None),
+            "this process was forked from the one that made the client: make clients after forking",
+        ),
+        (
+            Error::check_no_tls(Origin::parse("https", "login.example").expect("an origin"))
+                .expect_err("it is https"),
+            Person(None),
+            "https://login.example is https, and this program was built without TLS: turn on the adapter's feature \
+             `rustls`, or another that has TLS",
+        ),
+        (
+            Error::Client(clients()),
+            Person(None),
+            "the HTTP client can't be made: error sending request: connection refused",
+        ),
+        (
+            Error::Request(clients()),
+            Person(None),
+            "the request to the target API failed: error sending request: connection refused",
+        ),
+    ]
+}
+
+#[test]
+fn i9_every_error_says_once_what_failed_why_and_what_cures_it() {
+    for (error, expected, text) in table() {
+        let said = error.to_string().replace(&NOON.to_string(), "NOON");
+        assert_eq!(said, text);
+        assert_eq!(cure(&error), expected, "{text}");
+        assert!(error.source().is_none(), "printed twice in a chain: {text}");
+        assert!(!format!("{error:?} {text}").contains(SECRET), "{error:?}");
+    }
+}
+
+#[test]
+fn what_the_client_said_can_be_looked_at() {
+    let failure = TransportFailure::new(clients());
+    let StoreFailure::Unreachable(cause) = StoreFailure::unreachable(clients()) else {
+        panic!("it is not");
+    };
+    for own in [failure.get_ref(), cause.get_ref()] {
+        let own = own.and_then(|error| error.downcast_ref::<Clients>());
+        assert_eq!(own.map(|own| own.0.kind()), Some(io::ErrorKind::Other));
+    }
+}
