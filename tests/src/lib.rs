@@ -40,6 +40,6 @@ mod pages {
         PostgresStore: "../../adapters/postgres-store/README.md"
         RedisStore: "../../adapters/redis-store/README.md"
         SealedStore: "../../adapters/sealed-store/README.md"
-        Guide: "../../GUIDE.md"
+        Guide: "../../docs/guide.md"
     }
 }
