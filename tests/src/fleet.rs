@@ -82,7 +82,10 @@ impl Fleet {
             mark: None,
             holder: None,
             strays: Vec::new(),
-            referee: Referee::new(Service::simacan()).with_store().exact(),
+            referee: Referee::new(Service::simacan())
+                .with_store()
+                .with_targets()
+                .exact(),
             expires: 0,
             defect: None,
             trail: None,

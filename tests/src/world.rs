@@ -86,6 +86,7 @@ impl<S: Subject> World<S> {
     pub fn around(rules: Rules, subject: S) -> Self {
         let mut referee = Referee::new(rules.dialect.service())
             .with_config(&rules.config)
+            .with_targets()
             .exact();
         if rules.secrets {
             referee = referee.with_secrets();

@@ -4,8 +4,10 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
+use http::Request;
+
 use crate::entry::Entry;
-use crate::model::Emulator;
+use crate::model::{Emulator, Reply};
 use crate::server::{Server, Socket};
 
 /// What a [`Server`] can be told before it starts.
@@ -14,6 +16,7 @@ pub struct Options {
     pub(crate) port: u16,
     pub(crate) clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     pub(crate) log: Box<dyn Fn(&Entry) + Send + Sync>,
+    pub(crate) watch: Option<Box<Watch>>,
     pub(crate) close_after_answer: bool,
     pub(crate) keep_of_body: usize,
     pub(crate) max_connections: usize,
@@ -23,6 +26,9 @@ pub struct Options {
 
 /// Makes of a socket what requests are read from.
 pub(crate) type Wrap = Box<dyn Fn(Socket) -> io::Result<Box<dyn Stream>> + Send + Sync>;
+
+/// Sees what happens.
+pub(crate) type Watch = dyn Fn(SystemTime, &Request<Vec<u8>>, &Reply) + Send + Sync;
 
 pub(crate) trait Stream: Read + Write {}
 
@@ -34,6 +40,7 @@ impl Options {
             port: 0,
             clock: Box::new(SystemTime::now),
             log: Box::new(|_| ()),
+            watch: None,
             close_after_answer: false,
             keep_of_body: 1 << 20,
             max_connections: 2048,
@@ -56,6 +63,16 @@ impl Options {
     /// Calls this for each request that was decided on, before it is answered.
     pub fn log(mut self, log: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
         self.log = Box::new(log);
+        self
+    }
+
+    /// Calls this with each request and with what becomes of it, one after another, as the emulator decides
+    /// on them. A body that is longer than what is [kept](Self::keep_of_body) is empty here.
+    pub fn watch(
+        mut self,
+        watch: impl Fn(SystemTime, &Request<Vec<u8>>, &Reply) + Send + Sync + 'static,
+    ) -> Self {
+        self.watch = Some(Box::new(watch));
         self
     }
 

@@ -289,7 +289,12 @@ fn serve<S: Read + Write>(shared: &Shared, stream: S) -> io::Result<()> {
             let mut emulator = lock(&shared.emulator);
             // Within the lock, so that the ledger's times are in order.
             let now = (shared.options.clock)();
-            emulator.receive(now, &head, &received.body)
+            let (reply, entry) = emulator.receive(now, &head, &received.body);
+            if let Some(watch) = &shared.options.watch {
+                let body = received.body.whole().unwrap_or_default().to_vec();
+                watch(now, &request.clone().map(|()| body), &reply);
+            }
+            (reply, entry)
         };
         (shared.options.log)(&entry);
         if !reply.delay.is_zero() && !shared.sleep(reply.delay) {

@@ -40,7 +40,8 @@ use crate::{History, HistoryFailure, MemoryStore, Wire};
 /// | `two-processes-share-a-session` | by the store, at the same time |
 /// | `histories` | all that is said below, whatever happens, in 80 [histories](History) |
 ///
-/// Everywhere: each caller is answered, with the target's answer or an error, within five minutes. Nothing
+/// Everywhere: the [referee](crate::referee) of the platform finds no [rule](crate::referee::RULES) broken. Each
+/// caller is answered, with the target's answer or an error, within five minutes. Nothing
 /// [hangs or spins](crate::time::Stopped). No request is sent to a target a third time. The store's lock is held for
 /// less than a minute. An hour after all is well again, a request gets through.
 ///

@@ -5,10 +5,12 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
+use simacan_auth::StoreFailure;
 use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 
 use crate::driver::{MINUTE, Stage};
 use crate::numbers::Numbers;
+use crate::{StoreFault, StoreStep};
 
 /// What a world does to a driver, step by step: callers come, time goes by, tokens die, requests are lost.
 ///
@@ -45,6 +47,12 @@ pub enum Step {
     Refresh(Trouble),
     /// For so many seconds nobody gets a connection.
     CutOff(u64),
+    /// The time of day is set by so many seconds, forward or back.
+    ClockSet(i64),
+    /// The store can't be reached at the next so many visits.
+    StoreAway(u32),
+    /// The next save is not done.
+    SaveFails,
     /// The process ends, and another begins.
     Restart,
 }
@@ -91,8 +99,21 @@ impl History {
         }
         stage.answers().await?;
         stage.emulator(Emulator::clear_script);
+        stage.store.clear_script();
         stage.platform.cut_off(Duration::ZERO);
         stage.pass(61 * MINUTE).await; // a server may ask for an hour
+        // A clock that was set back is noticed by the first who asks, and pauses start again from then; but for
+        // a mark in the store, which is over when the clock says so.
+        let back = |step: &Step| match step {
+            Step::ClockSet(by @ ..0) => by.unsigned_abs(),
+            _ => 0,
+        };
+        let back: u64 = self.steps.iter().map(back).sum();
+        if back > 0 {
+            stage.pass(Duration::from_secs(back)).await;
+            stage.push(1).await?;
+            stage.pass(61 * MINUTE).await;
+        }
         let told = |how| format!("an hour after all troubles are over, {how}");
         stage.get_through(1).await.map_err(told)
     }
@@ -100,7 +121,7 @@ impl History {
 
 impl Step {
     fn of(numbers: &mut Numbers) -> Self {
-        match numbers.below(12) {
+        match numbers.below(13) {
             0..3 => Self::Push([1, 2, 5][numbers.place(3)]),
             3 => Self::Begin,
             4 => Self::Cancel,
@@ -110,8 +131,13 @@ impl Step {
             8 => Self::RefreshTokensDie,
             9 => Self::Login(Trouble::of(numbers)),
             10 => Self::Refresh(Trouble::of(numbers)),
-            _ if numbers.below(2) == 0 => Self::CutOff(numbers.below(7_200)),
-            _ => Self::Restart,
+            11 => [Self::CutOff(numbers.below(7_200)), Self::Restart][numbers.place(2)],
+            _ => {
+                let by = i64::try_from(numbers.below(200_000)).unwrap_or_default();
+                let others = [Self::ClockSet(by), Self::ClockSet(-by), Self::SaveFails];
+                let away = Self::StoreAway([1, 3, 6][numbers.place(3)]);
+                [&others[..], &[away]].concat()[numbers.place(4)]
+            }
         }
     }
 
@@ -129,6 +155,23 @@ impl Step {
             Self::Login(trouble) => script(Endpoint::Password, trouble),
             Self::Refresh(trouble) => script(Endpoint::Refresh, trouble),
             Self::CutOff(seconds) => stage.platform.cut_off(Duration::from_secs(seconds)),
+            Self::ClockSet(seconds) => {
+                let (now, by) = (
+                    stage.time.now(),
+                    Duration::from_secs(seconds.unsigned_abs()),
+                );
+                stage
+                    .time
+                    .set_clock(if seconds < 0 { now - by } else { now + by });
+            }
+            Self::StoreAway(visits) => {
+                let away = StoreFault::Fails(StoreFailure::unreachable("no route to host"));
+                stage.store.script_n(StoreStep::Lock, away, visits as usize);
+            }
+            Self::SaveFails => {
+                let full = StoreFault::Fails(StoreFailure::new("no space left on device"));
+                stage.store.script(StoreStep::Save, full);
+            }
             Self::Restart => {
                 stage.answers().await?;
                 stage.restart();
@@ -223,6 +266,9 @@ impl fmt::Display for Step {
             Self::Login(trouble) => write!(f, "the next login: {trouble}"),
             Self::Refresh(trouble) => write!(f, "the next refresh: {trouble}"),
             Self::CutOff(seconds) => write!(f, "nobody gets a connection for {seconds} s"),
+            Self::ClockSet(seconds) => write!(f, "the clock is set by {seconds} s"),
+            Self::StoreAway(visits) => write!(f, "the store is away for {visits} visits"),
+            Self::SaveFails => f.write_str("the next save fails"),
             Self::Restart => f.write_str("the process ends, and another begins"),
         }
     }

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{Request, Response};
-use simacan_auth::{ResponseBody, TransportFailure};
+use http::{HeaderName, Request, Response};
+use simacan_auth::{ResponseBody, Timestamp, TransportFailure};
 use simacan_auth_emulator::{Emulator, Outcome, Settings};
 
+use crate::referee::{Exchange, Referee, Service, SharedReferee, Violation};
 use crate::time::Time;
 
-/// An [`Emulator`] in virtual time. Clones are the same.
+/// An [`Emulator`] in virtual time, and a [`Referee`] that sees what is sent to it. Clones are the same.
 ///
 /// ```
 /// use http::Request;
@@ -46,9 +47,16 @@ struct Inner {
 
 struct State {
     emulator: Emulator,
+    referee: SharedReferee,
     latency: Duration,
     /// When it can be reached again.
     cut_off: Duration,
+}
+
+/// An exchange that the referee has seen. Whoever drops it does not hear of its end.
+struct Seen<'a> {
+    wire: &'a Wire,
+    exchange: Option<Exchange>,
 }
 
 /// A process's way to the [`Platform`]: what its HTTP client is elsewhere. Clones are of one process.
@@ -63,6 +71,7 @@ impl Platform {
     pub fn new(time: &Time, settings: Settings) -> Self {
         let state = State {
             emulator: Emulator::new(settings),
+            referee: Self::referee().shared(),
             latency: Duration::from_millis(20),
             cut_off: Duration::ZERO,
         };
@@ -71,6 +80,27 @@ impl Platform {
             state: Mutex::new(state),
             wires: AtomicUsize::new(0),
         }))
+    }
+
+    /// What judges a platform that is told nothing else: with the default configuration, and
+    /// [`REQUEST_ID`](Self::REQUEST_ID).
+    pub fn referee() -> Referee {
+        Referee::new(Service::simacan())
+            .with_request_id(Self::REQUEST_ID)
+            .with_history()
+    }
+
+    /// The header of a request to a target by which it is known when it is sent again.
+    pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+    /// Lets this one judge what is sent from now on.
+    pub fn set_referee(&self, referee: Referee) {
+        self.lock().referee = referee.shared();
+    }
+
+    /// The first rule that was broken on the wire, if any.
+    pub fn verdict(&self) -> Result<(), Violation> {
+        self.lock().referee.verdict()
     }
 
     /// Looks at the emulator, or interferes: faults, dead tokens, another password, what has come in.
@@ -123,8 +153,10 @@ impl Wire {
             let state = self.platform.lock();
             (state.latency, state.cut_off)
         };
+        let seen = self.see(request);
         if time.elapsed() < cut_off {
             time.sleep(latency).await;
+            seen.ends(Referee::not_sent);
             return Err(TransportFailure::not_sent("no route to host"));
         }
         time.sleep(latency / 2).await;
@@ -135,9 +167,26 @@ impl Wire {
             return Err(TransportFailure::timed_out());
         }
         match reply.outcome {
-            Outcome::Answer(answer) | Outcome::CutShort(answer) => Ok(answer.map(Into::into)),
+            Outcome::Answer(answer) | Outcome::CutShort(answer) => {
+                seen.ends(|referee, now, exchange| referee.answered(now, exchange, &answer));
+                Ok(answer.map(Into::into))
+            }
             Outcome::Lost => Err(TransportFailure::new("connection closed")),
         }
+    }
+
+    fn see<B: AsRef<[u8]>>(&self, request: &Request<B>) -> Seen<'_> {
+        let (now, referee) = self.referee();
+        let exchange = referee.tell(|referee| referee.sent(now, self.process, request));
+        Seen {
+            wire: self,
+            exchange,
+        }
+    }
+
+    fn referee(&self) -> (Timestamp, SharedReferee) {
+        let now = self.platform.0.time.now().into();
+        (now, self.platform.lock().referee.clone())
     }
 
     /// As [`exchange`](Self::exchange), in a [thread](Time::spawn_thread): for drivers that block, and for
@@ -147,6 +196,28 @@ impl Wire {
         request: &Request<B>,
     ) -> Result<Response<ResponseBody>, TransportFailure> {
         self.platform.0.time.block_on(self.exchange(request))
+    }
+}
+
+impl Seen<'_> {
+    fn ends(mut self, tell: impl FnOnce(&mut Referee, Timestamp, Exchange)) {
+        self.tell(tell);
+    }
+
+    fn tell(&mut self, tell: impl FnOnce(&mut Referee, Timestamp, Exchange)) {
+        if let Some(exchange) = self.exchange.take() {
+            let (now, referee) = self.wire.referee();
+            referee.tell(|referee| {
+                tell(referee, now, exchange);
+                Ok(())
+            });
+        }
+    }
+}
+
+impl Drop for Seen<'_> {
+    fn drop(&mut self) {
+        self.tell(Referee::lost);
     }
 }
 

@@ -16,7 +16,7 @@ mod targets;
 mod tokens;
 mod violation;
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,12 +115,17 @@ impl Referee {
         self
     }
 
-    /// For a world in which no time goes by between what is decided and what is seen of it. Without this, a
-    /// request may be some seconds late.
+    /// How much time may go by between what is decided and what is seen of it. By default some seconds.
     #[must_use]
-    pub fn exact(mut self) -> Self {
-        self.limits.slack = 0;
+    pub fn with_slack(mut self, slack: Duration) -> Self {
+        self.limits.slack = u64::try_from(slack.as_millis()).unwrap_or(u64::MAX);
         self
+    }
+
+    /// For a world in which no time goes by between.
+    #[must_use]
+    pub fn exact(self) -> Self {
+        self.with_slack(Duration::ZERO)
     }
 
     /// The processes share a session by a store. What they do there is told by [`locked`](Self::locked),
@@ -128,6 +133,13 @@ impl Referee {
     #[must_use]
     pub fn with_store(mut self) -> Self {
         self.shares = true;
+        self
+    }
+
+    /// Each request to a target is told, whichever it is: then it is known whether a 401 came (I5).
+    #[must_use]
+    pub fn with_targets(mut self) -> Self {
+        self.sees_targets = true;
         self
     }
 
@@ -230,9 +242,8 @@ impl Referee {
     }
 
     /// Feeds all that later judgements depend on: of one process, or of what all share.
-    pub fn fingerprint(&self, process: Option<usize>, mut hasher: &mut dyn Hasher) {
+    pub fn fingerprint(&self, process: Option<usize>, hasher: &mut dyn Hasher) {
         let Some(process) = process else {
-            self.sees_targets.hash(&mut hasher);
             return self.store.fingerprint(self.elapsed, hasher);
         };
         if let Some(party) = self.parties.get(process) {

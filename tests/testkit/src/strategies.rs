@@ -34,6 +34,9 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => troubles().prop_map(Step::Login),
         2 => troubles().prop_map(Step::Refresh),
         1 => (0..9_000_u64).prop_map(Step::CutOff),
+        1 => (-200_000..200_000_i64).prop_map(Step::ClockSet),
+        1 => (1..8_u32).prop_map(Step::StoreAway),
+        1 => Just(Step::SaveFails),
         1 => Just(Step::Restart),
     ]
 }

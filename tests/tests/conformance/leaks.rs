@@ -273,6 +273,7 @@ fn assert_checks_the_auth_api<S: Subject>(build: impl FnOnce(Plan) -> S) {
         root: Some(authority.der().to_vec()),
         ..good.world.plan_at(provider)
     });
+    good.world.judge.note_other_targets();
     // The target's certificate is as bad.
     let outcome = subject.send(post(&format!("{}/x", bad.origin), "x"));
     assert_status(&outcome, StatusCode::UNAUTHORIZED);

@@ -56,6 +56,7 @@ mod environments;
 mod errors;
 mod everything_goes_wrong;
 mod herd;
+mod judged;
 mod kept_sessions;
 mod known_servers;
 mod leaks;

@@ -38,12 +38,14 @@ fn i2_a_refused_password_is_sent_once_more_when_somebody_says_that_it_is_right<S
     let world = World::new();
     let subject = S::build(with_wrong_password(&world));
     assert_rejected(&world, subject.send_all(world.crowd(20)));
+    world.judge.retry_refused();
     subject.retry_refused();
     assert_rejected(&world, subject.send_all(world.crowd(20)));
     world.assert_exchanges(2, 0);
     world.emulate(|emulator| emulator.set_password(USERNAME, WRONG_PASSWORD));
     assert_rejected(&world, subject.send_all(world.crowd(20)));
     world.assert_exchanges(2, 0);
+    world.judge.retry_refused();
     subject.retry_refused();
     world.assert_served(&subject, 20, (3, 0));
     subject.retry_refused(); // there is nothing to retry

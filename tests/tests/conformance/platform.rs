@@ -16,6 +16,7 @@ use simacan_auth_emulator::{
     What,
 };
 
+use crate::judged::Judge;
 use crate::subject::{Outcome, Plan, Subject, Trouble};
 
 pub(crate) const USERNAME: &str = "fleet@example.com";
@@ -46,6 +47,7 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) clock: Clock,
     pub(crate) events: Events,
+    pub(crate) judge: Judge,
 }
 
 impl World {
@@ -67,7 +69,12 @@ impl World {
     pub(crate) fn start(settings: Settings, options: Options) -> Self {
         crate::secrets_stay::watch_the_log();
         let clock = Clock::default();
+        let judge = Judge::default();
         let server = options
+            .watch({
+                let judge = judge.clone();
+                move |now, request, reply| judge.see(now, request, reply)
+            })
             .clock({
                 let clock = clock.clone();
                 move || clock.now()
@@ -78,6 +85,7 @@ impl World {
             server,
             clock,
             events: Events::default(),
+            judge,
         }
     }
 
@@ -95,6 +103,7 @@ impl World {
             exchange_timeout: PATIENCE,
             token_timeout: 2 * PATIENCE,
             drop_timeout: PATIENCE,
+            judge: self.judge.clone(),
             store: None,
             root: None,
             proxy: None,
@@ -117,6 +126,9 @@ impl World {
 
     /// Also allows these origins.
     pub(crate) fn provider_with(&self, origins: &[&str]) -> Provider {
+        if !origins.is_empty() {
+            self.judge.note_other_targets();
+        }
         let builder =
             Provider::simacan_at(self.server.base_url()).allow_origin(self.server.origin());
         origins
@@ -251,6 +263,14 @@ impl World {
         eventually("refreshes are received", || {
             self.counters().refreshes_received >= n
         });
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.judge.check();
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::runtime::{self, Runtime};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::crowd;
+use crate::judged::Judge;
 use crate::platform::{PATIENCE, assert_holds_no_secret};
 
 /// What a client is built from.
@@ -26,6 +27,7 @@ pub(crate) struct Plan {
     pub(crate) exchange_timeout: Duration,
     pub(crate) token_timeout: Duration,
     pub(crate) drop_timeout: Duration,
+    pub(crate) judge: Judge,
     pub(crate) store: Option<Box<dyn SessionStore>>,
     /// The one root that TLS trusts.
     pub(crate) root: Option<Vec<u8>>,
@@ -118,6 +120,7 @@ pub(crate) struct Ureq(pub(crate) simacan_auth_ureq::Client);
 
 impl Ureq {
     pub(crate) fn builder(plan: Plan) -> simacan_auth_ureq::Builder {
+        plan.judge.note_client(&plan.config);
         let root = plan
             .root
             .map(|root| Certificate::from_der(&root).to_owned());
@@ -244,6 +247,7 @@ pub(crate) fn reqwest_client(plan: Plan) -> simacan_auth_reqwest::Client {
 }
 
 pub(crate) fn reqwest_builder(plan: Plan) -> simacan_auth_reqwest::Builder {
+    plan.judge.note_client(&plan.config);
     let builder = simacan_auth_reqwest::Client::builder(plan.provider, plan.credentials)
         .http(move |http| {
             let root = plan.root.as_deref();

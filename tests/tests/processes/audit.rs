@@ -1,25 +1,24 @@
-//! What the platform's ledger says of a fleet, held against the rules
-//! (`simacan_auth::manual::rules`).
+//! What a fleet has sent, judged by the testkit's referee.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::ops::Range;
 use std::time::Duration;
 
-use simacan_auth_emulator::{
-    Entry, Fault, PasswordOutcome, Presented, RefreshOutcome, Refusal, What,
-};
+use simacan_auth::{Config, Timestamp};
+use simacan_auth_emulator::{Entry, Fault, Outcome, Presented, Refusal, What};
+use simacan_auth_testkit::referee::{Referee, Service};
 
 use crate::exchange::Exchange;
-use crate::front::Incarnation;
+use crate::front::{Incarnation, Seen};
 
 pub(crate) struct Audit {
-    exchanges: Vec<Exchange>,
+    seen: Vec<(Timestamp, Seen)>,
+    /// By their places in the ledger.
+    exchanges: BTreeMap<usize, Exchange>,
     /// The serial numbers of the access tokens that were used, and by whom.
     presented: BTreeSet<(u64, Incarnation)>,
     killed: BTreeSet<Incarnation>,
-    /// What was in the ledger when all access tokens were ended.
-    revocations: Vec<usize>,
     trials: Vec<Trial>,
 }
 
@@ -48,20 +47,18 @@ pub(crate) struct Figures {
     pub(crate) reuses: usize,
 }
 
-type Review = Result<(), String>;
-
 impl Audit {
     pub(crate) fn new(
         ledger: &[Entry],
-        senders: &BTreeMap<usize, Incarnation>,
+        seen: Vec<Seen>,
         killed: BTreeSet<Incarnation>,
-        revocations: Vec<usize>,
         trials: Vec<Trial>,
     ) -> Self {
-        let mut exchanges = Vec::new();
+        let mut exchanges = BTreeMap::new();
         let mut presented = BTreeSet::new();
-        for (place, entry) in ledger.iter().enumerate() {
-            let by = senders[&place];
+        let times = ledger.iter().map(|entry| Timestamp::from(entry.at));
+        let seen: Vec<_> = times.zip(seen).collect();
+        for (place, (entry, (_, Seen { by, .. }))) in ledger.iter().zip(&seen).enumerate() {
             match &entry.what {
                 What::Target { token, .. } => {
                     if let Presented::Valid { serial }
@@ -70,45 +67,67 @@ impl Audit {
                         ..
                     } = token
                     {
-                        presented.insert((*serial, by));
+                        presented.insert((*serial, *by));
                     }
                 }
-                what => exchanges.push(Exchange {
-                    place,
-                    at: entry.at,
-                    by,
-                    what: what.clone(),
-                    fault: entry.fault.clone(),
-                }),
+                what => {
+                    let exchange = Exchange {
+                        place,
+                        by: *by,
+                        what: what.clone(),
+                        fault: entry.fault.clone(),
+                    };
+                    exchanges.insert(place, exchange);
+                }
             }
         }
         Self {
+            seen,
             exchanges,
             presented,
             killed,
-            revocations,
             trials,
         }
     }
 
     /// Everything that was exchanged, against everything that is allowed.
     #[track_caller]
-    pub(crate) fn check(&self, token_life: Duration) -> Figures {
-        for (i, exchange) in self.exchanges.iter().enumerate() {
-            let review = match &exchange.what {
-                What::Password { outcome, .. } => self.check_password(i, *outcome),
-                What::Refresh {
-                    serial: Some(serial),
+    pub(crate) fn check(&self, token_life: Duration, config: &Config) -> Figures {
+        let service = Service::simacan_at("http://platform/api/v1").with_target("http://platform");
+        let mut referee = Referee::new(service)
+            .with_config(config)
+            .with_slack(token_life / 8)
+            .with_store()
+            .with_targets();
+        for (
+            place,
+            (
+                at,
+                Seen {
+                    by,
+                    request,
                     outcome,
-                    ..
-                } => self.check_refresh(i, *serial, *outcome, token_life),
-                What::Unhandled if exchange.fault.is_some() => Ok(()),
-                _ => Err("nobody sends such a thing".into()),
+                },
+            ),
+        ) in self.seen.iter().enumerate()
+        {
+            // Where a dead process's last request arrives is chance, and a target's answer is judged elsewhere.
+            let is_judged = self.exchanges.contains_key(&place) && !self.is_last_of_killed(place);
+            let sent = match referee.sent(*at, *by, request) {
+                Err(violation) if is_judged && !self.is_priced(place) => {
+                    panic!("{violation}:\n{}", self.story(place))
+                }
+                Ok(sent) => sent,
+                Err(_) => referee.sent_anyhow(*at, *by, request),
             };
-            if let Err(why) = review
-                && !self.is_priced(i)
-            {
-                panic!("{why}:\n{}", self.story(i));
+            match outcome {
+                Outcome::Answer(answer) if !self.is_lost(place) => {
+                    referee.answered(*at, sent, answer);
+                    if self.exchanges.contains_key(&place) {
+                        referee.saved_unseen(*at, *by);
+                    }
+                }
+                _ => referee.lost(*at, sent),
             }
         }
         for trial in &self.trials {
@@ -132,144 +151,72 @@ impl Audit {
     /// The passwords of a trial, and the spent tokens that were sent again.
     pub(crate) fn costs(&self, trial: &Trial) -> (Vec<usize>, Vec<usize>) {
         let all = |which: &dyn Fn(&Exchange) -> bool| {
-            let exchanges = self.exchanges.iter().enumerate();
-            let which = exchanges.filter(|(_, e)| trial.places.contains(&e.place) && which(e));
-            which.map(|(i, _)| i).collect()
+            let exchanges = self.exchanges.values();
+            let which = exchanges.filter(|e| trial.places.contains(&e.place) && which(e));
+            which.map(|exchange| exchange.place).collect()
         };
         let is_reuse = |exchange: &Exchange| exchange.refused() == Some(Refusal::Reused);
         (all(&Exchange::is_password), all(&is_reuse))
     }
 
     /// It belongs to a trial, whose costs are counted.
-    fn is_priced(&self, i: usize) -> bool {
-        let exchange = &self.exchanges[i];
+    fn is_priced(&self, place: usize) -> bool {
         let mut trials = self.trials.iter();
-        let trial = trials.find(|trial| trial.places.contains(&exchange.place));
-        trial.is_some_and(|trial| trial.is_hasty || exchange.spent().is_none())
+        let trial = trials.find(|trial| trial.places.contains(&place));
+        trial.is_some_and(|trial| trial.is_hasty || self.exchanges[&place].spent().is_none())
     }
 
     pub(crate) fn figures(&self) -> Figures {
         let count = |which: &dyn Fn(&Exchange) -> bool| {
             self.exchanges
-                .iter()
+                .values()
                 .filter(|exchange| which(exchange))
                 .count()
         };
         let is_lost_password =
-            |(i, exchange): &(usize, &Exchange)| exchange.is_password() && self.is_lost(*i);
+            |exchange: &Exchange| exchange.is_password() && self.is_lost(exchange.place);
         Figures {
             token_sets: count(&|exchange| exchange.granted().is_some()),
             passwords: count(&Exchange::is_password),
-            passwords_lost: self
-                .exchanges
-                .iter()
-                .enumerate()
-                .filter(is_lost_password)
-                .count(),
+            passwords_lost: count(&is_lost_password),
             refreshes: count(&|exchange| !exchange.is_password()),
             refreshes_refused: count(&|exchange| exchange.refused().is_some()),
             reuses: count(&|exchange| exchange.refused() == Some(Refusal::Reused)),
         }
     }
 
-    /// I1: since the last tokens that anybody could save, a refresh was refused.
-    fn check_password(&self, i: usize, outcome: PasswordOutcome) -> Review {
-        if !matches!(outcome, PasswordOutcome::Accepted { .. }) {
-            return Err("the password is good".into());
-        }
-        if self.is_last_of_killed(i) {
-            return Ok(()); // it may have arrived after what others have sent later; it is counted
-        }
-        for before in (0..i).rev() {
-            let exchange = &self.exchanges[before];
-            if exchange.refused().is_some() {
-                return Ok(());
-            }
-            if exchange.granted().is_some() && !self.is_lost(before) {
-                return Err("a password while there is a session".into());
-            }
-        }
-        Ok(()) // the first
-    }
-
-    fn check_refresh(
-        &self,
-        i: usize,
-        serial: u64,
-        outcome: RefreshOutcome,
-        token_life: Duration,
-    ) -> Review {
-        match outcome {
-            RefreshOutcome::Rotated { .. } => self.check_rotated(i, serial, token_life),
-            RefreshOutcome::Refused(Refusal::Reused) => self.check_reused(i, serial),
-            RefreshOutcome::Refused(Refusal::Revoked) => Ok(()),
-            _ => Err("there is no such token".into()),
-        }
-    }
-
-    /// Nobody refreshes what another has refreshed already: the old access token was ended or due.
-    fn check_rotated(&self, i: usize, serial: u64, token_life: Duration) -> Review {
-        let exchange = &self.exchanges[i];
-        let granting = self.exchanges[..i].iter();
-        let granting = granting.rev().find(|e| e.granted() == Some(serial));
-        let granting = granting.ok_or("nobody has granted it")?;
-        let between = granting.place + 1..=exchange.place;
-        let was_ended = self.revocations.iter().any(|place| between.contains(place));
-        // No refresh is due in the first half of a token's life.
-        let age = exchange.at.duration_since(granting.at).unwrap_or_default();
-        if was_ended || age >= token_life / 2 {
-            return Ok(());
-        }
-        Err(format!("a refresh of a good token, {age:?} old"))
-    }
-
-    /// I3: it was spent by a process that was killed before it could save, or the answer was lost.
-    fn check_reused(&self, i: usize, serial: u64) -> Review {
-        if self.is_last_of_killed(i) {
-            return Ok(()); // as with a password
-        }
-        let spending = (0..i).find(|&before| self.exchanges[before].spent() == Some(serial));
-        match spending {
-            Some(spending) if self.is_lost(spending) => Ok(()),
-            Some(_) => Err("a spent token is sent again, and its successor was saved".into()),
-            None => Err("nobody has spent it".into()),
-        }
-    }
-
     /// The sender could not save what it has brought, and so nobody else has it. (The sender's own callers
     /// may have used it before it was saved.)
-    fn is_lost(&self, i: usize) -> bool {
-        let exchange = &self.exchanges[i];
+    fn is_lost(&self, place: usize) -> bool {
+        let Some(exchange) = self.exchanges.get(&place) else {
+            return false;
+        };
         let is_elsewhere = exchange.granted().is_some_and(|serial| {
             let mut presented = self.presented.iter();
             presented.any(|&(presented, by)| presented == serial && by != exchange.by)
         });
-        let is_cut_off = exchange.fault == Some(Fault::AnswerLost) || self.is_last_of_killed(i);
+        let is_cut_off = exchange.fault == Some(Fault::AnswerLost) || self.is_last_of_killed(place);
         is_cut_off && !is_elsewhere
     }
 
-    fn is_last_of_killed(&self, i: usize) -> bool {
-        let by = self.exchanges[i].by;
-        let mut later = self.exchanges[i + 1..].iter();
-        self.killed.contains(&by) && !later.any(|exchange| exchange.by == by)
+    fn is_last_of_killed(&self, place: usize) -> bool {
+        let by = self.seen[place].1.by;
+        let mut later = self.exchanges.range(place + 1..);
+        self.killed.contains(&by) && !later.any(|(_, exchange)| exchange.by == by)
     }
 
     pub(crate) fn last_words(&self) -> String {
-        self.story(self.exchanges.len().saturating_sub(1))
+        self.story(self.seen.len().saturating_sub(1))
     }
 
     /// What led to it.
-    fn story(&self, i: usize) -> String {
+    fn story(&self, place: usize) -> String {
         let mut story = String::new();
-        for (n, exchange) in self
-            .exchanges
-            .iter()
-            .enumerate()
-            .take(i + 3)
-            .skip(i.saturating_sub(16))
-        {
-            let mark = if n == i { '>' } else { ' ' };
-            let end = if self.is_last_of_killed(n) {
+        let before = self.exchanges.range(..=place).rev().take(16);
+        let after = self.exchanges.range(place + 1..).take(2);
+        for (n, exchange) in before.collect::<Vec<_>>().into_iter().rev().chain(after) {
+            let mark = if *n == place { '>' } else { ' ' };
+            let end = if self.is_last_of_killed(*n) {
                 ", and was killed"
             } else {
                 ""

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::time::SystemTime;
 
 use simacan_auth_emulator::{Fault, PasswordOutcome, RefreshOutcome, Refusal, What};
 
@@ -8,7 +7,6 @@ use crate::front::Incarnation;
 /// What a process has sent to the Auth API, and what came of it.
 pub(crate) struct Exchange {
     pub(crate) place: usize,
-    pub(crate) at: SystemTime,
     pub(crate) by: Incarnation,
     pub(crate) what: What,
     pub(crate) fault: Option<Fault>,

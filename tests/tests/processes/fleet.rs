@@ -28,7 +28,6 @@ pub(crate) struct Fleet {
     /// Which worker each start was of, and its first positions.
     starts: Vec<(usize, Positions)>,
     killed: BTreeSet<Incarnation>,
-    pub(crate) revocations: Vec<usize>,
     pub(crate) trials: Vec<Trial>,
     pub(crate) lives: Lives,
 }
@@ -108,7 +107,6 @@ impl Fleet {
             workers: Vec::new(),
             starts: Vec::new(),
             killed: BTreeSet::new(),
-            revocations: Vec::new(),
             trials: Vec::new(),
             lives: Lives::default(),
         };
@@ -205,11 +203,7 @@ impl Fleet {
     }
 
     pub(crate) fn revoke(&mut self) {
-        let place = self.front.with(|emulator| {
-            emulator.revoke_access_tokens();
-            emulator.ledger().entries().len()
-        });
-        self.revocations.push(place);
+        self.front.with(Emulator::revoke_access_tokens);
     }
 
     /// Lets everyone push what they have begun, and end.
@@ -268,9 +262,8 @@ impl Fleet {
         let ledger = self
             .front
             .with(|emulator| emulator.ledger().entries().to_vec());
-        let (killed, revocations) = (self.killed.clone(), self.revocations.clone());
-        let (senders, trials) = (self.front.senders(), self.trials.clone());
-        Audit::new(&ledger, &senders, killed, revocations, trials)
+        let killed = self.killed.clone();
+        Audit::new(&ledger, self.front.seen(), killed, self.trials.clone())
     }
 
     /// What all have said.

@@ -56,6 +56,14 @@ pub(crate) struct Good {
     pub(crate) serial: u64,
 }
 
+/// A request, and what became of it.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    pub(crate) by: Incarnation,
+    pub(crate) request: Request<Vec<u8>>,
+    pub(crate) outcome: Outcome,
+}
+
 struct Shared {
     emulator: Mutex<Emulator>,
     clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
@@ -66,8 +74,8 @@ struct Shared {
     /// Who can't reach the Auth API.
     cut_off: Mutex<BTreeSet<Incarnation>>,
     good: Mutex<BTreeMap<Incarnation, Good>>,
-    /// Who has sent what, by its place in the ledger.
-    senders: Mutex<BTreeMap<usize, Incarnation>>,
+    /// What was sent, in the ledger's order.
+    seen: Mutex<Vec<Seen>>,
 }
 
 impl Front {
@@ -87,7 +95,7 @@ impl Front {
             struck: Mutex::default(),
             cut_off: Mutex::default(),
             good: Mutex::default(),
-            senders: Mutex::default(),
+            seen: Mutex::default(),
         });
         thread::spawn({
             let shared = shared.clone();
@@ -150,8 +158,8 @@ impl Front {
         look(&mut lock(&self.shared.emulator))
     }
 
-    pub(crate) fn senders(&self) -> BTreeMap<usize, Incarnation> {
-        lock(&self.shared.senders).clone()
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        lock(&self.shared.seen).clone()
     }
 }
 
@@ -215,7 +223,14 @@ impl Shared {
         let mut emulator = lock(&self.emulator);
         let reply = emulator.handle((self.clock)(), request);
         let place = emulator.ledger().entries().len() - 1;
-        lock(&self.senders).insert(place, sender);
+        let mut request = request.clone();
+        let uri = format!("http://platform{}", request.uri());
+        *request.uri_mut() = uri.parse().expect("it has arrived");
+        lock(&self.seen).push(Seen {
+            by: sender,
+            request,
+            outcome: reply.outcome.clone(),
+        });
         if let What::Target {
             token: Presented::Valid { serial },
             ..

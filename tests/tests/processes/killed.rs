@@ -12,6 +12,7 @@ use crate::audit::Trial;
 use crate::fleet::{Fleet, Habits};
 use crate::front::Moment;
 use crate::servers::{PostgresServer, StoreServer};
+use crate::worker::config;
 use crate::world::{Folder, Random, settings};
 
 const TOKEN_LIFE: Duration = Duration::from_secs(1);
@@ -103,7 +104,7 @@ fn kill_many(place: String, workers: usize, lives: usize) {
     }
     let audit = fleet.audit();
     println!("{:#?}", audit.figures());
-    let figures = audit.check(TOKEN_LIFE);
+    let figures = audit.check(TOKEN_LIFE, &config(COMPRESSED));
     assert!(figures.passwords > 1, "what was killed has a successor");
 
     let (accepted, repeated) = fleet.check_pushes();

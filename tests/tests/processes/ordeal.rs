@@ -10,6 +10,7 @@ use simacan_auth_sealed_store::Key;
 
 use crate::fleet::{Fleet, Habits};
 use crate::servers::{Rights, StoreServer};
+use crate::worker::config;
 use crate::world::settings;
 
 pub(crate) const WORKERS: usize = 8;
@@ -198,6 +199,6 @@ impl<S: StoreServer + 'static> Ordeal<S> {
         );
         self.fleet.check_unauthorized();
         self.fleet.check_pushes();
-        audit.check(TOKEN_LIFE);
+        audit.check(TOKEN_LIFE, &config(COMPRESSED));
     }
 }

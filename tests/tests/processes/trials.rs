@@ -139,7 +139,6 @@ impl Fleet {
             is_good || failed() > before
         });
         others(Process::go_on);
-        self.revocations.push(from);
     }
 
     /// The fault is over when `fault` returns. What it still costs shows in the next rotation; none after

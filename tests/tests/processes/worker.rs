@@ -128,8 +128,7 @@ pub(crate) fn work() {
     };
     plan.clock = Box::new(clock);
     plan.proxy = Some(parameter("PROXY"));
-    plan.config = Config::default().compressed(compressed);
-    plan.config.target_refreshes = 1_000; // tokens are ended more often than in any hour
+    plan.config = config(compressed);
     // Until then no refresh can be made.
     let blocked_until = Arc::new(AtomicU64::new(0));
     plan.on_event = Box::new({
@@ -226,4 +225,11 @@ fn tell(event: &Event) {
         | Event::Rejected { .. } => say(&format!("trouble: {event}")),
         _ => {}
     }
+}
+
+/// Of each process of a fleet.
+pub(crate) fn config(compressed: u32) -> Config {
+    let mut config = Config::default().compressed(compressed);
+    config.target_refreshes = 1_000; // tokens are ended more often than in any hour
+    config
 }

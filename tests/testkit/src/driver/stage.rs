@@ -22,7 +22,7 @@ const PASSWORD: &str = "open sesame";
 pub(crate) struct Stage {
     pub(crate) time: Time,
     pub(crate) platform: Platform,
-    store: MemoryStore,
+    pub(crate) store: MemoryStore,
     takes_store: Arc<AtomicBool>,
     seed: u64,
     start: Start,
@@ -64,6 +64,10 @@ impl Stage {
         let time = self.time.clone();
         let played = time.run(async {
             self.restart();
+            if self.takes_store() {
+                let referee = Platform::referee().with_store();
+                self.platform.set_referee(referee);
+            }
             check(&mut self).await?;
             self.end().await
         });
@@ -78,6 +82,7 @@ impl Stage {
     async fn end(&mut self) -> Result<(), String> {
         self.answers().await?;
         self.pass(MINUTE).await;
+        self.check_sent()?;
         let longest = self.store.longest_hold();
         expect(longest < MINUTE, || {
             format!("the store's lock is kept: it was held for {longest:?}")
@@ -126,7 +131,8 @@ impl Stage {
         };
         let sleep = self.time.sleep(Duration::from_millis(moment));
         let body = format!("<realisation>{}</realisation>", self.callers);
-        let request = Request::post(URI).body(body.into_bytes());
+        let request = Request::post(URI).header(Platform::REQUEST_ID, self.callers);
+        let request = request.body(body.into_bytes());
         let request = request.expect("these are its parts");
         let calling = async move {
             sleep.await;
@@ -161,6 +167,13 @@ impl Stage {
     }
 
     fn check_sent(&mut self) -> Result<(), String> {
+        /// Of what led to it.
+        const LINES: usize = 20;
+        self.platform.verdict().map_err(|mut violation| {
+            let rest = violation.history.len().saturating_sub(LINES);
+            violation.history.drain(..rest);
+            violation.to_string()
+        })?;
         let now = (self.callers, self.counters().targets_received);
         let former = std::mem::replace(&mut self.checked, now);
         let (callers, sent) = (now.0 - former.0, now.1 - former.1);

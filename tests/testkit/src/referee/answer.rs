@@ -1,10 +1,12 @@
 //! What an answer of the auth server means: the table of `simacan_auth::manual::rules`, *How an answer is read*,
 //! once more and from its words, so that a mistake of the library is not repeated here.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, header};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -38,7 +40,7 @@ impl Meaning {
         body: &[u8],
     ) -> Self {
         let body = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
-        let object: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
+        let object: Option<Members> = serde_json::from_slice(body).ok();
         let text = |name| {
             object
                 .as_ref()?
@@ -118,4 +120,37 @@ fn is_gateways(headers: &HeaderMap, body: &[u8]) -> bool {
     says(header::CONTENT_TYPE, &["text/html", "application/xhtml"])
         || says(header::WWW_AUTHENTICATE, &["basic", "digest", "negotiate"])
         || body.trim_ascii_start().starts_with(b"<")
+}
+
+/// The members of an object. One that stands there twice with two values says nothing.
+struct Members(Vec<(String, Value)>);
+
+impl Members {
+    fn get(&self, name: &str) -> Option<&Value> {
+        let mut all = self.0.iter().filter(|(found, _)| found == name);
+        let (_, first) = all.next()?;
+        all.all(|(_, other)| other == first).then_some(first)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members, M::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
 }

@@ -36,13 +36,7 @@ impl Referee {
         party.has_unsaved_refusal = false; // no news to its callers any more
         let user = party.login.as_ref().map(|login| &login.user);
         if before.is_some_and(|before| Some(&before.user) != user) {
-            party.held = None;
-            party.previous = None;
-            party.offered = None;
-            party
-                .targets
-                .iter_mut()
-                .for_each(|(_, target)| target.reset());
+            party.forget_tokens();
             party
                 .flight
                 .iter_mut()
@@ -145,10 +139,9 @@ impl Referee {
 
     /// The program allows one attempt with a refused password.
     pub fn retry_refused(&mut self, process: usize) {
-        if let Some(login) = self.party(process).login.clone() {
-            self.parties[process].words.allow(&login);
-            self.store.words.allow(&login);
-        }
+        let login = self.party(process).login.clone();
+        self.parties[process].words.allow(login.as_ref());
+        self.store.words.allow(login.as_ref());
     }
 
     /// The process has ended, or was killed. What has this number from now on is another one.

@@ -142,7 +142,7 @@ impl Referee {
         match (&flight.carried, &meaning) {
             (Carried::Password(login), Meaning::Tokens(_)) => {
                 party.words.trust(login);
-                self.store.words.allow(login);
+                self.store.words.allow(Some(login));
                 if flight.is_expected {
                     self.store.pace(party).take_back();
                 }

@@ -12,6 +12,8 @@ use super::tokens::Held;
 pub(super) struct Party {
     /// The credentials that the program has set last and that changed something.
     pub(super) login: Option<Login>,
+    /// Whose password was sent last.
+    pub(super) user: Option<Arc<str>>,
     /// Those before, if they were replaced under the lock: what it does under this may be decided.
     pub(super) replaced: Option<Login>,
     /// A refused password that was set again: the library says whether it takes it.
@@ -90,6 +92,14 @@ impl Party {
         }
     }
 
+    /// They are of a user who was replaced by another.
+    pub(super) fn forget_tokens(&mut self) {
+        (self.held, self.previous, self.offered) = (None, None, None);
+        self.targets
+            .iter_mut()
+            .for_each(|(_, target)| target.reset());
+    }
+
     /// The clock has been set.
     pub(super) fn look_at(&mut self, now: u64) {
         self.words.look_at(now);
@@ -101,7 +111,14 @@ impl Party {
 
     /// All that a later check depends on.
     pub(super) fn fingerprint(&self, elapsed: u64, mut hasher: &mut dyn Hasher) {
-        (&self.login, &self.replaced, &self.next_login, self.has_held).hash(&mut hasher);
+        (
+            &self.login,
+            &self.user,
+            &self.replaced,
+            &self.next_login,
+            self.has_held,
+        )
+            .hash(&mut hasher);
         self.held.is_some().hash(&mut hasher);
         if let Some(held) = &self.held {
             held.fingerprint(elapsed, hasher);

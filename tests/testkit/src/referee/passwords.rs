@@ -84,9 +84,10 @@ impl Words {
         (word.gateways, word.doubts, word.doubted) = (0, 0, 0);
     }
 
-    /// Somebody knows better than what was said of it.
-    pub(super) fn allow(&mut self, login: &Login) {
-        for (_, word) in self.0.iter_mut().filter(|(known, _)| known == login) {
+    /// Somebody knows better than what was said of it; of each, if nobody knows which it is.
+    pub(super) fn allow(&mut self, login: Option<&Login>) {
+        let is_it = |known: &Login| login.is_none_or(|login| known == login);
+        for (_, word) in self.0.iter_mut().filter(|(known, _)| is_it(known)) {
             (word.refused, word.doubts) = (None, 0);
         }
     }

@@ -46,7 +46,7 @@ pub const RULES: [Rule; 16] = [
     rule(
         5,
         "an old 401 starts nothing",
-        "`sent` and `answered` of target requests",
+        "`with_targets`, `sent` and `answered` of target requests",
     ),
     rule(6, "every caller gets an answer", "virtual time: what hangs"),
     rule(
@@ -116,7 +116,13 @@ impl Referee {
                 "a password was sent that is not, or no longer, the program's",
             );
         }
-        let own = party.held.as_ref().filter(|held| !held.is_superseded);
+        // Where nobody tells of credentials, another user's password ends the session of the last.
+        let is_other =
+            party.login.is_none() && party.user.as_ref().is_some_and(|user| *user != login.user);
+        let own = party
+            .held
+            .as_ref()
+            .filter(|held| !held.is_superseded && !is_other);
         if own.is_some_and(|held| held.bars_password(now)) {
             return Violation::found(1, "the password was sent while a refresh token is alive");
         }
@@ -264,7 +270,7 @@ impl Referee {
         if let Some(held) = &party.held {
             let since = self.elapsed - held.received_after;
             // After a 401 it may be one that this has asked for, which is paced as any.
-            let is_early = since + self.limits.slack < 30_000;
+            let is_early = since + self.limits.slack < self.limits.spacing(0);
             if self.sees_targets && is_expected && held.standing == Standing::Good && is_early {
                 return Violation::found(
                     13,

@@ -31,13 +31,6 @@ impl Referee {
             Ok((carried, request_id, taken))
         });
         let (carried, request_id, taken) = sent.map_err(|violation| self.with_story(violation))?;
-        self.tell(process, || match &carried {
-            Carried::Password(login) => format!("sends the password of {}", login.user),
-            Carried::Refresh(_) => "sends a refresh token".into(),
-            Carried::Revoked => "revokes a token".into(),
-            Carried::Access(origin, _) => format!("sends a request to {origin}"),
-            Carried::Nothing => format!("sends something without a secret to {}", request.uri()),
-        });
         if let Some(taken) = taken {
             self.take_over(process, taken);
         }
@@ -47,6 +40,25 @@ impl Referee {
             carried,
             request_id,
         })
+    }
+
+    /// It has left, whether it might or not: for a violation that is known of, and a sender who was not himself.
+    pub fn sent_anyhow<B: AsRef<[u8]>>(
+        &mut self,
+        now: Timestamp,
+        process: usize,
+        request: &Request<B>,
+    ) -> Exchange {
+        self.look_at(now);
+        self.party(process);
+        let carried = self.read(request.uri(), request.headers(), request.body().as_ref());
+        let carried = carried.unwrap_or(Carried::Nothing);
+        self.note_sent(now.as_millis(), process, &carried);
+        Exchange {
+            process,
+            carried,
+            request_id: None,
+        }
     }
 
     /// The same, without noting it.
@@ -99,11 +111,22 @@ impl Referee {
     }
 
     fn note_sent(&mut self, now: u64, process: usize, carried: &Carried) {
+        self.tell(process, || match carried {
+            Carried::Password(login) => format!("sends the password of {}", login.user),
+            Carried::Refresh(_) => "sends a refresh token".into(),
+            Carried::Revoked => "revokes a token".into(),
+            Carried::Access(origin, _) => format!("sends a request to {origin}"),
+            Carried::Nothing => "sends something without a secret".into(),
+        });
         let is_expected =
             matches!(carried, Carried::Password(_)) && Self::is_expected(&self.parties[process]);
         let party = &mut self.parties[process];
         match carried {
             Carried::Password(login) => {
+                let before = party.user.replace(login.user.clone());
+                if party.login.is_none() && before.is_some_and(|user| user != login.user) {
+                    party.forget_tokens();
+                }
                 if let Some(held) = &mut party.held {
                     held.has_sent_password = true;
                 }
@@ -120,8 +143,7 @@ impl Referee {
                 }
                 self.remember([Some(token.clone())]);
             }
-            Carried::Access(..) => self.sees_targets = true,
-            Carried::Revoked | Carried::Nothing => {}
+            Carried::Access(..) | Carried::Revoked | Carried::Nothing => {}
         }
         if matches!(
             carried,

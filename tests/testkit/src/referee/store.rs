@@ -108,59 +108,83 @@ impl Referee {
         let revision = record.get("revision").and_then(Value::as_u64);
         self.i14_nothing_good_is_overwritten(process, revision, refresh.as_deref())
             .map_err(|violation| self.with_story(violation))?;
-        self.tell(process, || {
-            format!("saves revision {}", revision.unwrap_or_default())
-        });
-
-        self.store.is_reported = true;
         self.store.revision = revision;
+        let tokens = access.map(|access| (access, refresh));
+        let user = record.get("username").and_then(text).map(Arc::from);
+        self.note_saved(now, process, user, tokens.as_ref());
+        Ok(())
+    }
+
+    /// It has saved what it knows, in a record that nobody else has seen.
+    pub fn saved_unseen(&mut self, now: Timestamp, process: usize) {
+        self.look_at(now);
+        let party = self.party(process);
+        let tokens = party.held.as_ref().map(|held| {
+            let refresh = held.refresh_token().map(str::to_owned);
+            (held.access_token().to_owned(), refresh)
+        });
+        let login = party.login.as_ref().map(|login| login.user.clone());
+        let user = login.or(party.user.clone());
+        self.note_saved(now, process, user, tokens.as_ref());
+    }
+
+    fn note_saved(
+        &mut self,
+        now: Timestamp,
+        process: usize,
+        user: Option<Arc<str>>,
+        tokens: Option<&(String, Option<String>)>,
+    ) {
+        self.tell(process, || "saves".into());
+        self.store.is_reported = true;
         let (now, elapsed) = (now.as_millis(), self.elapsed);
-        let is_it = |held: &&mut Held| Some(&*held.access) == access.as_deref();
+        let is_it = |held: &Held| {
+            let access = tokens.map(|(access, _)| &**access);
+            access == Some(held.access_token())
+        };
         let (before, rest) = self.parties.split_at_mut(process);
         let [party, after @ ..] = rest else {
-            return Ok(());
+            return;
         };
-        let own = party.held.as_mut().filter(is_it);
-        let own = own.map(|held| {
-            held.is_saved = true;
-            held.clone()
-        });
-        let others = before
+        party
+            .held
             .iter_mut()
-            .chain(after)
-            .filter_map(|other| other.held.as_mut());
-        let mut known = None;
-        for held in others {
-            if Some(&*held.access) == access.as_deref() {
+            .filter(|held| is_it(held))
+            .for_each(|held| held.is_saved = true);
+        let mut known = party.held.clone();
+        let others = before.iter_mut().chain(after);
+        for held in others.filter_map(|other| other.held.as_mut()) {
+            if is_it(held) && !known.as_ref().is_some_and(is_it) {
                 known = Some(held.clone());
             }
             held.is_superseded = true;
         }
         let saved = self.store.saved.take().map(|saved| saved.held);
-        let saved = saved.filter(|held| Some(&*held.access) == access.as_deref());
-        let unknown = || {
-            access
-                .as_deref()
-                .map(|access| Held::unknown(Some(access), refresh.as_deref(), now, elapsed))
-        };
-        self.store.saved = own.or(saved).or(known).or_else(unknown).map(|mut held| {
+        let known = known.filter(is_it).or(saved.filter(is_it)).or_else(|| {
+            let (access, refresh) = tokens?;
+            Some(Held::unknown(
+                Some(access),
+                refresh.as_deref(),
+                now,
+                elapsed,
+            ))
+        });
+        self.store.saved = known.map(|mut held| {
             held.is_saved = true;
             held.standing = Standing::Good; // that of a 401 is not saved
-            let user = record.get("username").and_then(text).map(Arc::from);
             Saved { user, held }
         });
-        party.is_recorded = true;
-        party.save_failed = false;
+        (party.is_recorded, party.save_failed) = (true, false);
         party.has_unsaved_refusal = false;
         self.store.words.learn(&party.words);
+        let refresh = tokens.and_then(|(_, refresh)| refresh.as_deref());
         for token in &party.spent[party.spent_saved..] {
-            if Some(&**token) != refresh.as_deref() && !self.store.spent.contains(token) {
+            if Some(&**token) != refresh && !self.store.spent.contains(token) {
                 self.store.spent.push(token.clone());
             }
         }
         self.store.spent.sort();
         party.spent_saved = party.spent.len();
-        Ok(())
     }
 
     /// It has marked until when no password may leave, in place of a save, and that is done.

@@ -172,7 +172,7 @@ fn a_password_that_is_sent_again_by_the_exchange_is_found() {
     assert_breaks(
         &contract(Defect::SendsAgain),
         "passwords-are-paced",
-        "passwords were sent within an hour",
+        "I13 (twelve passwords an hour) is violated",
     );
 }
 
@@ -199,7 +199,7 @@ fn a_password_too_many_is_found() {
     assert_breaks(
         &contract(Defect::StartsAnew),
         "an-outage-ends",
-        "passwords were sent",
+        "I1 (a password needs a reason) is violated",
     );
 }
 
@@ -218,6 +218,6 @@ fn a_retry_without_what_was_learned_is_found() {
     assert_breaks(
         &contract(Defect::IgnoresThe401),
         "an-outage-ends",
-        "the requests of 2 callers were sent",
+        "I7 (a request goes out twice at most) is violated",
     );
 }
