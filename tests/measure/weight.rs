@@ -1,5 +1,5 @@
 //! What each package weighs: crates, a clean build, and the smallest program, beside the bare clients. Prints
-//! the table of the README.
+//! the table of `docs/speed.md`.
 //!
 //! ```text
 //! cargo run -p simacan-auth-tests --example weight

@@ -24,6 +24,22 @@ pub fn seed() -> u64 {
     seed
 }
 
+/// The pages of the packages, and of all of them.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod pages {
+    macro_rules! pages {
+        ($($page:ident: $path:literal)*) => { $(#[doc = include_str!($path)] struct $page;)* };
+    }
+
+    pages! {
+        Workspace: "../../README.md"
+        Core: "../../core/README.md"
+        Ureq: "../../adapters/ureq/README.md"
+        Reqwest: "../../adapters/reqwest/README.md"
+        FileStore: "../../adapters/file-store/README.md"
+        PostgresStore: "../../adapters/postgres-store/README.md"
+        RedisStore: "../../adapters/redis-store/README.md"
+        SealedStore: "../../adapters/sealed-store/README.md"
+        Guide: "../../docs/guide.md"
+    }
+}

@@ -50,6 +50,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Features
+//!
+//! | feature | by default | what it brings |
+//! |---|---|---|
+//! | `tower` | no | a `tower::Layer` that puts the token on what a client of `http` requests sends: hyper, tonic |
+//! | `tracing` | no | events as `tracing` events, and a span for each exchange |
+//!
 //! # Why a thread
 //!
 //! An exchange replaces the refresh token, and has to outlive whoever wanted it: an answer that nobody reads is
@@ -114,6 +121,8 @@
 //! - `interleavings`: all of these under the checker shuttle
 //!
 //! [`Machine`]: simacan_auth::Machine
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adapter;
 mod bearer;

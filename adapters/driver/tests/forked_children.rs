@@ -1,5 +1,6 @@
 //! Forked children, in a process that has no other tests: a lock that another thread holds at the fork is never
 //! given free in the child, and that goes for the test harness's own, too.
+#![cfg(unix)]
 #![allow(dead_code, reason = "the world is that of other tests, too")]
 
 use std::sync::Arc;

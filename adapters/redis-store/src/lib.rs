@@ -20,6 +20,12 @@
 //! # Ok::<(), StoreFailure>(())
 //! ```
 //!
+//! # Features
+//!
+//! | feature | by default | what it brings |
+//! |---|---|---|
+//! | `rustls` | yes | `rediss://`: TLS by rustls and ring, with Mozilla's roots |
+//!
 //! # What is in Redis
 //!
 //! Of a session with the name `truck-tracker` three keys, in one slot of a cluster (but a

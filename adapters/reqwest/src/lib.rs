@@ -24,6 +24,18 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! | feature | by default | what it brings |
+//! |---|---|---|
+//! | `rustls` | yes | TLS by rustls and aws-lc, with the platform's roots |
+//! | `http2` | no | HTTP/2 with target APIs |
+//! | `json` | no | bodies of JSON: `RequestBuilder::json` |
+//! | `cookies` | no | reqwest's cookie store for target APIs; the exchanges take no part in it |
+//! | `middleware` | no | the client as a `reqwest_middleware::Middleware` |
+//! | `tower` | no | a `tower::Layer` for clients of `http` requests: hyper, tonic |
+//! | `tracing` | no | events as `tracing` events, and a span for each exchange |
+//!
 //! # What the adapter decides, and what it leaves to you
 //!
 //! - **Your client configuration serves your requests**: proxy, roots, time-outs, pool. Give
@@ -125,6 +137,8 @@
 //! your `Cargo.toml`. Without any, reqwest hands to a proxy in the clear what is meant for https. So no client is built
 //! then that would log in over https, and no request is sent to a target over https: both are [`Error::NoTls`].
 //! Which features reqwest has is seen at run time, in a connection to port 0 of this machine that can't succeed.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
 mod client;

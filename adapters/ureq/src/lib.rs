@@ -23,6 +23,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Features
+//!
+//! | feature | by default | what it brings |
+//! |---|---|---|
+//! | `rustls` | yes | TLS by rustls and ring, with Mozilla's roots |
+//! | `rustls-no-provider` | no | TLS by rustls, with a provider of cryptography that you choose |
+//! | `native-tls` | no | TLS by the platform's library |
+//! | `tracing` | no | events as `tracing` events, and a span for each exchange |
+//!
 //! # What the adapter decides, and what it leaves to you
 //!
 //! - **Your agent serves your requests**: give one with its proxy, roots, time-outs, pool and

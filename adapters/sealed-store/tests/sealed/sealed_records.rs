@@ -1,7 +1,6 @@
 //! What is there, whole and in pieces.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use simacan_auth_sealed_store::{InvalidSavedSession, StoreFailure};
 
@@ -100,8 +99,11 @@ fn a_session_without_a_seal_is_taken_over_by_name() {
     assert_eq!(load(&folder.store(&key(1))), Ok(Some(SESSION.to_vec())));
 }
 
+#[cfg(unix)] // elsewhere a file has no mode
 #[test]
 fn a_session_that_can_not_be_looked_at_is_not_overwritten() {
+    use std::os::unix::fs::PermissionsExt;
+
     let folder = Folder::new("unreadable");
     let store = folder.store(&key(1));
     save(&store, SESSION);
