@@ -34,6 +34,7 @@
 //! | `cookies` | no | reqwest's cookie store for target APIs; the exchanges take no part in it |
 //! | `middleware` | no | the client as a `reqwest_middleware::Middleware` |
 //! | `tower` | no | a `tower::Layer` for clients of `http` requests: hyper, tonic |
+//! | `metrics` | no | counters and times by the `metrics` facade |
 //! | `tracing` | no | events as `tracing` events, and a span for each exchange |
 //!
 //! # What the adapter decides, and what it leaves to you

@@ -30,6 +30,7 @@
 //! | `rustls` | yes | TLS by rustls and ring, with Mozilla's roots |
 //! | `rustls-no-provider` | no | TLS by rustls, with a provider of cryptography that you choose |
 //! | `native-tls` | no | TLS by the platform's library |
+//! | `metrics` | no | counters and times by the `metrics` facade |
 //! | `tracing` | no | events as `tracing` events, and a span for each exchange |
 //!
 //! # What the adapter decides, and what it leaves to you

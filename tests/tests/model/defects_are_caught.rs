@@ -8,6 +8,7 @@ use std::iter::repeat_n;
 use std::time::Duration;
 
 use simacan_auth::{Config, Machine};
+use simacan_auth_testkit::referee::RULES;
 use simacan_auth_tests::broken::{Broken, Defect};
 use simacan_auth_tests::model::{Budget, Histories, Node};
 use simacan_auth_tests::world::{
@@ -301,4 +302,17 @@ fn i13_a_machine_that_does_not_pace_its_logins() {
     let machine = World::<Machine>::alice_with(config);
     let world = World::around(Rules::default(), machine);
     assert_eq!(violated_in(world, steps()), Some(13));
+}
+
+/// The manual is where the rules are explained, so they are called there what the referee calls them.
+#[test]
+fn the_manual_has_the_same_rules() {
+    let manual = include_str!("../../../core/src/manual/rules.rs");
+    let headings = manual
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! # I"));
+    let rules = RULES
+        .iter()
+        .map(|rule| format!("{}: {}", rule.number, rule.title));
+    assert!(headings.eq(rules));
 }

@@ -21,7 +21,13 @@ pub struct Rule {
     pub decided_by: &'static str,
 }
 
-/// All rules.
+/// All rules, by their numbers. Each is explained, with its exceptions, in `simacan_auth::manual::rules`.
+///
+/// ```
+/// for rule in simacan_auth_testkit::referee::RULES {
+///     println!("I{}, {}: decided by {}", rule.number, rule.title, rule.decided_by);
+/// }
+/// ```
 pub const RULES: [Rule; 16] = [
     rule(
         1,
