@@ -6,9 +6,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use http::{Request, Uri};
-use simacan_auth::{Config, Timestamp};
-use simacan_auth_emulator::{Outcome, Reply};
+use http::Request;
+use simacan_auth::Config;
+use simacan_auth_emulator::Reply;
 use simacan_auth_testkit::referee::{Referee, Service, SharedReferee};
 
 #[derive(Clone, Default)]
@@ -54,20 +54,13 @@ impl Judge {
         let [config] = &configs[..] else {
             return;
         };
-        let origin = "http://platform";
-        let (parts, body) = request.clone().into_parts();
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let is_simacan = path != "/oauth2/token";
-        let uri: Uri = format!("{origin}{path}").parse().expect("it has arrived");
-        let mut request = Request::from_parts(parts, body);
-        *request.uri_mut() = uri;
         let referee = referee.get_or_insert_with(|| {
-            let service = if is_simacan {
-                Service::simacan_at(&format!("{origin}/api/v1"))
+            let service = if request.uri().path() == "/oauth2/token" {
+                Service::oauth2("http://emulator/oauth2/token")
             } else {
-                Service::oauth2(&format!("{origin}/oauth2/token"))
+                Service::simacan_at("http://emulator/api/v1")
             };
-            let service = service.with_target(origin);
+            let service = service.with_target("http://emulator");
             let referee = Referee::new(service).with_config(config).with_history();
             let referee = if *is_partial {
                 referee
@@ -76,22 +69,7 @@ impl Judge {
             };
             referee.shared()
         });
-        referee.tell(|referee| {
-            let now = Timestamp::from(now);
-            let exchange = referee.sent(now, 0, &request)?;
-            match &reply.outcome {
-                Outcome::Answer(answer)
-                    if reply.delay.is_zero() && answer.body().len() < 1 << 20 =>
-                {
-                    referee.answered(now, exchange, answer);
-                }
-                Outcome::Answer(answer) | Outcome::CutShort(answer) => {
-                    referee.offered(now, exchange, answer);
-                }
-                Outcome::Lost => referee.lost(now, exchange),
-            }
-            Ok(())
-        });
+        referee.see(now, 0, request, reply);
     }
 
     /// What it has found, if one client was alone.

@@ -56,19 +56,17 @@ impl Referee {
         let Some(flight) = party.flight.take() else {
             return;
         };
-        if let Meaning::Tokens(answer) = self.service.read_answer(is_refresh, response) {
-            let kept = party
-                .held
-                .as_ref()
-                .and_then(|held| held.refresh.clone())
-                .filter(|_| is_refresh);
-            party.offered = Some(Held::new(
-                &answer,
-                kept,
-                flight.sent,
-                now.as_millis(),
-                self.elapsed,
-            ));
+        match self.service.read_answer(is_refresh, response) {
+            Meaning::Tokens(answer) => {
+                let kept = party.held.as_ref().and_then(|held| held.refresh.clone());
+                let kept = kept.filter(|_| is_refresh);
+                let now = now.as_millis();
+                party.offered = Some(Held::new(&answer, kept, flight.sent, now, self.elapsed));
+            }
+            Meaning::Refused { .. } if is_refresh => {
+                (party.held.iter_mut()).for_each(|held| held.may_be_refused = true);
+            }
+            _ => {}
         }
     }
 

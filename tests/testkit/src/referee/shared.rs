@@ -2,6 +2,12 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use http::Request;
+use http::uri::PathAndQuery;
+use simacan_auth::Timestamp;
+use simacan_auth_emulator::{Outcome, Reply};
 
 use super::{Referee, Violation};
 
@@ -25,6 +31,50 @@ impl SharedReferee {
                 None
             }
         }
+    }
+
+    /// What an emulator's server has received from a process, and what becomes of it: for `Options::watch` of
+    /// `simacan_auth_emulator`. To the referee it is at `http://emulator`.
+    ///
+    /// ```
+    /// use simacan_auth_emulator::{Emulator, Server, Settings};
+    /// use simacan_auth_testkit::referee::{Referee, Service};
+    ///
+    /// let service = Service::simacan_at("http://emulator/api/v1").with_target("http://emulator");
+    /// let referee = Referee::new(service).with_history().shared();
+    /// let seen = referee.clone();
+    /// let server = Server::options()
+    ///     .watch(move |now, request, reply| seen.see(now, 0, request, reply))
+    ///     .start(Emulator::new(Settings::new().with_user("fleet", "secret")))?;
+    /// // … a client does its work …
+    /// referee.verdict()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn see(&self, now: SystemTime, process: usize, request: &Request<Vec<u8>>, reply: &Reply) {
+        const LARGE: usize = 1 << 20; // more is not read of an answer to an exchange
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", PathAndQuery::as_str);
+        let Ok(uri) = format!("http://emulator{path}").parse() else {
+            return;
+        };
+        let mut request = request.clone();
+        *request.uri_mut() = uri;
+        let now = Timestamp::from(now);
+        self.tell(|referee| {
+            let exchange = referee.sent(now, process, &request)?;
+            match &reply.outcome {
+                Outcome::Answer(answer) if reply.delay.is_zero() && answer.body().len() < LARGE => {
+                    referee.answered(now, exchange, answer);
+                }
+                Outcome::Answer(answer) | Outcome::CutShort(answer) => {
+                    referee.offered(now, exchange, answer);
+                }
+                Outcome::Lost => referee.lost(now, exchange),
+            }
+            Ok(())
+        });
     }
 
     /// The first violation, if there was one.

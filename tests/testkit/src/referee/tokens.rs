@@ -28,6 +28,8 @@ pub struct Held {
     unclear: (u32, Option<u64>),
     /// Whether the refresh token was refused, in one answer or in several.
     pub(super) is_refused: bool,
+    /// Whether it was, in an answer of which nobody knows whether it arrived.
+    pub(super) may_be_refused: bool,
     pub(super) standing: Standing,
     /// Whether a target has answered it with 401, whatever came of that.
     pub(super) unauthorized: bool,
@@ -74,6 +76,7 @@ impl Held {
             answered: None,
             unclear: (0, None),
             is_refused: false,
+            may_be_refused: false,
             standing: Standing::Good,
             unauthorized: false,
             has_ended: false,
@@ -137,7 +140,8 @@ impl Held {
 
     /// Whether it leaves its holder no reason for a password (I1).
     pub(super) fn bars_password(&self, now: u64) -> bool {
-        !self.is_refused && (self.refresh.is_some() || (self.is_good(now) && !self.was_condemned))
+        let is_refused = self.is_refused || self.may_be_refused;
+        !is_refused && (self.refresh.is_some() || (self.is_good(now) && !self.was_condemned))
     }
 
     /// Whether a refresh is due without a 401: not in the first half of its life.
@@ -183,7 +187,13 @@ impl Held {
     pub(super) fn fingerprint(&self, elapsed: u64, mut hasher: &mut dyn Hasher) {
         (&self.access, &self.refresh).hash(&mut hasher);
         (self.received, self.expires, self.standing).hash(&mut hasher);
-        (self.answered, self.unclear, self.is_refused).hash(&mut hasher);
+        (
+            self.answered,
+            self.unclear,
+            self.is_refused,
+            self.may_be_refused,
+        )
+            .hash(&mut hasher);
         (self.has_ended, self.was_condemned, self.unauthorized).hash(&mut hasher);
         (self.has_sent_password, self.has_sent_refresh).hash(&mut hasher);
         (self.is_saved, self.is_first, self.is_superseded).hash(&mut hasher);
