@@ -210,6 +210,13 @@ impl Referee {
         if is_jitter {
             return;
         }
+        if now + 60_000 < latest {
+            // Each time may add one password (I13).
+            self.parties
+                .iter_mut()
+                .for_each(|party| party.pace.take_back());
+            self.store.pace.take_back();
+        }
         self.elapsed += now.saturating_sub(latest);
         self.latest = Some(now);
         self.parties.iter_mut().for_each(|party| party.look_at(now));

@@ -183,7 +183,7 @@ fn what_is_abandoned_is_a_failed_attempt() {
         (Op::Password, &[ATTEMPT_FAILED, Op::Unlock]),
     ] {
         let (mut process, job) = at(op);
-        process.machine.abandon(START, job);
+        process.abandon(job);
         process.run();
         assert_eq!(process.log, log, "{op:?}");
         let expected = match op {

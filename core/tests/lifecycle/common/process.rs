@@ -12,8 +12,10 @@ use simacan_auth::{
     Timestamp, Transmit, TransportFailure,
 };
 
+use simacan_auth_testkit::referee::{Exchange, Referee, Service};
+
 use super::callers::{denied, ready, waits};
-use super::{API, MARK, START, credentials, poll, request};
+use super::{API, MARK, START, credentials, judge, poll, request};
 
 /// What a process does, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,10 @@ struct Inner {
     failures: Vec<(Op, StoreFailure)>,
     /// How many tokens were handed out.
     issued: u32,
+    /// How many processes have started.
+    started: usize,
+    /// Who judges what they send. What they do here it is not told.
+    referee: Option<Referee>,
 }
 
 impl Memory {
@@ -125,6 +131,12 @@ impl Memory {
         self.0.borrow_mut().mark = Some(until);
     }
 
+    fn judge<T>(&self, tell: impl FnOnce(&mut Referee) -> T) -> T {
+        let referee = &mut self.0.borrow_mut().referee;
+        let new = || Referee::new(Service::simacan()).with_store().exact();
+        tell(referee.get_or_insert_with(new))
+    }
+
     fn failure(&self, op: Op) -> Option<StoreFailure> {
         let failures = &mut self.0.borrow_mut().failures;
         let at = failures.iter().position(|(failing, _)| *failing == op)?;
@@ -140,7 +152,10 @@ pub(crate) struct Process {
     /// All that it could have printed.
     pub(crate) printed: String,
     store: Memory,
+    number: usize,
+    is_judged: bool,
     pub(crate) flight: Option<Transmit>,
+    judged: Option<Exchange>,
     /// What number the password has by now where it is kept; `None` if it can't be had.
     pub(crate) source: Option<u32>,
     pub(crate) until: Option<Timestamp>,
@@ -154,15 +169,23 @@ impl Process {
     pub(crate) fn start_as(store: &Memory, now: Timestamp, username: &str, number: u32) -> Self {
         let credentials = credentials(username, number);
         let machine = Machine::new(Provider::simacan(), credentials, Config::default());
-        Self::of(machine.with_store(), store, now)
+        Self::of(machine.with_store(), store, now).judged()
     }
 
     pub(crate) fn start_with(store: &Memory, now: Timestamp, config: Config) -> Self {
         let machine = Machine::new(Provider::simacan(), credentials("fleet", 1), config);
-        Self::of(machine.with_store(), store, now)
+        Self::of(machine.with_store(), store, now).judged()
+    }
+
+    /// It is Simacan's platform that it logs in to.
+    fn judged(mut self) -> Self {
+        self.is_judged = true;
+        self
     }
 
     pub(crate) fn of(machine: Machine, store: &Memory, now: Timestamp) -> Self {
+        let number = store.0.borrow().started;
+        store.0.borrow_mut().started += 1;
         Self {
             machine,
             now,
@@ -170,7 +193,10 @@ impl Process {
             events: Vec::new(),
             printed: String::new(),
             store: store.clone(),
+            number,
+            is_judged: false,
             flight: None,
+            judged: None,
             source: None,
             until: None,
         }
@@ -335,7 +361,18 @@ impl Process {
     }
 
     /// The end of a job that is left to the test.
+    pub(crate) fn abandon(&mut self, job: JobId) {
+        if let Some(sent) = self.judged.take() {
+            self.store.judge(|referee| referee.lost(self.now, sent));
+        }
+        self.machine.abandon(self.now, job);
+    }
+
     pub(crate) fn end(&mut self, job: JobId, end: JobEnd) {
+        let in_flight = self.flight.as_ref().map(|flight| flight.exchange);
+        if let Some(sent) = self.judged.take_if(|_| in_flight == Some(job)) {
+            self.store.judge(|referee| referee.not_sent(self.now, sent));
+        }
         self.machine.handle_end(self.now, job, end);
     }
 
@@ -382,6 +419,11 @@ impl Process {
                         let known = KNOWN.iter().find(|known| words.starts_with(**known));
                         self.log.push(Op::Event(known.copied().unwrap_or("?")));
                     }
+                    let (now, number) = (self.now, self.number);
+                    judge(
+                        self.store
+                            .judge(|referee| referee.event(now, number, &event)),
+                    );
                     self.events.push(event);
                 }
                 Output::Transmit(transmit) => {
@@ -392,6 +434,9 @@ impl Process {
                         Op::Refresh
                     };
                     self.log.push(op);
+                    let (now, number) = (self.now, self.number);
+                    let sent = |referee: &mut Referee| referee.sent(now, number, &transmit.request);
+                    self.judged = self.is_judged.then(|| judge(self.store.judge(sent)));
                     self.flight = Some(transmit);
                 }
                 Output::Store(op) => self.operate(op),
@@ -445,6 +490,10 @@ impl Process {
     /// What follows is left to the test.
     pub(crate) fn receive(&mut self, response: Response<String>) {
         let exchange = self.land();
+        if let Some(sent) = self.judged.take() {
+            self.store
+                .judge(|referee| referee.answered(self.now, sent, &response));
+        }
         self.machine.handle_response(self.now, exchange, response);
     }
 
@@ -484,6 +533,15 @@ impl Process {
 
     fn fail(&mut self, failure: TransportFailure) {
         let exchange = self.land();
+        if let Some(sent) = self.judged.take() {
+            self.store.judge(|referee| {
+                if failure.is_not_sent() {
+                    referee.not_sent(self.now, sent);
+                } else {
+                    referee.lost(self.now, sent);
+                }
+            });
+        }
         self.machine.handle_failure(self.now, exchange, failure);
         self.run();
     }

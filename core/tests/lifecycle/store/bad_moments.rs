@@ -161,10 +161,9 @@ fn an_outage_of_another_endpoint_holds_nobody_up() {
     let (store, mut first) = Process::first_logged_in();
     first.now = after(2 * HOUR);
     fail_round(&mut first);
-    let mut second = Process::start(&store, first.now);
     let fleet = credentials("fleet", 1);
     let staging = Machine::new(Provider::simacan_staging(), fleet, Config::default());
-    second.machine = staging.with_store();
+    let mut second = Process::of(staging.with_store(), &store, first.now);
     second.log_in();
     assert!(second.has_done(Op::Password), "{:?}", second.events);
 }
