@@ -43,7 +43,7 @@ pub enum Defect {
     LosesWakeUp,
     /// Takes every answer but a good one for a reason to send the request again (I7).
     RetriesAgain,
-    /// Serves nobody while a refresh is under way (I14).
+    /// Serves nobody while a refresh is under way (I16).
     DropsGoodToken,
     /// Begins another exchange when one has taken long (I4).
     BeginsTwice,

@@ -4,10 +4,10 @@
 //! A [`Fleet`] moves by [`FleetStep`]s, as a [`World`](crate::world::World) does by its own. What the World
 //! checks of one machine is not checked again here.
 
-mod history;
-mod model;
+mod fleets;
 mod network;
 mod process;
+mod random;
 mod recovery;
 mod step;
 mod store;
@@ -21,8 +21,8 @@ use simacan_auth::{Credentials, JobEnd, StoreFailure, Timestamp};
 use simacan_auth_emulator::{Detail, Emulator, Reuse, Settings};
 use simacan_auth_testkit::referee::{Referee, Service};
 
-pub use history::Random;
-pub use model::{Dangers, FleetNode, Fleets};
+pub use fleets::{Dangers, FleetNode, Fleets};
+pub use random::Random;
 pub use step::{FleetStep, StoreDefect};
 
 use crate::world::{Violation, check_cached_bearer, check_silence, check_wants};

@@ -58,7 +58,17 @@ impl History {
     }
 }
 
-/// What it violates, if anything, and its steps, for a person to read.
+/// Steps as a test to paste, in a world that begins so.
+pub(crate) fn as_test(new: &str, steps: impl Iterator<Item = String>) -> String {
+    let steps: Vec<_> = steps.map(|step| format!("        {step},\n")).collect();
+    format!(
+        "#[test]\nfn the_rules_hold() {{\n    let mut world = {new};\n    for step in [\n{}    ] {{\n        \
+         world.apply(step).unwrap();\n    }}\n}}",
+        steps.concat()
+    )
+}
+
+/// What it violates, if anything, and its steps: for a person to read, and as a test.
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Err(violation) = self.live() {
@@ -66,7 +76,9 @@ impl fmt::Display for History {
         }
         write!(f, "{:?}", self.rules)?;
         let mut steps = self.steps.iter().zip(1..);
-        steps.try_for_each(|(step, n)| write!(f, "\n{n:5}. {step}"))
+        steps.try_for_each(|(step, n)| write!(f, "\n{n:5}. {step}"))?;
+        let new = "World::new(Rules::default())"; // as the rules above, if they are others
+        write!(f, "\n{}", as_test(new, self.steps.iter().map(Step::code)))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use stateright::{Checker, Model, Property};
 
+use crate::history::as_test;
 use crate::world::{
     AtServer, AtTarget, Body, Clock, Login, Rules, Settled, Step, Subject, Violation, World,
 };
@@ -253,9 +254,14 @@ impl Histories {
             let found = found.or_else(|| last.world.settle().err());
             let found = found.or_else(|| last.world.recover().err());
             let found = found.map_or_else(String::new, |found| found.to_string());
-            let steps = (1..).zip(path.into_actions());
+            let steps = path.into_actions();
+            let test = as_test("World::new(Rules::default())", steps.iter().map(Step::code));
+            let steps = (1..).zip(steps);
             let steps: Vec<_> = steps.map(|(n, step)| format!("\n{n:4}. {step}")).collect();
-            panic!("{name}: {property} fails. {found}{}", steps.concat());
+            panic!(
+                "{name}: {property} fails. {found}{}\n{test}",
+                steps.concat()
+            );
         }
         states
     }

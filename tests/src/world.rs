@@ -7,12 +7,12 @@
 mod cached_bearer;
 mod callers;
 mod clock;
+mod conditions;
 mod credentials;
 mod dialect;
 mod fingerprint;
 mod harmless;
 mod liveness;
-mod rules;
 mod step;
 mod subject;
 mod wire;
@@ -27,9 +27,9 @@ use simacan_auth_testkit::referee::Referee;
 pub use simacan_auth_testkit::referee::Violation;
 
 pub(crate) use cached_bearer::{check_cached_bearer, check_silence, check_wants};
+pub use conditions::Rules;
 pub use dialect::Dialect;
 pub use liveness::Settled;
-pub use rules::Rules;
 pub(crate) use step::CALLERS;
 pub use step::{AtServer, AtTarget, Body, Clock, Login, Step};
 pub use subject::{Out, Subject};

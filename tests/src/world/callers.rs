@@ -143,7 +143,7 @@ impl<S: Subject> World<S> {
                 Ok(())
             }
             _ if must_go => {
-                Violation::found(14, format!("caller {index} waits despite a good token"))
+                Violation::found(16, format!("caller {index} waits despite a good token"))
             }
             _ if token.is_some() => {
                 Violation::found(8, "a token is on a request that was not cleared")

@@ -150,6 +150,20 @@ impl Login {
     }
 }
 
+impl Step {
+    /// As it is written in a test.
+    pub(crate) fn code(&self) -> String {
+        match self {
+            Self::Answer(caller, answer) => format!("Step::Answer({caller}, AtTarget::{answer:?})"),
+            Self::Deliver(body) => format!("Step::Deliver(Body::{body:?})"),
+            Self::Refuse(how) => format!("Step::Refuse(AtServer::{how:?})"),
+            Self::Clock(clock) => format!("Step::Clock(Clock::{clock:?})"),
+            Self::Replace(login) => format!("Step::Replace(Login::{login:?})"),
+            other => format!("Step::{other:?}"),
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

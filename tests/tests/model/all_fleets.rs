@@ -125,7 +125,7 @@ fn all_interleavings_of_a_fleet_keep_its_rules() {
 }
 
 #[test]
-fn a_store_without_lock_memory_or_effect_is_caught() {
+fn i14_a_store_without_lock_memory_or_effect_is_caught() {
     for (defect, dangers) in [
         (StoreDefect::LocksNothing, Dangers { clock: 1, ..TWO }),
         (StoreDefect::LoadsNothing, Dangers { crashes: 1, ..TWO }),
@@ -137,7 +137,10 @@ fn a_store_without_lock_memory_or_effect_is_caught() {
         };
         let found = fleets.search("broken").expect_err("it is broken");
         println!("{found}");
-        assert!(found.contains("is violated"), "{defect:?}: {found}");
+        assert!(
+            found.contains("I14 (tokens are not lost) is violated"),
+            "{defect:?}: {found}"
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use crate::world::PATIENCE;
+use crate::surroundings::PATIENCE;
 use crate::{example, minutely_processes, push_once, worker};
 
 const TASK: &str = "SIMACAN_TEST_TASK";

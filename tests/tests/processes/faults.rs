@@ -11,7 +11,7 @@ use simacan_auth_sealed_store::Key;
 
 use crate::ordeal::{Ordeal, WORKERS};
 use crate::servers::{PostgresServer, RedisServer, Rights, StoreServer};
-use crate::world::Random;
+use crate::surroundings::Random;
 
 /// In milliseconds.
 const HOUR: i64 = 3_600_000;

@@ -9,11 +9,11 @@ use simacan_auth_emulator::{Emulator, Endpoint, Fault};
 use simacan_auth_servers::Redis;
 
 use crate::audit::Trial;
-use crate::fleet::{Fleet, Habits};
 use crate::front::Moment;
 use crate::servers::{PostgresServer, StoreServer};
+use crate::surroundings::{Folder, Random, settings};
 use crate::worker::config;
-use crate::world::{Folder, Random, settings};
+use crate::workers::{Fleet, Habits};
 
 const TOKEN_LIFE: Duration = Duration::from_secs(1);
 /// An hour takes a second, the life of a token here.

@@ -8,7 +8,7 @@ use simacan_auth::{Credentials, Denied, Doubling};
 use simacan_auth_emulator::{Emulator, Endpoint, Entry, Fault, Server};
 
 use crate::pusher::{Adapter, Outcome, Plan, Pusher};
-use crate::world::{Clock, Folder, PASSWORD, USERNAME, counters, settings};
+use crate::surroundings::{Clock, Folder, PASSWORD, USERNAME, counters, settings};
 
 for_both! {
     i2_a_wrong_password_is_sent_once_a_day,

@@ -13,7 +13,7 @@ use crate::child::{Process, Task, lock, parameter};
 use crate::front::{Front, Moment};
 use crate::minutely::{DAY, Day, MINUTE, WRONG_PASSWORD, assert_few_an_hour, push_by};
 use crate::pusher::{Adapter, Plan};
-use crate::world::{Clock, Folder, PASSWORD, USERNAME, settings};
+use crate::surroundings::{Clock, Folder, PASSWORD, USERNAME, settings};
 
 for_both! {
     i2_processes_send_a_wrong_password_once_a_day,

@@ -14,7 +14,7 @@ use simacan_auth_emulator::{Endpoint, Fault};
 
 use crate::minutely::{Day, MINUTE, WRONG_PASSWORD, assert_few_an_hour, passwords_at, run};
 use crate::pusher::{Adapter, Outcome};
-use crate::world::{Clock, Folder, PASSWORD, counters, settings};
+use crate::surroundings::{Clock, Folder, PASSWORD, counters, settings};
 
 for_both! {
     i2_two_wrong_passwords_on_one_file_are_each_sent_once,

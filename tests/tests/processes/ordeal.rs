@@ -8,10 +8,10 @@ use std::time::Duration;
 use simacan_auth_emulator::{Endpoint, Fault, Reuse};
 use simacan_auth_sealed_store::Key;
 
-use crate::fleet::{Fleet, Habits};
 use crate::servers::{Rights, StoreServer};
+use crate::surroundings::settings;
 use crate::worker::config;
-use crate::world::settings;
+use crate::workers::{Fleet, Habits};
 
 pub(crate) const WORKERS: usize = 8;
 const TOKEN_LIFE: Duration = Duration::from_secs(6);

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::child::{Process, Task};
-use crate::world::{Clock, Folder, PASSWORD, USERNAME, counters, settings};
+use crate::surroundings::{Clock, Folder, PASSWORD, USERNAME, counters, settings};
 
 /// Where the vehicle is.
 pub(crate) const X: &str = "SIMACAN_TEST_X";

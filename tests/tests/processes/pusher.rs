@@ -10,7 +10,7 @@ use simacan_auth::{Config, Credentials, Denied, Event, Provider, SessionStore, T
 use simacan_auth_file_store::FileStore;
 use tokio::runtime::{self, Runtime};
 
-use crate::world::{PASSWORD, PATIENCE, USERNAME};
+use crate::surroundings::{PASSWORD, PATIENCE, USERNAME};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Adapter {

@@ -10,9 +10,9 @@ use simacan_auth_emulator::Emulator;
 
 use crate::audit::Trial;
 use crate::child::{Process, lock};
-use crate::fleet::{Fleet, Habits};
 use crate::front::{Good, Moment};
-use crate::world::PATIENCE;
+use crate::surroundings::PATIENCE;
+use crate::workers::{Fleet, Habits};
 
 impl Fleet {
     fn place(&self) -> usize {

@@ -13,9 +13,9 @@ use crate::front::{Front, Incarnation, Moment};
 use crate::lives::Lives;
 use crate::place;
 use crate::pusher::Adapter;
+use crate::surroundings::PATIENCE;
 use crate::tries::Tries;
 use crate::worker::{CALLERS, Job, Said, body, path};
-use crate::world::PATIENCE;
 
 type Positions = [u64; CALLERS];
 

@@ -7,6 +7,7 @@ use stateright::{Checker, Model, Property};
 
 use super::process::{Caller, Op};
 use super::{Fleet, FleetStep, StoreDefect};
+use crate::history::as_test;
 
 /// How much may go wrong in one history, and how much there is to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -213,6 +214,7 @@ impl Fleets {
     /// As [`explore`](Self::explore), with what was found as the error.
     pub fn search(self, name: &str) -> Result<usize, String> {
         let (began, dangers, processes) = (Instant::now(), self.dangers, self.processes);
+        let defect = self.defect;
         let checker = self.checker().threads(2).spawn_dfs().join();
         let (states, depth) = (checker.unique_state_count(), checker.max_depth());
         println!(
@@ -225,10 +227,16 @@ impl Fleets {
         let last = path.last_state();
         let recovery = last.fleet.recover().err().map(|found| found.to_string());
         let found = last.violation.clone().or(recovery).unwrap_or_default();
-        let steps = (1..).zip(path.into_actions());
+        let steps = path.into_actions();
+        let new = format!("Fleet::new({processes}, {defect:?})");
+        let test = as_test(
+            &new,
+            steps.iter().map(|step| format!("FleetStep::{step:?}")),
+        );
+        let steps = (1..).zip(steps);
         let steps: Vec<_> = steps.map(|(n, step)| format!("\n{n:4}. {step}")).collect();
         Err(format!(
-            "{name}: {property} fails. {found}{}",
+            "{name}: {property} fails. {found}{}\n{test}",
             steps.concat()
         ))
     }
