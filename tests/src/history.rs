@@ -58,13 +58,19 @@ impl History {
     }
 }
 
-/// Steps as a test to paste, in a world that begins so.
-pub(crate) fn as_test(new: &str, steps: impl Iterator<Item = String>) -> String {
-    let steps: Vec<_> = steps.map(|step| format!("        {step},\n")).collect();
+/// The last steps, for a person to read, and all of them as a test to paste, in a world that begins so.
+pub(crate) fn printed<S: fmt::Display>(new: &str, steps: &[S], code: fn(&S) -> String) -> String {
+    let last = (1..).zip(steps).skip(steps.len().saturating_sub(80));
+    let last: Vec<_> = last.map(|(n, step)| format!("\n{n:5}. {step}")).collect();
+    let all: Vec<_> = steps
+        .iter()
+        .map(|step| format!("        {},\n", code(step)))
+        .collect();
     format!(
-        "#[test]\nfn the_rules_hold() {{\n    let mut world = {new};\n    for step in [\n{}    ] {{\n        \
+        "{}\n#[test]\nfn the_rules_hold() {{\n    let mut world = {new};\n    for step in [\n{}    ] {{\n        \
          world.apply(step).unwrap();\n    }}\n}}",
-        steps.concat()
+        last.concat(),
+        all.concat()
     )
 }
 
@@ -74,11 +80,13 @@ impl fmt::Display for History {
         if let Err(violation) = self.live() {
             writeln!(f, "{violation}")?;
         }
-        write!(f, "{:?}", self.rules)?;
-        let mut steps = self.steps.iter().zip(1..);
-        steps.try_for_each(|(step, n)| write!(f, "\n{n:5}. {step}"))?;
-        let new = "World::new(Rules::default())"; // as the rules above, if they are others
-        write!(f, "\n{}", as_test(new, self.steps.iter().map(Step::code)))
+        let new = "World::new(Rules::default())"; // as the rules above it, if they are others
+        write!(
+            f,
+            "{:?}{}",
+            self.rules,
+            printed(new, &self.steps, Step::code)
+        )
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use stateright::{Checker, Model, Property};
 
-use crate::history::as_test;
+use crate::history::printed;
 use crate::world::{
     AtServer, AtTarget, Body, Clock, Login, Rules, Settled, Step, Subject, Violation, World,
 };
@@ -254,14 +254,12 @@ impl Histories {
             let found = found.or_else(|| last.world.settle().err());
             let found = found.or_else(|| last.world.recover().err());
             let found = found.map_or_else(String::new, |found| found.to_string());
-            let steps = path.into_actions();
-            let test = as_test("World::new(Rules::default())", steps.iter().map(Step::code));
-            let steps = (1..).zip(steps);
-            let steps: Vec<_> = steps.map(|(n, step)| format!("\n{n:4}. {step}")).collect();
-            panic!(
-                "{name}: {property} fails. {found}{}\n{test}",
-                steps.concat()
+            let steps = printed(
+                "World::new(Rules::default())",
+                &path.into_actions(),
+                Step::code,
             );
+            panic!("{name}: {property} fails. {found}{steps}");
         }
         states
     }

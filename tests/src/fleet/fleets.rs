@@ -7,7 +7,7 @@ use stateright::{Checker, Model, Property};
 
 use super::process::{Caller, Op};
 use super::{Fleet, FleetStep, StoreDefect};
-use crate::history::as_test;
+use crate::history::printed;
 
 /// How much may go wrong in one history, and how much there is to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -227,18 +227,9 @@ impl Fleets {
         let last = path.last_state();
         let recovery = last.fleet.recover().err().map(|found| found.to_string());
         let found = last.violation.clone().or(recovery).unwrap_or_default();
-        let steps = path.into_actions();
         let new = format!("Fleet::new({processes}, {defect:?})");
-        let test = as_test(
-            &new,
-            steps.iter().map(|step| format!("FleetStep::{step:?}")),
-        );
-        let steps = (1..).zip(steps);
-        let steps: Vec<_> = steps.map(|(n, step)| format!("\n{n:4}. {step}")).collect();
-        Err(format!(
-            "{name}: {property} fails. {found}{}\n{test}",
-            steps.concat()
-        ))
+        let steps = printed(&new, &path.into_actions(), FleetStep::code);
+        Err(format!("{name}: {property} fails. {found}{steps}"))
     }
 }
 

@@ -3,7 +3,7 @@
 use simacan_auth_emulator::Reuse;
 
 use super::{Fleet, FleetStep};
-use crate::history::as_test;
+use crate::history::printed;
 
 /// What a random history is made of.
 #[derive(Clone, Copy, Debug)]
@@ -31,18 +31,10 @@ impl Random {
                 result = result.and_then(|()| fleet.recover());
             }
             if let Err(violation) = result {
-                let first = history.len().saturating_sub(80);
-                let steps = (1..).zip(&history).skip(first);
-                let steps: Vec<_> = steps.map(|(n, step)| format!("\n{n:5}. {step}")).collect();
-                let new = format!(
-                    "Fleet::with_reuse({}, Reuse::{:?})",
-                    self.processes, self.reuse
-                );
-                let test = as_test(
-                    &new,
-                    history.iter().map(|step| format!("FleetStep::{step:?}")),
-                );
-                return Err(format!("{violation}\n{self:?}{}\n{test}", steps.concat()));
+                let (processes, reuse) = (self.processes, self.reuse);
+                let new = format!("Fleet::with_reuse({processes}, Reuse::{reuse:?})");
+                let steps = printed(&new, &history, FleetStep::code);
+                return Err(format!("{violation}\n{self:?}{steps}"));
             }
         }
         Ok(u64::try_from(fleet.referee.elapsed().as_millis()).unwrap_or(u64::MAX))

@@ -72,6 +72,13 @@ pub enum StoreDefect {
     SavesNothing,
 }
 
+impl FleetStep {
+    /// As it is written in a test.
+    pub(crate) fn code(&self) -> String {
+        format!("FleetStep::{self:?}")
+    }
+}
+
 impl fmt::Display for FleetStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

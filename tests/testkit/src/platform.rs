@@ -133,8 +133,7 @@ impl Platform {
     pub fn store(&self) -> MemoryStore {
         let platform = self.clone();
         self.0.time.store().watched(move |process, done| {
-            let now = platform.0.time.now().into();
-            let referee = platform.lock().referee.clone();
+            let (now, referee) = platform.now_judging();
             referee.tell(|referee| {
                 match done {
                     Done::Locked => referee.locked(now, process),
@@ -146,6 +145,10 @@ impl Platform {
                 Ok(())
             });
         })
+    }
+
+    fn now_judging(&self) -> (Timestamp, SharedReferee) {
+        (self.0.time.now().into(), self.lock().referee.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -198,17 +201,12 @@ impl Wire {
     }
 
     fn see<B: AsRef<[u8]>>(&self, request: &Request<B>) -> Seen<'_> {
-        let (now, referee) = self.referee();
+        let (now, referee) = self.platform.now_judging();
         let exchange = referee.tell(|referee| referee.sent(now, self.process, request));
         Seen {
             wire: self,
             exchange,
         }
-    }
-
-    fn referee(&self) -> (Timestamp, SharedReferee) {
-        let now = self.platform.0.time.now().into();
-        (now, self.platform.lock().referee.clone())
     }
 
     /// As [`exchange`](Self::exchange), in a [thread](Time::spawn_thread): for drivers that block, and for
@@ -228,7 +226,7 @@ impl Seen<'_> {
 
     fn tell(&mut self, tell: impl FnOnce(&mut Referee, Timestamp, Exchange)) {
         if let Some(exchange) = self.exchange.take() {
-            let (now, referee) = self.wire.referee();
+            let (now, referee) = self.wire.platform.now_judging();
             referee.tell(|referee| {
                 tell(referee, now, exchange);
                 Ok(())

@@ -282,6 +282,17 @@ impl Referee {
             .map(|(_, party)| party)
     }
 
+    /// Tokens that a process may have without the referee's knowledge: an answer that may have arrived, those that
+    /// are saved, and, if they are shared, those of the others.
+    fn elsewhere(&self, process: usize) -> impl Iterator<Item = &Held> {
+        let offered = self.parties[process].offered.as_ref();
+        let others = self.others(process).filter(|_| self.shares);
+        offered
+            .into_iter()
+            .chain(self.store.held())
+            .chain(others.filter_map(|other| other.held.as_ref()))
+    }
+
     fn remember(&mut self, secrets: impl IntoIterator<Item = Option<Arc<str>>>) {
         if let Some(known) = &mut self.secrets {
             known.extend(secrets.into_iter().flatten());

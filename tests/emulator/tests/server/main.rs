@@ -93,36 +93,21 @@ fn a_head_request_gets_no_body() {
 
 #[test]
 fn a_lost_answer_ends_the_connection_after_the_state_changed() {
-    let server = serve(Server::options());
-    server.with(|emulator| emulator.script(Endpoint::Password, Fault::AnswerLost));
-    let mut client = Client::connect(&server);
-    client.form("/api/v1/auth/password", LOGIN);
+    let (server, mut client) = login_that_meets(Fault::AnswerLost);
     assert_eq!(client.read_rest(), b"");
-    assert_eq!(
-        server.with(|emulator| emulator.ledger().counters().passwords_accepted),
-        1
-    );
+    assert_eq!(passwords_accepted(&server), 1);
 }
 
 #[test]
 fn a_lost_request_ends_the_connection_before_anything_changed() {
-    let server = serve(Server::options());
-    server.with(|emulator| emulator.script(Endpoint::Password, Fault::RequestLost));
-    let mut client = Client::connect(&server);
-    client.form("/api/v1/auth/password", LOGIN);
+    let (server, mut client) = login_that_meets(Fault::RequestLost);
     assert_eq!(client.read_rest(), b"");
-    assert_eq!(
-        server.with(|emulator| emulator.ledger().counters().passwords_accepted),
-        0
-    );
+    assert_eq!(passwords_accepted(&server), 0);
 }
 
 #[test]
 fn a_body_cut_short_ends_the_connection_half_way() {
-    let server = serve(Server::options());
-    server.with(|emulator| emulator.script(Endpoint::Password, Fault::CutShort));
-    let mut client = Client::connect(&server);
-    client.form("/api/v1/auth/password", LOGIN);
+    let (_server, mut client) = login_that_meets(Fault::CutShort);
     let (status, headers) = client.read_head();
     assert_eq!(status, 200);
     let (_, announced) = headers
@@ -152,20 +137,14 @@ fn a_refusal_cut_at_its_end_ends_the_connection_behind_all_of_it() {
 
 #[test]
 fn a_truncated_body_is_a_whole_answer() {
-    let server = serve(Server::options());
-    server.with(|emulator| emulator.script(Endpoint::Password, Fault::Truncated));
-    let mut client = Client::connect(&server);
-    client.form("/api/v1/auth/password", LOGIN);
+    let (_server, mut client) = login_that_meets(Fault::Truncated);
     assert!(serde_json::from_slice::<serde_json::Value>(&client.read_answer().body).is_err());
     client.log_in();
 }
 
 #[test]
 fn a_delay_holds_up_no_one_else() {
-    let server = serve(Server::options());
-    server.with(|emulator| emulator.script(Endpoint::Password, Fault::Delay(DAY)));
-    let mut slow = Client::connect(&server);
-    slow.form("/api/v1/auth/password", LOGIN);
+    let (server, mut slow) = login_that_meets(Fault::Delay(DAY));
     // Its fault is taken before the next login meets it.
     while server.with(|emulator| emulator.faults_in_store()) > 0 {
         thread::yield_now();
@@ -422,6 +401,19 @@ fn serve(options: Options) -> Server {
     options
         .start(Emulator::new(settings()))
         .expect("a free port")
+}
+
+/// A server whose next login has this fault, and a client that has asked for it.
+fn login_that_meets(fault: Fault) -> (Server, Client) {
+    let server = serve(Server::options());
+    server.with(|emulator| emulator.script(Endpoint::Password, fault));
+    let mut client = Client::connect(&server);
+    client.form("/api/v1/auth/password", LOGIN);
+    (server, client)
+}
+
+fn passwords_accepted(server: &Server) -> u64 {
+    server.with(|emulator| emulator.ledger().counters().passwords_accepted)
 }
 
 /// Drops the server, which waits 5 seconds for a thread that hangs.

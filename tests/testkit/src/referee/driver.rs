@@ -62,7 +62,6 @@ impl Referee {
         let elapsed = self.elapsed;
         let sees_targets = self.sees_targets;
         let party = &mut self.parties[process];
-        party.is_heard = true;
         match event {
             Event::Unauthorized { .. } => {
                 let accused = party.accused.take();

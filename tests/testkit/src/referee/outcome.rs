@@ -74,7 +74,7 @@ impl Referee {
     pub fn lost(&mut self, now: Timestamp, exchange: Exchange) {
         self.look_at(now);
         self.tell(exchange.process, || "gets no answer".into());
-        if !matches!(exchange.carried, Carried::Access(..) | Carried::Nothing) {
+        if exchange.carried.is_exchange() {
             self.parties[exchange.process].flight = None;
         }
     }
@@ -156,22 +156,15 @@ impl Referee {
             (Carried::Password(login), Meaning::Unclear | Meaning::Other) => {
                 party.words.doubt(elapsed, login);
             }
-            (Carried::Refresh(token), Meaning::Refused { .. }) if !flight.is_void => {
+            (Carried::Refresh(_), Meaning::Tokens(_)) => {}
+            (Carried::Refresh(token), _) if !flight.is_void => {
+                let mut is_refused = matches!(meaning, Meaning::Refused { .. });
                 if let Some(held) = &mut party.held {
-                    held.is_refused = true;
+                    held.answer_refresh(now, &meaning, limits);
+                    is_refused |= held.is_refused;
                 }
-                if self.shares {
+                if is_refused && self.shares {
                     party.spend(token.clone());
-                }
-            }
-            (Carried::Refresh(token), meaning)
-                if !flight.is_void && !matches!(meaning, Meaning::Tokens(_)) =>
-            {
-                if let Some(held) = &mut party.held {
-                    held.answer_refresh(now, *meaning == Meaning::Unclear, limits);
-                    if held.is_refused && self.shares {
-                        party.spend(token.clone());
-                    }
                 }
             }
             _ => {}

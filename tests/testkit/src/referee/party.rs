@@ -45,8 +45,6 @@ pub(super) struct Party {
     pub(super) save_failed: bool,
     /// Whether its password was refused and that is not saved.
     pub(super) has_unsaved_refusal: bool,
-    /// Whether its events are reported.
-    pub(super) is_heard: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -70,6 +68,13 @@ pub(super) enum Carried {
     /// To this origin.
     Access(Arc<str>, Arc<str>),
     Nothing,
+}
+
+impl Carried {
+    /// It goes to the auth server, whose answer counts.
+    pub(super) fn is_exchange(&self) -> bool {
+        !matches!(self, Self::Access(..) | Self::Nothing)
+    }
 }
 
 impl Party {

@@ -178,21 +178,19 @@ impl Referee {
     ) -> Result<Option<Held>, Violation> {
         let party = &self.parties[process];
         let is_its = |held: &&Held| held.refresh.as_deref() == Some(token);
-        let others = || self.others(process).filter_map(|other| other.held.as_ref());
-        let saved = self.store.saved.as_ref().map(|saved| &saved.held);
         let unknown = || Some(Held::unknown(None, Some(token), now, self.elapsed));
         if self.store.had_vandals {
             let known = party.held.as_ref().filter(is_its);
             return Ok(if known.is_some() {
                 None
             } else {
-                saved.filter(is_its).cloned().or_else(unknown)
+                self.store.held().filter(is_its).cloned().or_else(unknown)
             });
         }
         if party.has_spent(token) {
             return Violation::found(3, "a refresh token was sent that its sender has spent");
         }
-        if self.store.spent.iter().any(|spent| &**spent == token) {
+        if self.store.has_spent(token) {
             return Violation::found(
                 3,
                 "a refresh token was sent that others have spent, and saved that",
@@ -205,9 +203,7 @@ impl Referee {
             Some(_) => return Ok(None),
             None => {}
         }
-        let elsewhere = party.offered.as_ref().into_iter().chain(saved);
-        let shared = self.shares.then(others).into_iter().flatten();
-        match elsewhere.chain(shared).find(is_its) {
+        match self.elsewhere(process).find(is_its) {
             Some(held) => Ok(Some(held.clone())),
             None if party.has_held || self.store.is_reported => {
                 Violation::found(3, "a refresh token was sent that is not the last received")
@@ -321,18 +317,8 @@ impl Referee {
         if is_previous(party) || self.shares && self.others(process).any(is_previous) {
             return Ok(None); // it was on its way when the new one came
         }
-        let saved = self.store.saved.as_ref().map(|saved| &saved.held);
-        let shared = self
-            .shares
-            .then(|| self.others(process).filter_map(|other| other.held.as_ref()));
         let own = party.held.as_ref().filter(is_it);
-        let elsewhere = party
-            .offered
-            .as_ref()
-            .into_iter()
-            .chain(saved)
-            .chain(shared.into_iter().flatten());
-        let (held, is_own) = match (own, elsewhere.into_iter().find(is_it)) {
+        let (held, is_own) = match (own, self.elsewhere(process).find(is_it)) {
             (Some(held), _) => (held, true),
             (None, Some(held)) => (held, false),
             (None, None) if party.has_held || self.store.is_reported => {
@@ -374,9 +360,7 @@ impl Referee {
             );
         }
         let party = &self.parties[process];
-        let is_spent = |token: &str| {
-            party.has_spent(token) || self.store.spent.iter().any(|spent| &**spent == token)
-        };
+        let is_spent = |token: &str| party.has_spent(token) || self.store.has_spent(token);
         let saved = self.store.saved.as_ref().filter(|saved| {
             party
                 .login

@@ -96,7 +96,7 @@ impl Referee {
             let origin = self.i8_secrets_go_where_they_may(uri)?;
             return Ok(Carried::Access(origin, token.into()));
         }
-        if (self.service.is_auth(uri) || holds_secret(body)) && self.service.target(uri).is_none() {
+        if self.service.is_auth(uri) || holds_secret(body) {
             self.i8_secrets_go_where_they_may(uri)?;
         }
         Ok(Carried::Nothing)
@@ -145,10 +145,7 @@ impl Referee {
             }
             Carried::Access(..) | Carried::Revoked | Carried::Nothing => {}
         }
-        if matches!(
-            carried,
-            Carried::Password(_) | Carried::Refresh(_) | Carried::Revoked
-        ) {
+        if carried.is_exchange() {
             let flight = Flight {
                 carried: carried.clone(),
                 sent: now,

@@ -47,6 +47,14 @@ impl Store {
         }
     }
 
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.saved.as_ref().map(|saved| &saved.held)
+    }
+
+    pub(super) fn has_spent(&self, token: &str) -> bool {
+        self.spent.iter().any(|spent| &**spent == token)
+    }
+
     pub(super) fn look_at(&mut self, now: u64) {
         self.words.look_at(now);
         self.saved

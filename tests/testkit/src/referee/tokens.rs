@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::answer::Answer;
+use super::answer::{Answer, Meaning};
 use super::limits::{DAY, Limits};
 
 /// The expiry of a token whose server did not say.
@@ -170,20 +170,24 @@ impl Held {
 
     /// The refresh token was answered, and there are no tokens. A day of that is as good as a refusal, and so
     /// are three answers that say nothing, if they are not of one bad quarter of an hour.
-    pub(super) fn answer_refresh(&mut self, now: u64, is_unclear: bool, limits: &Limits) {
+    pub(super) fn answer_refresh(&mut self, now: u64, meaning: &Meaning, limits: &Limits) {
+        if matches!(meaning, Meaning::Refused { .. }) {
+            self.is_refused = true;
+            return;
+        }
         let since = |first: &mut Option<u64>| {
             let known = first.filter(|first| *first <= now + 60_000);
             now.saturating_sub(*first.insert(known.unwrap_or(now)))
         };
         self.is_refused |= since(&mut self.answered) + limits.slack >= DAY;
-        if is_unclear {
+        if *meaning == Meaning::Unclear {
             let (count, first) = &mut self.unclear;
             *count += 1;
             self.is_refused |= since(first) + limits.slack >= limits.unclear_refusal && *count >= 3;
         }
     }
 
-    /// But for the tokens that `is_same` knows by number.
+    /// All that later judgements depend on.
     pub(super) fn fingerprint(&self, elapsed: u64, mut hasher: &mut dyn Hasher) {
         (&self.access, &self.refresh).hash(&mut hasher);
         (self.received, self.expires, self.standing).hash(&mut hasher);
