@@ -5,7 +5,7 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use simacan_auth::Review;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -20,8 +20,10 @@ impl Driver {
     ///
     /// The service gets absolute URIs (of tonic's clients, those that were made `with_origin`). What it
     /// does with redirects is its own affair; hyper and tonic follow none. A layer that follows them goes
-    /// above this one, which then checks each hop; below it, nobody does. A 401 is HTTP's: gRPC's own
-    /// `UNAUTHENTICATED` comes with a 200 and ends no token.
+    /// above this one, which then checks each hop; below it, nobody does.
+    ///
+    /// gRPC's `UNAUTHENTICATED` counts as a 401, if it comes in the response's head, as that of a call which was
+    /// refused before its first message does.
     ///
     /// ```
     /// # use simacan_auth_driver::Driver;
@@ -103,7 +105,7 @@ where
                 let again = replay.map(|replay| Request::from_parts(parts.clone(), replay(&body)));
                 let response = service.call(Request::from_parts(parts, body));
                 let response = response.await.map_err(Into::into)?;
-                match (driver.review(sent, response.status()), again) {
+                match (driver.review(sent, status(&response)), again) {
                     (Review::Retry(next), Some(again)) => (pending, request) = (Some(next), again),
                     _ => return Ok(response),
                 }
@@ -113,6 +115,14 @@ where
                     .map_err(Into::into)?;
             }
         })
+    }
+}
+
+/// 401 for gRPC's `UNAUTHENTICATED` too, whose HTTP status is 200.
+fn status<R>(response: &Response<R>) -> StatusCode {
+    match response.headers().get("grpc-status") {
+        Some(code) if code == "16" => StatusCode::UNAUTHORIZED,
+        _ => response.status(),
     }
 }
 

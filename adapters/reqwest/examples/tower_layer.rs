@@ -2,8 +2,7 @@
 //! below it each try.
 //! `cargo run -p simacan-auth-reqwest --features tower --example tower_layer`
 //!
-//! A `tonic` channel takes the same layer, if the client is made `with_origin`; tonic and its HTTP/2 would be many
-//! crates more here, and the emulator speaks HTTP/1.1. reqwest makes the exchanges with the Auth API.
+//! reqwest makes the exchanges with the Auth API.
 
 use bytes::Bytes;
 use http_body_util::Full;

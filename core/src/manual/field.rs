@@ -56,7 +56,8 @@
 //! | any | an outage with 503 and `Retry-After` | waited for, up to an hour |
 //! | golang/oauth2 (500, 805) | 307 takes the password elsewhere | no redirect is followed |
 //! | netatmo, wire | a dead token shows as 403 | the caller can report it |
-//! | gRPC, WebSocket | a dead token is a status, a close code | the caller can report it |
+//! | gRPC | a dead token is `UNAUTHENTICATED`, in a header below a 200 | `tower`'s layer takes it for a 401 |
+//! | WebSocket | a dead token is a close code | the caller can report it |
 //!
 //! [`ClientAuth::form`](crate::ClientAuth::form) puts the client's secret into the form,
 //! [`basic_unencoded`](crate::ClientAuth::basic_unencoded) into the header as it is.
