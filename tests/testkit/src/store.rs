@@ -31,7 +31,7 @@ const fn request(patience: Duration, hold: Duration) -> LockRequest {
     LockRequest { patience, hold }
 }
 
-/// Checks that a [`SessionStore`] does what the library relies on.
+/// A check that a [`SessionStore`] does what the library relies on.
 ///
 /// It is made with a closure that gives a handle of the store at a *place*: a path, a row, a key, which
 /// is empty when it is first asked for. The name of a place has letters, digits and hyphens; two handles
@@ -114,7 +114,7 @@ type Checked = Result<(), String>;
 type Check<S> = fn(&Subject<S>, &str) -> Checked;
 
 impl<S: SessionStore + 'static> StoreContract<S> {
-    /// Of the store that `make` gives at a place.
+    /// Makes the contract of the store that `make` gives at a place.
     ///
     /// ```
     /// use simacan_auth_testkit::{MemoryStore, StoreContract};
