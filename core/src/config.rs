@@ -49,8 +49,8 @@ pub struct Config {
     /// which makes at most 10 an hour (I13; rule 3 of the platform).
     pub login_spacing: Doubling,
 
-    /// How long no password has left when the next ones are [free](Self::free_logins) again. Default: 1 h, a token's
-    /// life.
+    /// How long no password may have left for the next ones to be [free](Self::free_logins) again. Default: 1 h, a
+    /// token's life.
     pub login_reset: Duration,
 
     /// How long the refusal of a password is believed, and that password not sent again, by this process and the next.

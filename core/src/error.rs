@@ -51,7 +51,7 @@ pub enum Denied {
         remembered: Option<Timestamp>,
         /// Where the session is saved, if it is: the refusal is remembered there for the next process, too.
         saved_in: Option<String>,
-        /// When the refusal is believed no more.
+        /// The time until which the refusal is believed.
         until: Timestamp,
     },
     /// The auth endpoint could not be reached or gave no useful answer, or nothing could be sent to it.
@@ -312,7 +312,7 @@ impl fmt::Display for OAuthError {
     }
 }
 
-/// What is wrong with the body of a token response. It names the member and never its value (I9).
+/// A defect of the body of a token response. It names the member and never its value (I9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum BodyDefect {
@@ -336,7 +336,7 @@ pub enum BodyDefect {
     /// A member is missing that RFC 6749, section 5.1, requires.
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    /// A token stands there twice, with two values.
+    /// The body has a token twice, with two values.
     #[error("`{0}` stands there twice")]
     Duplicate(&'static str),
     /// A member has a value of the wrong type, such as a number in place of a string.
@@ -386,12 +386,12 @@ impl TransportFailure {
         }
     }
 
-    /// Says that the exchange took longer than the driver gives it.
+    /// Makes the failure of an exchange that took longer than the driver gives it.
     pub fn timed_out() -> Self {
         Self::of(ErrorCause::of_text("the exchange took too long"))
     }
 
-    /// Says that whoever carried the exchange is gone: a panic, a runtime that was shut down.
+    /// Makes the failure of an exchange whose carrier is gone: a panic, a runtime that was shut down.
     pub fn abandoned() -> Self {
         Self::of(ErrorCause::of_text("the exchange was abandoned"))
     }

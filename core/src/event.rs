@@ -83,13 +83,13 @@ pub enum Event {
     },
     /// A target API answered the current token with 401, so it is not used any more.
     Unauthorized {
-        /// The generation of the tokens that it ended.
+        /// The generation of the tokens that the 401 ended.
         generation: Generation,
     },
     /// A target API answered even a fresh token with 401: its 401s are delivered for a while and
     /// start nothing.
     TargetGuarded {
-        /// When its 401s start refreshes again.
+        /// The time from which the target's 401s start refreshes again.
         until: Timestamp,
     },
     /// Another process has brought tokens: they were in the store.
@@ -142,7 +142,7 @@ pub enum Event {
     },
 }
 
-/// What an exchange sends.
+/// The purpose of an exchange, by what it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {

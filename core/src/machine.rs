@@ -44,7 +44,7 @@ use source::Source;
 use state::State;
 use store::Store;
 
-/// One session for many callers: decides what is sent when, and who waits for it.
+/// A machine that keeps one session for many callers: it decides what is sent when, and who waits for it.
 ///
 /// It does no I/O and takes no lock; put it behind whatever lock the runtime likes.
 /// Its methods come in four families:

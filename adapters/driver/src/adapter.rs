@@ -100,8 +100,8 @@ macro_rules! exchange_with {
         /// transport of your own, and for tests, which need no socket then (`Emulator::exchange` of
         /// `simacan-auth-emulator` is one).
         ///
-        /// The function gives the answer that it has read to its end, whatever the status. It blocks, and is called in a
-        /// thread of the driver's. It follows no redirect, sends nothing twice, and gives up within the
+        /// The function gives the answer that it has read to its end, whatever the status. It blocks, and is called in
+        /// a thread of the driver's. It follows no redirect, sends nothing twice, and gives up within the
         /// [time-out](Self::exchange_timeout). What never left is
         /// [`TransportFailure::not_sent`]($crate::simacan_auth::TransportFailure::not_sent).
         pub fn exchange_with(

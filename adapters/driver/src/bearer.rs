@@ -20,7 +20,7 @@ pub struct Bearer {
     sent: Sent,
 }
 
-/// What a target has made of a [`Bearer`].
+/// The outcome of using a [`Bearer`] at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BearerOutcome {
     /// The target took the bearer: a connection was opened, a message was taken.

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::{CredentialsSource, Settings, carrier};
 
-/// The session of an HTTP client: puts the token on its requests, and looks at what becomes of them.
+/// The keeper of an HTTP client's session: it puts the token on requests, and looks at what becomes of them.
 ///
 /// Clones share one session. What waits is `async`, under any executor; [`block_on`](crate::block_on) waits
 /// for it in blocking code.

@@ -57,7 +57,7 @@ pub enum Error {
     },
 }
 
-/// What mends an [`Error`].
+/// The remedy for an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {

@@ -8,7 +8,7 @@ use crate::exchange::check_tls;
 use crate::simacan_auth::{Origin, Pending, Review, Sent, TargetRequest};
 use crate::{Builder, Error, RequestBuilder};
 
-/// A client of target APIs: sends requests with a bearer token, and keeps it good.
+/// A client of target APIs, which sends requests with a bearer token and keeps it good.
 ///
 /// Clones are cheap and share one session. The drop of the last one waits, if there is a store, until what
 /// is under way is saved: an async program calls [`settle`](Self::settle) before.

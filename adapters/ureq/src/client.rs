@@ -12,7 +12,7 @@ use ureq::{Agent, AsSendBody, ResponseExt};
 use crate::simacan_auth::{Origin, Pending, Review, Sent};
 use crate::{Body, Builder, Error, exchange};
 
-/// A client of target APIs: sends requests with a bearer token, and keeps it good.
+/// A client of target APIs, which sends requests with a bearer token and keeps it good.
 ///
 /// Clones share one session. The drop of the last one waits, if there is a store, until what is under way is
 /// saved.

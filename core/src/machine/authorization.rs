@@ -22,7 +22,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Stands for a request that has not been sent.
+    /// Makes the pending of a request that has not been sent.
     pub fn new() -> Self {
         Self::default()
     }

@@ -178,7 +178,7 @@ impl fmt::Debug for SavedJson {
     }
 }
 
-/// What is wrong with a saved session. It names a place, never what stands there (I9).
+/// A defect of a saved session. It names a place, never what stands there (I9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum InvalidSavedSession {

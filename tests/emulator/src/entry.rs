@@ -24,7 +24,7 @@ pub struct Entry {
     pub answered: Option<StatusCode>,
 }
 
-/// What the rules made of a request.
+/// A request as the rules took it, and what they decided.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum What {

@@ -191,7 +191,7 @@ impl fmt::Debug for Fault {
     }
 }
 
-/// How many of a thousand requests each fault strikes, decided by the seed.
+/// The rates of faults: how many of a thousand requests each of them strikes, decided by the seed.
 ///
 /// A request is struck by one fault at most, so the rates should add up to no more than 1000;
 /// beyond that, those listed first win. Scripted faults come before these.
@@ -204,19 +204,19 @@ impl fmt::Debug for Fault {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FaultRates {
-    /// Of a thousand requests, how many meet with [`Fault::RequestLost`].
+    /// How many of a thousand requests meet with [`Fault::RequestLost`].
     pub request_lost: u16,
-    /// Of a thousand requests, how many meet with [`Fault::AnswerLost`].
+    /// How many of a thousand requests meet with [`Fault::AnswerLost`].
     pub answer_lost: u16,
-    /// Of a thousand requests, how many meet with [`Fault::Status`] and 500, 502, 503 or 504.
+    /// How many of a thousand requests meet with [`Fault::Status`] and 500, 502, 503 or 504.
     pub server_error: u16,
-    /// Of a thousand requests, how many meet with [`Fault::RetryAfter`], 429 and 1 to 4 seconds.
+    /// How many of a thousand requests meet with [`Fault::RetryAfter`], 429 and 1 to 4 seconds.
     pub too_many_requests: u16,
-    /// Of a thousand requests, how many meet with [`Fault::Garbage`].
+    /// How many of a thousand requests meet with [`Fault::Garbage`].
     pub garbage: u16,
-    /// Of a thousand requests, how many meet with [`Fault::Truncated`] or [`Fault::CutShort`].
+    /// How many of a thousand requests meet with [`Fault::Truncated`] or [`Fault::CutShort`].
     pub truncated: u16,
-    /// Of a thousand requests, how many meet with [`Fault::Delay`] of [`delay`](Self::delay).
+    /// How many of a thousand requests meet with [`Fault::Delay`] of [`delay`](Self::delay).
     pub delayed: u16,
     /// How long the answer to a delayed request takes.
     pub delay: Duration,

@@ -138,16 +138,16 @@ impl<S: SessionStore + 'static> StoreContract<S> {
         Self { subject, limit }
     }
 
-    /// Also checks what becomes of a killed process: the command that is given starts one that calls
-    /// [`hold`] with the store at this place.
+    /// Adds a check of what becomes of a killed process: the command that is given starts one that calls [`hold`] with
+    /// the store at this place.
     #[must_use]
     pub fn killed(mut self, holder: impl Fn(&str) -> Command + Send + Sync + 'static) -> Self {
         self.subject.holder = Some(Arc::new(holder));
         self
     }
 
-    /// Also checks what becomes of a lock that is lost: `thief` takes the lock at this place from whoever
-    /// holds it, so that another can have it: it deletes a lease, or ends a connection.
+    /// Adds a check of what becomes of a lock that is lost: `thief` takes the lock at this place from whoever holds
+    /// it, so that another can have it: it deletes a lease, or ends a connection.
     #[must_use]
     pub fn stolen(mut self, thief: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.subject.thief = Some(Arc::new(thief));
