@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// An error of somebody else's code, such as an HTTP client or a database.
+/// An error of other code, such as an HTTP client or a database.
 ///
 /// Its text has all of that error's sources, each once, so it needs no printer of chains, and its own
 /// [`source`](Error::source) is empty. The error itself is [`get_ref`](Self::get_ref). Two with the same text are
@@ -16,7 +16,7 @@ pub struct ErrorCause {
 }
 
 impl ErrorCause {
-    /// What it prints, with all its sources, becomes the text, which ends up in errors and logs.
+    /// Wraps an error. Its text, with those of all its sources, ends up in errors and logs, so it must hold no secret.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error: Arc<dyn Error + Send + Sync> = Arc::from(error.into());
         Self {
@@ -25,7 +25,7 @@ impl ErrorCause {
         }
     }
 
-    /// The error itself, to look at what it is. `None` if there is only a text.
+    /// Returns the error itself, to look at what it is; `None` if there is only a text.
     pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.error.as_deref()
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// How a [`Machine`](crate::Machine) paces itself. The defaults suit a long-lived program that
-/// pushes to the platform; each number says why it is what it is.
+/// The settings by which a [`Machine`](crate::Machine) paces itself.
+///
+/// The defaults suit a long-lived program that pushes to the platform; each number says why it is what it is.
 ///
 /// ```
 /// use simacan_auth::Config;
@@ -15,73 +16,73 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Refresh by itself when it is due, not at the next request. For a driver that keeps
-    /// polling. Default: off, since nothing should happen that nobody asked for.
+    /// Whether tokens are refreshed when it is due, and not at the next request: for a driver that keeps polling.
+    /// Default: no, since nothing should happen that nobody asked for.
     pub keep_alive: bool,
 
     /// The seed of the jitter: give each process its own, so that a fleet that was started
     /// together does not refresh together. Default: 0; the adapters draw one.
     pub seed: u64,
 
-    /// How long before its expiry a token is refreshed, but at most a quarter of its life; a
-    /// jitter makes it earlier by up to as much again. Default: 60 s, time for all retries.
+    /// How long before its expiry a token is refreshed: a quarter of its life at most, and earlier by a jitter of up
+    /// to as much again. Default: 60 s, time for all retries.
     pub refresh_margin: Duration,
 
-    /// Transient failures in a row before those who wait are told. Default: 3; 0 counts as 1.
+    /// How many transient failures in a row end a round of attempts, so that those who wait are told. Default: 3; 0
+    /// counts as 1.
     pub attempts: u32,
 
-    /// Between the attempts of one round. Default: 250 ms doubling to 30 s, with jitter.
+    /// The wait between two attempts of one round. Default: 250 ms doubling to 30 s, with jitter.
     pub backoff: Doubling,
 
-    /// After a round that failed, before the next demand starts another. Default: 30 s doubling
-    /// to 5 min: an outage costs the auth endpoint some requests an hour for each client.
+    /// The wait after a round that failed, before a request may start another. Default: 30 s doubling to 5 min: an
+    /// outage costs the auth endpoint some requests an hour for each client.
     pub cool_down: Doubling,
 
-    /// Nobody is kept waiting for an attempt that is further away than this. Default: 30 s.
+    /// How far away the next attempt may be for callers to be kept waiting for it. Default: 30 s.
     pub patience: Duration,
 
-    /// Passwords that may leave without a wait between them. Default: 3, one round of attempts.
+    /// How many passwords may leave without a wait between them. Default: 3, one round of attempts.
     pub free_logins: u32,
 
-    /// Between further passwords. Default: 30 s doubling to 15 min, which makes at most 10 an
-    /// hour (I13; rule 3 of the platform).
+    /// The wait between two passwords after the [free ones](Self::free_logins). Default: 30 s doubling to 15 min,
+    /// which makes at most 10 an hour (I13; rule 3 of the platform).
     pub login_spacing: Doubling,
 
-    /// Without a password for so long, the next ones are free again. Default: 1 h, a token's life.
+    /// How long no password may have left for the next ones to be [free](Self::free_logins) again. Default: 1 h, a
+    /// token's life.
     pub login_reset: Duration,
 
-    /// How long the refusal of a password is believed, in this process as in the next: until then that
-    /// password is not sent again. Default: 24 h, so that a program that is started each minute with a
-    /// wrong password sends it once a day (I2).
+    /// How long the refusal of a password is believed, and that password not sent again, by this process and the next.
+    /// Default: 24 h, so that a program that is started each minute with a wrong password sends it once a day (I2).
     pub refusal_memory: Duration,
 
-    /// The same if it was plainly not the API that refused it but a gateway in front of it, doubling to
+    /// How long a refusal is believed that plainly came from a gateway in front of the API; it doubles to
     /// `refusal_memory`. Default: 1 h, since a gateway's bad minute should not cost a day.
     pub gateway_refusal: Duration,
 
-    /// Three unclear answers to one refresh token (a 4xx that does not say why) count as its refusal if
-    /// the first and the last are so far apart. Default: 15 min, longer than a gateway's bad minute.
+    /// How far apart the first and the last of three unclear answers to one refresh token (a 4xx that does not say
+    /// why) are, for them to count as its refusal. Default: 15 min, longer than a gateway's bad minute.
     pub unclear_refusal: Duration,
 
-    /// After three answers to one password that are neither tokens nor a refusal nor an outage: how far away
-    /// the next attempt with it is, doubling to `refusal_memory`. Default: 1 h, as for a gateway's refusal.
+    /// How long a password waits after three answers to it that are neither tokens nor a refusal nor an outage; it
+    /// doubles to `refusal_memory`. Default: 1 h, as for a gateway's refusal.
     pub unclear_login: Duration,
 
-    /// Whether a password may leave that is recorded nowhere: the store can neither save that it does nor
+    /// Whether a password may leave that is recorded nowhere, since the store can neither save that it does nor
     /// [mark](crate::LockedStore::mark) it. Then each start of the program may send one. Default: no.
     pub unrecorded_logins: bool,
 
-    /// For a target that answers even a fresh token with 401: how long its 401s are
-    /// delivered and start no refresh. A token that is older than the longest is not fresh.
-    /// Default: 10 s doubling to 10 min.
+    /// How long the 401s of a target that answers even a fresh token with 401 are delivered and start no refresh. A
+    /// token that is older than the longest is not fresh. Default: 10 s doubling to 10 min.
     pub target_guard: Doubling,
 
-    /// Refreshes that the 401s of one target origin may start in any
-    /// [`target_window`](Self::target_window), whatever it answers in between; and as many again for requests
-    /// that it has answered otherwise with the same token. Default: 60; 0 counts as 1.
+    /// How many refreshes the 401s of one target origin may start in any [`target_window`](Self::target_window),
+    /// whatever it answers in between; and as many again for requests that it has answered otherwise with the same
+    /// token. Default: 60; 0 counts as 1.
     pub target_refreshes: u32,
 
-    /// See [`target_refreshes`](Self::target_refreshes). Default: 1 h (I15).
+    /// The time in which [`target_refreshes`](Self::target_refreshes) are counted. Default: 1 h (I15).
     pub target_window: Duration,
 }
 
@@ -92,9 +93,9 @@ pub struct Config {
     reason = "there is nothing else to a doubling"
 )]
 pub struct Doubling {
-    /// The first.
+    /// The first length of time.
     pub first: Duration,
-    /// None is longer.
+    /// The length of time at which the doubling ends.
     pub longest: Duration,
 }
 
@@ -135,7 +136,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// All times divided by `factor`: for tests in which an hour takes seconds.
+    /// Returns these settings with all times divided by `factor`: for tests in which an hour takes seconds.
     ///
     /// # Panics
     ///

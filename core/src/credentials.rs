@@ -27,7 +27,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes both as they are: the platform's support issues them, any text is allowed.
+    /// Takes a username and a password as they are: the platform's support issues them, any text is allowed.
     ///
     /// Give the password as a `String` that you own to leave no copy behind; a
     /// `&str` is copied, and wiping the original is up to you.
@@ -38,7 +38,7 @@ impl Credentials {
         }
     }
 
-    /// The username, which is not a secret.
+    /// Returns the username, which is not a secret.
     pub fn username(&self) -> &str {
         &self.username
     }

@@ -13,19 +13,19 @@ use thiserror::Error;
 use crate::cause::ErrorCause;
 use crate::{ForeignOrigin, StoreFailure, Timestamp};
 
-/// Why can this request not be authorized by a session? Nothing has been sent.
+/// The reason why a session can't authorize a request. Nothing has been sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AuthorizeError {
     /// The access token has expired, or a target API has answered it with 401.
     #[error("the access token has expired or was refused by a target API: refresh first")]
     Unusable,
-    /// The target is none that the provider allows to see the token.
+    /// The provider does not allow the token to go to the request's origin.
     #[error(transparent)]
     ForeignOrigin(#[from] ForeignOrigin),
 }
 
-/// Why does a [`Machine`](crate::Machine) have no token for this caller?
+/// The reason why a [`Machine`](crate::Machine) has no token for a caller.
 ///
 /// Clones are cheap: everyone who waited gets one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -42,16 +42,16 @@ pub enum Denied {
         .saved_in.as_ref().map(|place| format!(" (remembered in {place})")).unwrap_or_default(),
     )]
     Rejected {
-        /// Whose password it was.
+        /// The user whose password was refused.
         username: String,
-        /// Which URL refused it, without its query.
+        /// The URL that refused the password, without its query.
         endpoint: String,
-        /// When, if another process sent it: this one has read of it in the saved session, and
-        /// believes it for [`Config::refusal_memory`](crate::Config::refusal_memory).
+        /// When the password was refused, if another process sent it: this one has read of it in the saved session,
+        /// and believes it for [`Config::refusal_memory`](crate::Config::refusal_memory).
         remembered: Option<Timestamp>,
         /// Where the session is saved, if it is: the refusal is remembered there for the next process, too.
         saved_in: Option<String>,
-        /// Until when that is believed.
+        /// The time until which the refusal is believed.
         until: Timestamp,
     },
     /// The auth endpoint could not be reached or gave no useful answer, or nothing could be sent to it.
@@ -67,10 +67,10 @@ pub enum Denied {
         failure: Failure,
         /// How many attempts were made before giving up; 0 if none was due.
         attempts: u32,
-        /// No attempt is made before then; after it, the next caller causes one.
+        /// The time before which no attempt is made; after it, the next caller causes one.
         until: Timestamp,
     },
-    /// The store of the saved session failed, so nothing was sent: without it, it is not known whether something
+    /// The store of the saved session failed, so nothing was sent: without it, it is not known whether anything
     /// should be.
     #[error(
         "no usable token: {failure} ({attempts} attempt{}); the next attempt is made on demand after {until}",
@@ -81,23 +81,22 @@ pub enum Denied {
         failure: StoreFailure,
         /// How many attempts were made before giving up.
         attempts: u32,
-        /// No attempt is made before then; after it, the next caller causes one.
+        /// The time before which no attempt is made; after it, the next caller causes one.
         until: Timestamp,
     },
-    /// A panic in the middle of a transition. The session can't be trusted
-    /// any more, and no password leaves; make a new machine.
+    /// A panic has interrupted the session. It can't be trusted any more, and no password leaves; make a new machine.
     #[error("a panic has interrupted the session: make a new one")]
     Interrupted,
 }
 
 impl Denied {
-    /// Whether the password was refused, so that a person has to give another.
+    /// Returns whether the password was refused, so that a person has to give another.
     pub fn is_rejected(&self) -> bool {
         matches!(self, Self::Rejected { .. })
     }
 
-    /// Whether it may be over by itself, at [`retry_at`](Self::retry_at). If not, there is something to be mended:
-    /// the password, the settings, the store's permissions.
+    /// Returns whether this may be over by itself, at [`retry_at`](Self::retry_at). If not, there is something to be
+    /// mended: the password, the settings, the store's permissions.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { failure, .. } => failure.is_transient(),
@@ -106,7 +105,7 @@ impl Denied {
         }
     }
 
-    /// When the next attempt can be made. `None` where new credentials, or a new machine, must come first.
+    /// Returns when the next attempt can be made. `None` where new credentials, or a new machine, must come first.
     pub fn retry_at(&self) -> Option<Timestamp> {
         match self {
             Self::Unavailable { until, .. } | Self::Store { until, .. } => Some(*until),
@@ -115,8 +114,7 @@ impl Denied {
     }
 }
 
-/// Why did an exchange with the auth endpoint bring no tokens? It decided
-/// nothing: the session is as it was.
+/// The reason why an exchange with the auth endpoint brought no tokens. It decided nothing: the session is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Failure {
@@ -124,25 +122,25 @@ pub enum Failure {
     /// [was not sent](TransportFailure::is_not_sent).
     #[error("no answer came: {0}")]
     Transport(TransportFailure),
-    /// An answer that is neither tokens nor the documented refusal.
+    /// The answer is neither tokens nor the documented refusal.
     #[error("the auth endpoint answered {status}{}", .error.map(|e| format!(" ({e})")).unwrap_or_default())]
     Status {
-        /// The status.
+        /// The status of the answer.
         status: StatusCode,
         /// The error code in the body, if it is one of RFC 6749, section 5.2.
         error: Option<OAuthError>,
         /// How long the server asks to wait (RFC 9110, section 10.2.3), an hour at most.
         retry_after: Option<Duration>,
     },
-    /// A redirect. Credentials are never sent to a second place.
+    /// The answer is a redirect. Credentials are never sent to a second place.
     #[error(
         "the auth endpoint answered {0}, a redirect, which is not followed: give the URL that it leads to"
     )]
     Redirect(StatusCode),
-    /// A 2xx whose body is no token response.
+    /// The answer is a 2xx whose body is no token response.
     #[error("the auth endpoint answered with success, but {0}")]
     Body(BodyDefect),
-    /// Nothing was sent: without the saved session it is not known whether something should be.
+    /// Nothing was sent, since the store failed: without the saved session it is not known whether anything should be.
     #[error(transparent)]
     Store(#[from] StoreFailure),
     /// Nothing was sent: the source of the credentials gave none.
@@ -174,15 +172,15 @@ pub enum Failure {
         "the auth endpoint answered {status} to another process at {since}, so it is left alone for a while"
     )]
     CoolingDown {
-        /// What that process got.
+        /// The status that the other process got.
         status: StatusCode,
-        /// When it gave up.
+        /// When the other process gave up.
         since: Timestamp,
     },
 }
 
 impl Failure {
-    /// Whether it makes sense to try again soon. Other failures would only be repeated.
+    /// Returns whether it makes sense to try again soon. Other failures would only be repeated.
     pub fn is_transient(&self) -> bool {
         self.kind() == FailureKind::Transient
     }
@@ -252,17 +250,21 @@ pub(crate) enum FailureKind {
     Unclear,
 }
 
-/// An error code of RFC 6749, section 5.2. Others are not repeated: a server
-/// may put anything there.
+/// An error code of RFC 6749, section 5.2. Codes other than these are not kept: a server may put anything there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the RFC explains them")]
 pub enum OAuthError {
+    /// `invalid_request`: the server can't read the request.
     InvalidRequest,
+    /// `invalid_client`: the server does not know the client, or its secret is wrong.
     InvalidClient,
+    /// `invalid_grant`: the password or the refresh token is no good.
     InvalidGrant,
+    /// `unauthorized_client`: the client may not use this grant.
     UnauthorizedClient,
+    /// `unsupported_grant_type`: the server does not have this grant.
     UnsupportedGrantType,
+    /// `invalid_scope`: the scope is unknown, malformed, or more than was granted.
     InvalidScope,
 }
 
@@ -276,7 +278,7 @@ impl OAuthError {
         Self::InvalidScope,
     ];
 
-    /// As it stands in the body.
+    /// Returns the code as it stands in the body.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
@@ -310,51 +312,51 @@ impl fmt::Display for OAuthError {
     }
 }
 
-/// What is wrong with the body of a token response. Names the member and never its value (I9).
+/// A defect of the body of a token response. It names the member and never its value (I9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum BodyDefect {
-    /// More than 1 MiB; not parsed.
+    /// The body is larger than 1 MiB, and was not parsed.
     #[error("its body is larger than 1 MiB")]
     TooLarge,
     /// The body ends in the middle.
     #[error("its body ends before the JSON does")]
     Truncated,
-    /// Not JSON at all.
+    /// The body is not JSON.
     #[error("its body is not JSON (line {line}, column {column})")]
     NotJson {
-        /// From 1.
+        /// The line where the text stops being JSON, from 1.
         line: usize,
-        /// From 1.
+        /// The column where the text stops being JSON, from 1.
         column: usize,
     },
-    /// JSON, but no object.
+    /// The body is JSON, but no object.
     #[error("its body is JSON but not an object")]
     NotAnObject,
-    /// What RFC 6749, section 5.1, requires.
+    /// A member is missing that RFC 6749, section 5.1, requires.
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    /// The same token twice, with two values: which one holds?
+    /// The body has a token twice, with two values.
     #[error("`{0}` stands there twice")]
     Duplicate(&'static str),
-    /// A number in place of a string, a word in place of a number, and the like.
+    /// A member has a value of the wrong type, such as a number in place of a string.
     #[error("`{0}` has the wrong type")]
     WrongType(&'static str),
-    /// A token that is empty.
+    /// A token is empty.
     #[error("`{0}` is empty")]
     Empty(&'static str),
-    /// A token may hold printable ASCII only (RFC 6749, appendix A.12).
+    /// A token has characters other than printable ASCII (RFC 6749, appendix A.12).
     #[error("`{0}` has characters that no token can have")]
     BadCharacter(&'static str),
     /// `token_type` is one that a bearer header does not do for (RFC 6749, section 7.1).
     #[error("`token_type` is none that can be sent as a bearer token")]
     NotBearer,
-    /// It is encoded in a way that nobody asked for.
+    /// The body is encoded, as with gzip, and nobody asked for that.
     #[error("its body is encoded, with {0}, although none was asked for")]
     Encoded(&'static str),
 }
 
-/// What a driver says when no answer came.
+/// The reason why an exchange got no answer, as a driver reports it.
 ///
 /// Its text ends up in errors and logs, so it must hold no secret. The errors of HTTP
 /// clients name the address at most, and the auth endpoint's address is none; but leave out its query, and
@@ -366,13 +368,14 @@ pub struct TransportFailure {
 }
 
 impl TransportFailure {
-    /// Takes the client's error. What it prints, with all its sources, becomes the text.
+    /// Takes the HTTP client's error. Its text, with those of all its sources, becomes this one's.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::of(ErrorCause::new(error))
     }
 
-    /// As [`new`](Self::new), for an exchange that ended before it had a connection: the host was not
-    /// found, it or its proxy refused, the TLS handshake failed. Nothing of the request has left.
+    /// Takes the HTTP client's error, for an exchange that ended before it had a connection.
+    ///
+    /// The host was not found, it or its proxy refused, the TLS handshake failed: nothing of the request has left.
     ///
     /// Say it by where the exchange was, not by what its error is: a reset in the handshake and one after
     /// the request was read look alike. If that can't be told, it was sent.
@@ -383,22 +386,22 @@ impl TransportFailure {
         }
     }
 
-    /// The exchange took longer than the driver gives it.
+    /// Makes the failure of an exchange that took longer than the driver gives it.
     pub fn timed_out() -> Self {
         Self::of(ErrorCause::of_text("the exchange took too long"))
     }
 
-    /// Whoever carried the exchange is gone: a panic, a runtime that was shut down.
+    /// Makes the failure of an exchange whose carrier is gone: a panic, a runtime that was shut down.
     pub fn abandoned() -> Self {
         Self::of(ErrorCause::of_text("the exchange was abandoned"))
     }
 
-    /// The client's own error, to look at what it is. `None` if there is only a text.
+    /// Returns the client's own error, to look at what it is; `None` if there is only a text.
     pub fn get_ref(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.cause.get_ref()
     }
 
-    /// Whether it is certain that nothing of the request has left.
+    /// Returns whether it is certain that nothing of the request has left.
     pub fn is_not_sent(&self) -> bool {
         self.is_not_sent
     }

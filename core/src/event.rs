@@ -8,7 +8,7 @@ use http::StatusCode;
 use crate::error::Failure;
 use crate::{Generation, InvalidSavedSession, StoreFailure, Timestamp};
 
-/// Something has happened. Whoever waits for a token should ask again.
+/// Something that has happened to a session. Whoever waits for a token should ask again.
 ///
 /// No event holds a secret (I9), and each prints as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,43 +16,43 @@ use crate::{Generation, InvalidSavedSession, StoreFailure, Timestamp};
 pub enum Event {
     /// A request to the auth endpoint is on its way.
     ExchangeStarted {
-        /// What it sends.
+        /// What the request sends.
         purpose: Purpose,
-        /// From 1, counted within the round.
+        /// The number of the attempt within its round, from 1.
         attempt: u32,
     },
-    /// It has ended. A driver with a clock of its own tells this, such as `simacan-auth-driver`: no [`Machine`]
-    /// does.
+    /// A request to the auth endpoint has ended. A driver with a clock of its own tells this, such as
+    /// `simacan-auth-driver`: no [`Machine`] does.
     ///
     /// [`Machine`]: crate::Machine
     ExchangeEnded {
         /// The status of the answer; `None` if none came.
         status: Option<StatusCode>,
-        /// How long it took.
+        /// How long the exchange took.
         took: Duration,
     },
     /// The password brought tokens.
     LoggedIn {
-        /// Their generation.
+        /// The generation of the new tokens.
         generation: Generation,
         /// When the access token expires, if the server said so.
         expires_at: Option<Timestamp>,
     },
-    /// The refresh token brought new ones.
+    /// The refresh token brought new tokens.
     Refreshed {
-        /// Their generation.
+        /// The generation of the new tokens.
         generation: Generation,
         /// When the access token expires, if the server said so.
         expires_at: Option<Timestamp>,
     },
-    /// The lifetime that came with the tokens is none that can be understood.
+    /// The lifetime that came with the tokens can't be understood.
     OddLifetime,
     /// An answer was neither tokens nor a refusal nor an outage's. Three of them have consequences: a refresh
     /// token counts as refused if they are some time apart, and a password waits.
     AnswerUnclear {
-        /// What it was to.
+        /// What the request was for.
         purpose: Purpose,
-        /// How many there were to that token or password.
+        /// How many unclear answers there were to that token or password.
         count: u32,
     },
     /// The refresh token was refused, so the password will be sent.
@@ -60,89 +60,89 @@ pub enum Event {
     /// The password was refused. Nothing more is sent until there are other credentials, or until that is
     /// believed no more.
     Rejected {
-        /// Whose password.
+        /// The user whose password was refused.
         username: String,
     },
     /// An attempt has failed and another will follow.
     AttemptFailed {
         /// What went wrong.
         failure: Failure,
-        /// Which attempt of the round, from 1.
+        /// The number of the attempt within its round, from 1.
         attempt: u32,
-        /// When the next one is made.
+        /// When the next attempt is made.
         retry_at: Timestamp,
     },
     /// The attempts of a round are spent; those who waited are told.
     RoundFailed {
-        /// What went wrong at last.
+        /// What went wrong at the last attempt.
         failure: Failure,
         /// How many attempts there were.
         attempts: u32,
-        /// Before then no demand starts another round.
+        /// The time before which no request starts another round.
         until: Timestamp,
     },
     /// A target API answered the current token with 401, so it is not used any more.
     Unauthorized {
-        /// The generation that it ended.
+        /// The generation of the tokens that the 401 ended.
         generation: Generation,
     },
     /// A target API answered even a fresh token with 401: its 401s are delivered for a while and
     /// start nothing.
     TargetGuarded {
-        /// Until when.
+        /// The time from which the target's 401s start refreshes again.
         until: Timestamp,
     },
     /// Another process has brought tokens: they were in the store.
     Adopted {
-        /// Their generation.
+        /// The generation of the new tokens.
         generation: Generation,
         /// When the access token expires, if the server said so.
         expires_at: Option<Timestamp>,
     },
     /// The session could not be saved. It goes on all the same.
     SaveFailed {
-        /// Why.
+        /// Why the session could not be saved.
         failure: StoreFailure,
-        /// Not before then is it tried again for its own sake.
+        /// The time before which no visit to the store is made for the sake of this save alone.
         retry_at: Timestamp,
     },
-    /// The store's lock was not given free as it should be. It may have to run out.
+    /// The store's lock could not be given free. It may have to run out.
     UnlockFailed {
-        /// Why.
+        /// Why the lock could not be given free.
         failure: StoreFailure,
     },
     /// What is in the store can't be read, so it counts as nothing and will be overwritten.
     SavedSessionDamaged {
-        /// What is wrong with it.
+        /// What is wrong with what is in the store.
         defect: InvalidSavedSession,
     },
     /// What is in the store belongs to another user, auth endpoint or scope, so it counts as nothing and will be
     /// overwritten.
     SavedSessionForeign,
-    /// The password was refused before, to a process that has saved so. It is not sent.
+    /// The password was refused to an earlier process, which has saved so, and is not sent.
     RefusalRemembered {
-        /// When it was refused.
+        /// When the password was refused.
         at: Timestamp,
-        /// Where that process has saved so.
+        /// The store where the refusal is saved.
         place: String,
     },
     /// Somebody has logged out: the tokens are forgotten, and no other process is to refresh them.
     Forgotten,
     /// The auth endpoint has revoked a forgotten token (RFC 7009).
     Revoked,
-    /// It has not. The token ends by itself, in its time.
+    /// The auth endpoint has not revoked a forgotten token. The token ends by itself, in its time.
     RevocationFailed {
-        /// Why.
+        /// Why the token was not revoked.
         failure: Failure,
     },
     /// New credentials are in use.
     CredentialsReplaced {
-        /// Whose.
+        /// The user of the new credentials.
         username: String,
     },
 }
 
-/// What an exchange sends.
+/// The purpose of an exchange, by what it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
@@ -165,7 +165,7 @@ impl fmt::Display for Purpose {
 }
 
 impl Event {
-    /// Which one it is, in `snake_case`: for counters, and for fields of logs.
+    /// Returns the event's name in `snake_case`: for counters, and for fields of logs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::ExchangeStarted { .. } => "exchange_started",

@@ -1,4 +1,4 @@
-//! Keeps a program logged in, without doing any I/O.
+//! Keeps a program logged in to the Simacan platform, or to another OAuth 2.0 API, without doing any I/O.
 //!
 //! You have a username, a password and requests for target APIs that want a bearer token. This
 //! crate gets the tokens, refreshes them when they are about to expire or when a target answers

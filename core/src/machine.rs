@@ -44,7 +44,7 @@ use source::Source;
 use state::State;
 use store::Store;
 
-/// Keeps one session for many callers: decides what is sent when, and who waits for it.
+/// A machine that keeps one session for many callers: it decides what is sent when, and who waits for it.
 ///
 /// It does no I/O and takes no lock; put it behind whatever lock the runtime likes.
 /// Its methods come in four families:
@@ -102,7 +102,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine that has yet to log in. Nothing is sent until somebody asks for a token.
+    /// Makes a machine that has yet to log in. Nothing is sent until somebody asks for a token.
     pub fn new(provider: Provider, credentials: Credentials, config: Config) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Self {
@@ -131,23 +131,23 @@ impl Machine {
         }
     }
 
-    /// The state of the session.
+    /// Returns the state of the session.
     pub fn status(&self) -> Status {
         self.state.status()
     }
 
-    /// Where it logs in, and which origins may see the token. `None` after
+    /// Returns where the machine logs in, and which origins may see the token. `None` after
     /// [`Denied::Interrupted`](crate::Denied::Interrupted).
     pub fn provider(&self) -> Option<&Provider> {
         self.state.provider()
     }
 
-    /// The generation of the current tokens; 0 before the first.
+    /// Returns the generation of the current tokens; 0 before the first.
     pub fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// When the current access token expires, if there is one and the server said so.
+    /// Returns when the current access token expires, if there is one and the server said so.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.state.token()?.expires_at()
     }

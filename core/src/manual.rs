@@ -1,16 +1,16 @@
-//! Why the library is as it is. Documentation only: there is no code in here.
+//! The manual: which rules the library keeps, how it is driven, and why it is so. It has no code.
 //!
 //! The documentation of a type says what it does. This manual says which rules hold over all of
 //! them, where each rule comes from, and what real servers and computers do that made it
-//! necessary. Comments in the code cite it. Each page answers one question and can be read alone.
+//! necessary. Comments in the code cite it. Each page can be read alone.
 //!
-//! | page | question |
+//! | page | what it says |
 //! |---|---|
-//! | [`rules`] | What must always hold, why, and what does an answer mean? |
-//! | [`driving`] | How is the machine driven, and by whom? |
-//! | [`time`] | When does something happen, and what is each number for? |
-//! | [`stores`] | How does a session outlive its process, and how do several processes share one? |
-//! | [`field`] | What do real servers, networks, runtimes and disks do? |
+//! | [`rules`] | The rules that always hold, their reasons, and what each answer means |
+//! | [`driving`] | How the machine is driven, and by whom |
+//! | [`time`] | When something happens, and what each number is for |
+//! | [`stores`] | How a session outlives its process, and how several processes share one |
+//! | [`field`] | What real servers, networks, runtimes and disks do |
 //!
 //! # Words
 //!

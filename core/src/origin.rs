@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Provider, TargetRequest, fnv};
 
-/// Scheme, host and port: the origin of RFC 6454. `wss` counts as `https`, and `ws` as `http`.
+/// The scheme, host and port of a URI: its origin by RFC 6454. `wss` counts as `https`, and `ws` as `http`.
 ///
 /// Borrowed, so that taking the origin of a request costs no allocation.
 ///
@@ -31,7 +31,8 @@ pub struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// `None` for another scheme than `http`, `https`, `ws` and `wss`; `port` defaults to the scheme's.
+    /// Makes an origin of its parts; `port` defaults to the scheme's. `None` for another scheme than `http`, `https`,
+    /// `ws` and `wss`.
     ///
     /// An IPv6 address stands in brackets, as in a URI.
     pub fn new(scheme: &str, host: &'a str, port: Option<u16>) -> Option<Self> {
@@ -40,9 +41,8 @@ impl<'a> Origin<'a> {
         Some(Self { https, host, port })
     }
 
-    /// The origin of an absolute URI. `None` for a relative one, for another scheme, and for
-    /// an authority that clients read in more than one way: user information, an empty or
-    /// impossible port.
+    /// Returns the origin of an absolute URI. `None` for a relative one, for another scheme, and for an authority that
+    /// clients read in more than one way: user information, an empty or impossible port.
     pub fn of(uri: &'a Uri) -> Option<Self> {
         Self::parse(uri.scheme_str()?, uri.authority()?.as_str())
     }
@@ -53,7 +53,7 @@ impl<'a> Origin<'a> {
         Self::parse(scheme, authority)
     }
 
-    /// As [`of`](Self::of), of the two parts of a URI that make an origin.
+    /// Returns the origin of a URI's scheme and authority, by the same rules as [`of`](Self::of).
     pub fn parse(scheme: &str, authority: &'a str) -> Option<Self> {
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -89,7 +89,7 @@ impl<'a> Origin<'a> {
         if https { 443 } else { 80 }
     }
 
-    /// Whether it is reached over TLS.
+    /// Returns whether the origin is reached over TLS.
     pub fn is_https(&self) -> bool {
         self.https
     }
@@ -102,8 +102,8 @@ impl<'a> Origin<'a> {
         self.port == Self::default_port(self.https)
     }
 
-    /// `localhost`, 127.0.0.0/8 or `[::1]`: what never leaves the machine. No proxy of the environment is for
-    /// it.
+    /// Returns whether the host is `localhost`, in 127.0.0.0/8 or `[::1]`: what never leaves the machine. No proxy of
+    /// the environment is for it.
     pub fn is_loopback(&self) -> bool {
         let address = self.host.trim_start_matches('[').trim_end_matches(']');
         self.host.eq_ignore_ascii_case("localhost")
@@ -175,8 +175,8 @@ impl ResourceId {
     pub(crate) const NONE: Self = Self(0);
 }
 
-/// The request's target is none that the provider allows, so the bearer token
-/// was not put on it (I8). Nothing has been sent. It prints what was given, and the cure.
+/// A target that the provider does not allow, so that the bearer token was not put on its request (I8). Nothing has
+/// been sent. It prints what was given, and the cure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignOrigin {

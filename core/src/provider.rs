@@ -95,7 +95,7 @@ enum Targets {
 }
 
 impl Provider {
-    /// The Simacan platform, production.
+    /// Returns the Simacan platform, production.
     pub fn simacan() -> Self {
         static PRODUCTION: LazyLock<Provider> = LazyLock::new(|| {
             let dialect = Dialect::Simacan {
@@ -111,7 +111,7 @@ impl Provider {
         PRODUCTION.clone()
     }
 
-    /// The Simacan platform, staging. Its users, tokens and origins are separate ones.
+    /// Returns the Simacan platform, staging. Its users, tokens and origins are separate ones.
     pub fn simacan_staging() -> Self {
         static STAGING: LazyLock<Provider> = LazyLock::new(|| {
             let dialect = Dialect::Simacan {
@@ -127,7 +127,7 @@ impl Provider {
         STAGING.clone()
     }
 
-    /// The Simacan protocol at another place: a gateway, an emulator.
+    /// Starts a provider that speaks the Simacan protocol at another place: a gateway, an emulator.
     ///
     /// `base` is what stands before `/auth/password`. No target origin is
     /// allowed but those named by [`allow_origin`](ProviderBuilder::allow_origin).
@@ -135,7 +135,7 @@ impl Provider {
         ProviderBuilder::new(base.into(), None)
     }
 
-    /// An RFC 6749 authorization server with the resource owner password credentials grant
+    /// Starts a provider of an RFC 6749 authorization server with the resource owner password credentials grant
     /// (section 4.3) and refresh tokens (section 6).
     ///
     /// No target origin is allowed but those named by
@@ -144,12 +144,12 @@ impl Provider {
         ProviderBuilder::new(token_endpoint.into(), Some(client))
     }
 
-    /// Whether the bearer token may go to `uri` (I8).
+    /// Returns whether the bearer token may go to `uri` (I8).
     pub fn allows(&self, uri: &Uri) -> bool {
         Origin::of(uri).is_some_and(|origin| self.allows_origin(&origin))
     }
 
-    /// Whether the bearer token may go to `origin` (I8).
+    /// Returns whether the bearer token may go to `origin` (I8).
     pub fn allows_origin(&self, origin: &Origin<'_>) -> bool {
         match &self.0.targets {
             Targets::Services { staging } => {
@@ -164,7 +164,7 @@ impl Provider {
         }
     }
 
-    /// Whether any origin of this machine may see the bearer token.
+    /// Returns whether any origin of this machine may see the bearer token.
     pub fn allows_loopback(&self) -> bool {
         match &self.0.targets {
             Targets::Services { .. } => false,
@@ -174,7 +174,7 @@ impl Provider {
         }
     }
 
-    /// Where the credentials go.
+    /// Returns the origin that the credentials go to.
     #[expect(
         clippy::missing_panics_doc,
         reason = "it has one: that was checked when the provider was built"
@@ -183,7 +183,7 @@ impl Provider {
         Origin::of(self.auth_endpoint()).expect("it has one")
     }
 
-    /// The host that the credentials go to.
+    /// Returns the host that the credentials go to.
     pub fn auth_host(&self) -> &str {
         let authority = self.auth_endpoint().authority();
         authority.map_or("", |authority| authority.as_str())

@@ -104,18 +104,18 @@ impl SavedSession {
         }
     }
 
-    /// How often it was saved.
+    /// Returns how often the session was saved.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// Whose session it is.
+    /// Returns the user whose session it is.
     pub fn username(&self) -> &str {
         &self.username
     }
 
-    /// Whether it is this user's session at this provider, for what is asked of it: a refresh would bring
-    /// tokens of the old scope again (RFC 6749, section 6).
+    /// Returns whether it is this user's session at this provider, with the same scope and form members: a refresh
+    /// would bring tokens of the old scope again (RFC 6749, section 6).
     pub fn belongs_to(&self, provider: &Provider, username: &str) -> bool {
         self.is_at(provider)
             && provider.client_id() == self.client_id.as_deref()

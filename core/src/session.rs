@@ -38,8 +38,8 @@ pub struct Session<S: State> {
     state: S,
 }
 
-/// A request to the auth endpoint is on its way. Only its end gives the session back, so at
-/// most one exchange is in flight and its request exists once.
+/// A request to the auth endpoint that is on its way. Only its end gives the session back, so at most one exchange is
+/// in flight and its request exists once.
 ///
 /// End it with `receive` when an answer came, with [`fail`](Self::fail) when none did.
 #[must_use]
@@ -103,12 +103,12 @@ pub(crate) struct Context {
 }
 
 impl<S: State> Session<S> {
-    /// Where this session logs in, and which origins may see its token.
+    /// Returns where this session logs in, and which origins may see its token.
     pub fn provider(&self) -> &Provider {
         &self.context.provider
     }
 
-    /// Whose session it is.
+    /// Returns the user whose session it is.
     pub fn username(&self) -> &str {
         self.context.credentials.username()
     }
@@ -188,7 +188,7 @@ impl<S: HasToken> Session<S> {
 }
 
 impl<S: HasToken> Exchange<S> {
-    /// Puts the bearer token on a request while the exchange is on its way: see [`Session::authorize`].
+    /// Puts the bearer token on a request while the exchange is on its way, as [`Session::authorize`] does.
     pub fn authorize(
         &self,
         now: Timestamp,
@@ -199,13 +199,13 @@ impl<S: HasToken> Exchange<S> {
 }
 
 impl<S: State> Exchange<S> {
-    /// No answer came, not even its status. What the server did with the
-    /// request is unknown; the session may begin again.
+    /// Gives the session back when no answer came, not even a status. What the server did with the request is unknown;
+    /// the session may begin again.
     pub fn fail(self) -> Session<S> {
         self.session
     }
 
-    /// When the request was emitted.
+    /// Returns when the request was emitted.
     pub fn emitted_at(&self) -> Timestamp {
         self.emitted_at
     }

@@ -54,13 +54,13 @@ pub trait SessionStore: Send + Sync {
     /// long as the request's `patience`.
     fn lock(&self, request: LockRequest) -> Result<Box<dyn LockedStore>, StoreFailure>;
 
-    /// Which place it is, as people know it: a path, a table and a row, a server and a key. Errors name it, so it
-    /// holds no secret.
+    /// Returns the name of the place, as people know it: a path, a table and a row, a server and a key. Errors name
+    /// it, so it holds no secret.
     fn place(&self) -> String {
         "its store".to_owned()
     }
 
-    /// What was saved last, without the lock: for a process to which the lock is
+    /// Returns what was saved last, without the lock: for a process to which the lock is
     /// [denied](StoreFailure::Denied), and which may read all the same. It uses the access token alone.
     ///
     /// By default it sees nothing.
@@ -97,13 +97,13 @@ impl<S: SessionStore + ?Sized> SessionStore for Box<S> {
     }
 }
 
-/// For how long the lock of a [`SessionStore`] is wanted.
+/// The times for which the lock of a [`SessionStore`] is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "tests of stores make it")]
 pub struct LockRequest {
-    /// How long to wait while another has it.
+    /// How long to wait while another holds the lock.
     pub patience: Duration,
-    /// How long it is held at most between two calls of [`renew`](LockedStore::renew): for locks that are
+    /// How long the lock is held at most between two calls of [`renew`](LockedStore::renew): for locks that are
     /// leases. Those that end with their process or connection need no such time.
     pub hold: Duration,
 }
@@ -113,31 +113,31 @@ pub struct LockRequest {
 /// [`unlock`](Self::unlock) gives it free; so does dropping it, and the death of the process, by whatever
 /// the system or the server has for that.
 pub trait LockedStore: Send {
-    /// What was saved last, or `None` if nothing was.
+    /// Returns what was saved last, or `None` if nothing was.
     fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure>;
 
-    /// Puts `session` in its place: all of it or nothing, and durably, before this returns. The lock stays:
+    /// Replaces what is saved by `session`: all of it or nothing, and durably, before this returns. The lock stays:
     /// there may be two saves under it, so a transaction is no lock.
     ///
     /// Nothing is saved if the lock is known to be lost ([`StoreFailure::Superseded`]).
     fn save(&mut self, session: &[u8]) -> Result<(), StoreFailure>;
 
-    /// The lock is wanted for [`LockRequest::hold`] from now. Called before an exchange and before a save.
+    /// Extends the lock to [`LockRequest::hold`] from now. Called before an exchange and before a save.
     ///
     /// Only leases have something to do here.
     fn renew(&mut self) -> Result<(), StoreFailure> {
         Ok(())
     }
 
-    /// Notes that no password is to leave before then, where even a store that can't be written to can
-    /// note it: a program whose disk is full must not send one at each of its starts.
+    /// Notes that no password is to leave before then, where even a store that can't be written to can note it: a
+    /// program whose disk is full must not send one at each of its starts.
     ///
     /// By default it can't.
     fn mark(&mut self, _until: Timestamp) -> Result<(), StoreFailure> {
         Err(StoreFailure::new("this store has no place for a mark"))
     }
 
-    /// What [`mark`](Self::mark) noted last, if that is not over.
+    /// Returns what [`mark`](Self::mark) noted last, if that is not over.
     fn marked(&mut self) -> Result<Option<Timestamp>, StoreFailure> {
         Ok(None)
     }
@@ -146,11 +146,11 @@ pub trait LockedStore: Send {
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure>;
 }
 
-/// Why did a store not do what it was asked to?
+/// The reason why a store did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StoreFailure {
-    /// Another process has held the lock all the time.
+    /// Another process has held the lock for as long as was waited.
     #[error(
         "another process has kept the lock of the saved session all the time: look for one that hangs"
     )]
@@ -158,25 +158,25 @@ pub enum StoreFailure {
     /// The store's server is away: it may be there again in a minute.
     #[error("the store of the saved session can't be reached: {0}")]
     Unreachable(ErrorCause),
-    /// Somebody else has saved since: the lock was lost. Nothing was saved.
+    /// Another process has saved since: the lock was lost. Nothing was saved.
     #[error("another process has saved the session since: the lock was lost")]
     Superseded,
-    /// Not allowed, which only a person can mend.
+    /// The store does not allow it, which only a person can mend.
     #[error("the store of the saved session does not allow it: {0}")]
     Denied(ErrorCause),
-    /// There is something, but no session that can be read.
+    /// The place holds something, but no session that can be read.
     #[error("the saved session is damaged: {0}")]
     Damaged(InvalidSavedSession),
-    /// Whoever was asked is gone or stuck: a panic, a dead disk.
+    /// The thread that was to do it is gone or stuck: a panic, a dead disk.
     #[error("the saved session's store did not answer")]
     Abandoned,
-    /// The store's own error.
+    /// The store has failed in another way, with this error of its own.
     #[error("the store of the saved session failed: {0}")]
     Other(ErrorCause),
 }
 
 impl StoreFailure {
-    /// Whether it may be over by itself. If not, a person has to do what it says.
+    /// Returns whether this may be over by itself. If not, a person has to do what it says.
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::Denied(_) | Self::Damaged(_))
     }
@@ -186,12 +186,12 @@ impl StoreFailure {
         Self::Other(ErrorCause::new(error))
     }
 
-    /// As [`new`](Self::new), for [`Unreachable`](Self::Unreachable).
+    /// Takes the store's own error, as [`Unreachable`](Self::Unreachable). Its text must hold no secret.
     pub fn unreachable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unreachable(ErrorCause::new(error))
     }
 
-    /// As [`new`](Self::new), for [`Denied`](Self::Denied).
+    /// Takes the store's own error, as [`Denied`](Self::Denied). Its text must hold no secret.
     pub fn denied(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Denied(ErrorCause::new(error))
     }

@@ -27,14 +27,14 @@ use http::{HeaderValue, Request, header};
 /// }
 /// ```
 pub trait TargetRequest {
-    /// The scheme and the authority of its URI, such as `("https", "api.example.com:8443")`. `None` if it has
-    /// none.
+    /// Returns the scheme and the authority of the request's URI, such as `("https", "api.example.com:8443")`. `None`
+    /// if it has none.
     fn location(&self) -> Option<(&str, &str)>;
 
-    /// Sets its `Authorization`, in place of any that it has. The value is marked sensitive.
+    /// Sets the request's `Authorization`, in place of any that it has. The value is marked sensitive.
     fn set_authorization(&mut self, value: HeaderValue);
 
-    /// Its method, and its path without the query. `None`, as by default, if it has none.
+    /// Returns the request's method, and its path without the query. `None`, as by default, if it has none.
     ///
     /// It is asked for only where an origin has caused many refreshes with its 401s: then those for a request
     /// that it has answered otherwise with the same token count for more.

@@ -26,11 +26,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The end of time, a hundred million years away. There is always a later moment inside the
-    /// library, so that a wait which starts here ends after it.
+    /// The latest point in time, a hundred million years away. There is always a later moment inside the library, so
+    /// that a wait which starts here ends after it.
     pub const MAX: Self = Self(1 << 62);
 
-    /// The time this many milliseconds after 1970-01-01 00:00:00 UTC, or [`MAX`](Self::MAX).
+    /// Returns the time this many milliseconds after 1970-01-01 00:00:00 UTC, or [`MAX`](Self::MAX).
     pub const fn from_millis(millis: u64) -> Self {
         // Whichever branch takes the end itself, it is the end.
         if millis < Self::MAX.0 {
@@ -40,12 +40,12 @@ impl Timestamp {
         }
     }
 
-    /// Milliseconds since 1970-01-01 00:00:00 UTC.
+    /// Returns the milliseconds since 1970-01-01 00:00:00 UTC.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// This time plus `duration`, or [`MAX`](Self::MAX).
+    /// Returns this time plus `duration`, or [`MAX`](Self::MAX).
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         self.plus(duration).min(Self::MAX)
@@ -56,7 +56,7 @@ impl Timestamp {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// How long after `earlier` this is; zero if it is not.
+    /// Returns how long after `earlier` this is; zero if it is not.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

@@ -13,7 +13,7 @@ use crate::time::Deadline;
 use crate::wiped::Wiped;
 use crate::{Timestamp, fnv};
 
-/// Counts the token sets that a [`Machine`](crate::Machine) has held.
+/// The number of a token set that a [`Machine`](crate::Machine) has held.
 ///
 /// It is how a `401` that arrives late is told from one that matters: a `401`
 /// for an older generation is about a token that has been replaced already.
@@ -25,7 +25,7 @@ impl Generation {
         Self(self.0 + 1)
     }
 
-    /// The number itself: 1 for the first token set.
+    /// Returns the number itself: 1 for the first token set.
     pub fn get(self) -> u64 {
         self.0
     }

@@ -5,7 +5,7 @@
 #[macro_export]
 macro_rules! client_methods {
     ($self:ident => $driver:expr, $builder:ident, $error:ty $(, $async:ident)?) => {
-        /// Starts with where to log in and as whom.
+        /// Starts a client that logs in at this provider with these credentials.
         pub fn builder(
             provider: $crate::simacan_auth::Provider,
             credentials: impl Into<$crate::CredentialsSource>,
@@ -13,29 +13,30 @@ macro_rules! client_methods {
             $builder::new(provider, credentials)
         }
 
-        /// Other credentials. They end a [`Denied::Rejected`]($crate::simacan_auth::Denied::Rejected) at once.
+        /// Replaces the credentials, which ends a [`Denied::Rejected`]($crate::simacan_auth::Denied::Rejected) at
+        /// once.
         pub fn set_credentials(&$self, credentials: $crate::simacan_auth::Credentials) {
             $driver.set_credentials(credentials);
         }
 
-        /// The refused password is right by now, somebody says: for one attempt.
+        /// Allows one attempt with the password that was refused: somebody says that it is right by now.
         pub fn retry_refused(&$self) {
             $driver.retry_refused();
         }
 
-        /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
-        /// password is wrong. There is no need to; the first request does the same.
+        /// Logs in, if there is no token yet: a program that does it at its start learns at once that its password is
+        /// wrong. There is no need to; the first request does the same.
         pub $($async)? fn log_in(&$self) -> Result<$crate::simacan_auth::Status, $error> {
             $crate::wait!($($async)? $driver, log_in()).map_err($crate::Error::cast)
         }
 
-        /// The bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
+        /// Returns the bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
         /// vendor's SDK. See [`Driver::bearer`]($crate::Driver::bearer).
         pub $($async)? fn bearer(&$self, uri: &$crate::http::Uri) -> Result<$crate::Bearer, $error> {
             $crate::wait!($($async)? $driver, bearer(uri)).map_err($crate::Error::cast)
         }
 
-        /// Says what became of a bearer, and gives the one to go on with. See
+        /// Takes what became of a bearer, and returns the one to go on with. See
         /// [`Driver::report`]($crate::Driver::report).
         pub $($async)? fn report(
             &$self,
@@ -45,33 +46,33 @@ macro_rules! client_methods {
             $crate::wait!($($async)? $driver, report(bearer, outcome)).map_err($crate::Error::cast)
         }
 
-        /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether that
+        /// Waits until nothing is under way and all is saved, for a program that is about to end. Returns whether that
         /// is so within `timeout`.
         pub $($async)? fn settle(&$self, timeout: ::std::time::Duration) -> bool {
             $crate::wait!($($async)? $driver, settle(timeout))
         }
 
         /// Logs out: forgets the tokens, here and in the store, so that no other process goes on with them, and
-        /// revokes them if the provider has a
-        /// [revocation endpoint]($crate::simacan_auth::ProviderBuilder::revocation_endpoint). Whether nothing is
-        /// left to do within `timeout`. The next request logs in again.
+        /// revokes them if the provider has a [revocation
+        /// endpoint]($crate::simacan_auth::ProviderBuilder::revocation_endpoint). Returns whether nothing is left to
+        /// do within `timeout`. The next request logs in again.
         pub $($async)? fn forget(&$self, timeout: ::std::time::Duration) -> bool {
             $crate::wait!($($async)? $driver, forget(timeout))
         }
 
-        /// What the session is doing.
+        /// Returns what the session is doing.
         pub fn status(&$self) -> $crate::simacan_auth::Status {
             $driver.status()
         }
 
-        /// How the session does: whether there is a token that can be used now, and if not, why not and until when.
-        /// For a page or a probe; it starts nothing. See [`Driver::health`]($crate::Driver::health).
+        /// Returns how the session does: whether there is a token that can be used now, and if not, why not and until
+        /// when. For a page or a probe; starts nothing. See [`Driver::health`]($crate::Driver::health).
         pub fn health(&$self) -> Result<$crate::simacan_auth::Health, $error> {
             $driver.health().map_err($crate::Error::cast)
         }
 
-        /// What keeps the session. With the feature `tower` of `simacan-auth-driver` it has a layer for what sends
-        /// `http` requests.
+        /// Returns the driver that keeps the session. With the feature `tower` of `simacan-auth-driver` it has a layer
+        /// for what sends `http` requests.
         pub fn driver(&$self) -> &$crate::Driver {
             &$driver
         }
@@ -95,12 +96,12 @@ macro_rules! wait {
 #[macro_export]
 macro_rules! exchange_with {
     ($self:ident => $settings:expr) => {
-        /// Makes the exchanges with the auth endpoint like this, in place of the adapter's client: for a
+        /// Makes the exchanges with the auth endpoint by this function, in place of the adapter's client: for a
         /// transport of your own, and for tests, which need no socket then (`Emulator::exchange` of
         /// `simacan-auth-emulator` is one).
         ///
-        /// It gives the answer that it has read to its end, whatever the status. It blocks, and is called in a
-        /// thread of the driver's. It follows no redirect, sends nothing twice, and gives up within the
+        /// The function gives the answer that it has read to its end, whatever the status. It blocks, and is called in
+        /// a thread of the driver's. It follows no redirect, sends nothing twice, and gives up within the
         /// [time-out](Self::exchange_timeout). What never left is
         /// [`TransportFailure::not_sent`]($crate::simacan_auth::TransportFailure::not_sent).
         pub fn exchange_with(

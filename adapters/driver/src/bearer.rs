@@ -20,45 +20,45 @@ pub struct Bearer {
     sent: Sent,
 }
 
-/// What a target has made of a [`Bearer`].
+/// The outcome of using a [`Bearer`] at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BearerOutcome {
-    /// It was of use: a connection was opened, a message was taken.
+    /// The target took the bearer: a connection was opened, a message was taken.
     Accepted,
-    /// It was not believed, in whatever form that was said: a close code, gRPC's `UNAUTHENTICATED`, MQTT's
-    /// reason 135, a 403 that means 401.
+    /// The target did not believe the bearer, in whatever form it said so: a close code, gRPC's `UNAUTHENTICATED`,
+    /// MQTT's reason 135, a 403 that means 401.
     Unauthorized,
 }
 
 impl Bearer {
-    /// The token alone. It is a secret.
+    /// Returns the token alone, which is a secret.
     pub fn as_str(&self) -> &str {
         let text = self.value.to_str().unwrap_or_default();
         text.split_once(' ').map_or(text, |(_, token)| token)
     }
 
-    /// `Bearer` and the token, for an `Authorization` (RFC 6750, section 2.1). It is marked sensitive.
+    /// Returns `Bearer` and the token, for an `Authorization` (RFC 6750, section 2.1). The value is marked sensitive.
     pub fn header_value(&self) -> HeaderValue {
         self.value.clone()
     }
 
-    /// When the token expires, if the server said so. It may end sooner.
+    /// Returns when the token expires, if the server said so. It may end sooner.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at.map(SystemTime::from)
     }
 }
 
 impl Driver {
-    /// The bearer token for `uri`, with all that is done for a request: its origin is checked (`wss` counts as
-    /// `https`), and there is a wait where there is no token. A token that has only seconds to live is not
-    /// given while its refresh is due or under way.
+    /// Returns the bearer token for `uri`, with all that is done for a request: its origin is checked (`wss` counts as
+    /// `https`), and there is a wait where there is no token. A token that has only seconds to live is not given while
+    /// its refresh is due or under way.
     ///
     /// [`Error::Unauthorized`]: that target has refused this very token, and no other is to be had just now.
     pub async fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
         self.bearer_after(None, uri).await
     }
 
-    /// Says what became of a bearer.
+    /// Takes what became of a bearer, and returns the one to go on with.
     ///
     /// - [`Accepted`](BearerOutcome::Accepted): gives it back. Should it be refused later, that is news.
     /// - [`Unauthorized`](BearerOutcome::Unauthorized): gives a newer one, with the wait for it, and never the

@@ -11,26 +11,26 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::{CredentialsSource, Settings, carrier};
 
-/// Keeps a session for an HTTP client: puts the token on its requests, and looks at what becomes of them.
+/// The keeper of an HTTP client's session: it puts the token on requests, and looks at what becomes of them.
 ///
 /// Clones share one session. What waits is `async`, under any executor; [`block_on`](crate::block_on) waits
 /// for it in blocking code.
 #[derive(Clone)]
 pub struct Driver(Arc<Client>);
 
-/// How a request waits for its token.
+/// The way in which a request waits for its token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wait {
-    /// It can be sent only once, so that no 401 to it is cured: if the token has only seconds to live, it waits
-    /// for the refresh that is due anyway. Should that fail, the token serves to its end.
+    /// Whether the request can be sent only once, so that no 401 to it is cured: if the token has only seconds to
+    /// live, it waits for the refresh that is due anyway. Should that fail, the token serves to its end. Default: no.
     pub is_once: bool,
-    /// A time-out of its own, if that is shorter than the session's
-    /// [`token_timeout`](Settings::token_timeout).
+    /// The longest wait of this request, if that is shorter than the session's
+    /// [`token_timeout`](Settings::token_timeout). Default: none.
     pub timeout: Option<Duration>,
 }
 
 impl Wait {
-    /// With both of these.
+    /// Makes a wait with both of these.
     pub fn new(is_once: bool, timeout: Option<Duration>) -> Self {
         Self { is_once, timeout }
     }
@@ -40,7 +40,7 @@ impl Wait {
 struct Client(Arc<Session>);
 
 impl Driver {
-    /// Starts with where to log in and as whom.
+    /// Starts a driver that logs in at this provider with these credentials.
     pub fn settings(provider: Provider, credentials: impl Into<CredentialsSource>) -> Settings {
         Settings::new(provider, credentials)
     }
@@ -59,7 +59,7 @@ impl Driver {
         self.authorize_with(pending, Wait::default(), request).await
     }
 
-    /// As [`authorize`](Self::authorize), with more said about how it waits.
+    /// Waits as [`authorize`](Self::authorize) does, with more said about how.
     pub async fn authorize_with(
         &self,
         pending: Option<Pending>,
@@ -72,7 +72,8 @@ impl Driver {
         }
     }
 
-    /// As [`authorize_with`](Self::authorize_with), in blocking code: what need not wait has no future around it.
+    /// Waits as [`authorize_with`](Self::authorize_with) does, in blocking code: what need not wait has no future
+    /// around it.
     pub fn authorize_blocking(
         &self,
         pending: Option<Pending>,
@@ -98,8 +99,8 @@ impl Driver {
         .await
     }
 
-    /// Puts this thread's cached bearer on a request that has not been sent yet. No lock is taken. `None`:
-    /// [`authorize`](Self::authorize) it.
+    /// Puts this thread's cached bearer on a request that has not been sent yet, without a lock. Returns `None` if the
+    /// request has to be [authorized](Self::authorize).
     #[inline]
     pub fn authorize_now(
         &self,
@@ -126,8 +127,7 @@ impl Driver {
         Ok(self.status())
     }
 
-    /// What the status of the answer means for the request that was [`Sent`]: see
-    /// [`Machine::review`].
+    /// Says what the status of an answer means for the request that was [`Sent`]: see [`Machine::review`].
     #[inline]
     pub fn review(&self, sent: Sent, status: StatusCode) -> Review {
         let session = self.session();
@@ -150,20 +150,20 @@ impl Driver {
         review
     }
 
-    /// Other credentials.
+    /// Replaces the credentials, which ends a rejection at once.
     pub fn set_credentials(&self, credentials: Credentials) {
         self.input(|machine, now| machine.handle_credentials(now, credentials));
     }
 
-    /// Logs out, and waits until that is saved, and the tokens are revoked if the provider has a
-    /// [revocation endpoint](simacan_auth::ProviderBuilder::revocation_endpoint). Whether nothing is left to do
-    /// within `timeout`; an event says whether they were. See [`Machine::forget`].
+    /// Logs out, and waits until that is saved, and the tokens are revoked if the provider has a [revocation
+    /// endpoint](simacan_auth::ProviderBuilder::revocation_endpoint). Returns whether nothing is left to do within
+    /// `timeout`; an event says whether they were revoked. See [`Machine::forget`].
     pub async fn forget(&self, timeout: Duration) -> bool {
         self.input(Machine::forget);
         self.settle(timeout).await
     }
 
-    /// The refused password is right by now, somebody says: for one attempt.
+    /// Allows one attempt with the password that was refused: somebody says that it is right by now.
     pub fn retry_refused(&self) {
         self.input(Machine::retry_refused);
     }
@@ -178,12 +178,12 @@ impl Driver {
         }
     }
 
-    /// Waits for a future in this thread, as all calls that block do: as its [`System`](crate::System) waits.
+    /// Waits for a future in this thread, by its [`System`](crate::System), as all calls that block do.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.session().process.block_on(future)
     }
 
-    /// What the session is doing.
+    /// Returns what the session is doing.
     pub fn status(&self) -> Status {
         match self.session().check_process() {
             Ok(()) => self.session().lock().machine.status(),
@@ -191,8 +191,8 @@ impl Driver {
         }
     }
 
-    /// How the session does: whether there is a token that can be used now, and if not, why not and until when. For
-    /// a page or a probe; it starts nothing.
+    /// Returns how the session does: whether there is a token that can be used now, and if not, why not and until
+    /// when. For a page or a probe; starts nothing.
     ///
     /// [`Error::Forked`]: this process was forked from the one that made the client.
     pub fn health(&self) -> Result<Health, Error> {
@@ -202,8 +202,8 @@ impl Driver {
         Ok(session.lock().machine.health(now))
     }
 
-    /// Waits until nothing is under way and what there is is saved: for a program that is about to end. Whether
-    /// that is so within `timeout`.
+    /// Waits until nothing is under way and all is saved, for a program that is about to end. Returns whether that is
+    /// so within `timeout`.
     pub async fn settle(&self, timeout: Duration) -> bool {
         self.session().settle(timeout).await
     }

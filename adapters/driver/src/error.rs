@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use simacan_auth::{Denied, ErrorCause, Failure, ForeignOrigin, Origin, Timestamp};
 
-/// Why a request got no answer. `R` is the error of the HTTP client; a driver by itself has none.
+/// The reason why a request got no answer. `R` is the error of the HTTP client; a driver by itself has none.
 ///
 /// It prints all that it knows, with the causes that lie below it, each once, so its
 /// [`source`](StdError::source) is empty. The HTTP client's own error is within [`Client`](Self::Client) and
@@ -27,24 +27,24 @@ use simacan_auth::{Denied, ErrorCause, Failure, ForeignOrigin, Origin, Timestamp
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error<R = Infallible> {
-    /// There is no token for it: the password was refused, or the auth endpoint or the store can't be reached.
-    /// After a 401 this comes in its place, since it says more.
+    /// There is no token for the request: the password was refused, or the auth endpoint or the store can't be
+    /// reached. After a 401 this comes in its place, since it says more.
     Denied(Denied),
-    /// The token may not go there. Nothing was sent.
+    /// The token may not go to the request's origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
-    /// The target has refused this token as a [`Bearer`](crate::Bearer), and that another one would serve is
-    /// not to be expected just now.
+    /// The target has refused this token as a [`Bearer`](crate::Bearer), and just now there is no reason to expect
+    /// that it takes another.
     Unauthorized {
-        /// The target's.
+        /// The origin of the target.
         origin: String,
-        /// No refresh is made for its sake before then.
+        /// The time before which no refresh is made for the target's sake.
         until: Timestamp,
     },
     /// There was no token within the time that a request waits for one. What was under way goes on.
     TimedOut {
         /// How long the request has waited.
         after: Duration,
-        /// What it has waited for at last.
+        /// What the request has waited for at last.
         waited_for: &'static str,
         /// How the last attempt failed, if one has.
         failure: Option<Failure>,
@@ -57,9 +57,9 @@ pub enum Error<R = Infallible> {
     /// This process was forked from the one that made the client: the two would spend each other's refresh
     /// tokens.
     Forked,
-    /// It is https, and the program was built without TLS. Nothing was sent.
+    /// An origin is https, and the program was built without TLS. Nothing was sent.
     NoTls {
-        /// The auth endpoint's, or the target's.
+        /// The origin of the auth endpoint, or of the target.
         origin: String,
     },
     /// The HTTP client can't be made as it is configured, for this reason.
@@ -69,14 +69,14 @@ pub enum Error<R = Infallible> {
 }
 
 impl<R> Error<R> {
-    /// Whether the auth endpoint refused the password, so that a person has to give another.
+    /// Returns whether the auth endpoint refused the password, so that a person has to give another.
     pub fn is_rejected(&self) -> bool {
         matches!(self, Self::Denied(denied) if denied.is_rejected())
     }
 
-    /// Whether there may be a token if the same is tried again, at [`retry_at`](Self::retry_at) or soon. If not,
-    /// there is something to be mended. `false` for [`Request`](Self::Request), too: there was a token, and what the
-    /// HTTP client's error means is for its own methods to say.
+    /// Returns whether there may be a token if the same is tried again, at [`retry_at`](Self::retry_at) or soon. If
+    /// not, there is something to be mended. `false` for [`Request`](Self::Request), too: there was a token, and what
+    /// the HTTP client's error means is for its own methods to say.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Denied(denied) => denied.is_transient(),
@@ -85,7 +85,7 @@ impl<R> Error<R> {
         }
     }
 
-    /// When it is of use to try again. `None` after [`TimedOut`](Self::TimedOut) and
+    /// Returns when it is of use to try again. `None` after [`TimedOut`](Self::TimedOut) and
     /// [`NoThread`](Self::NoThread): soon, since the next call waits again; else there is something to be mended.
     pub fn retry_at(&self) -> Option<SystemTime> {
         let at = match self {
@@ -108,7 +108,7 @@ impl<R> Error<R> {
 }
 
 impl Error {
-    /// As the error of an adapter.
+    /// Converts to the error of an adapter.
     pub fn cast<R>(self) -> Error<R> {
         match self {
             Self::Denied(denied) => Error::Denied(denied),

@@ -12,16 +12,16 @@ use crate::session::Session;
 use crate::sync::{self, Mutex, caught, lock};
 use crate::wakeup::Wakeup;
 
-/// Where a [`Process`] gets its threads and clocks from: the system, or a test.
+/// The threads and clocks that a [`Process`] lives by: the system's, or a test's.
 pub trait System: Send + Sync + 'static {
     /// Starts a thread of this name: `simacan-auth` does what is to be done and ends; `simacan-time` only
     /// calls [`Process::tick`] when it is time.
     fn spawn(&self, name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>;
 
-    /// Since whenever, by a clock that does not jump.
+    /// Returns the time since some moment, by a clock that does not jump.
     fn monotonic(&self) -> Duration;
 
-    /// The time of day. It may jump.
+    /// Returns the time of day, which may jump.
     fn time(&self) -> SystemTime;
 
     /// Waits in this thread until the future is ready, or until then by [`monotonic`](Self::monotonic). Whatever
@@ -33,8 +33,8 @@ pub trait System: Send + Sync + 'static {
     }
 }
 
-/// The threads of all sessions of a process, and their time-keeper. There is [one](Process::global) for
-/// everybody; tests make their own.
+/// The threads of all sessions of a process, and their time-keeper. There is [one](Process::global) for everybody;
+/// tests make their own.
 pub struct Process {
     system: Box<dyn System>,
     lines: Mutex<HashMap<Line, Queue>>,
@@ -84,7 +84,7 @@ impl Process {
     /// Threads of one line at a time.
     const MOST: usize = 64;
 
-    /// A process of its own, for tests.
+    /// Makes a process of its own, for tests.
     pub fn new(system: impl System) -> Arc<Self> {
         Arc::new(Self {
             system: Box::new(system),
@@ -94,8 +94,8 @@ impl Process {
         })
     }
 
-    /// The one that a driver uses if it is given no other. A forked child has one of its own: it has none of
-    /// its parent's threads, and its parent's locks may be held for ever.
+    /// Returns the process that a driver uses if it is given no other. A forked child has one of its own: it has none
+    /// of its parent's threads, and its parent's locks may be held for ever.
     pub fn global() -> Arc<Self> {
         static FIRST: OnceLock<Global> = OnceLock::new();
         let mut place = &FIRST;
@@ -241,10 +241,11 @@ impl Process {
         }
     }
 
-    /// Looks at the sessions whose time has come; at all of them if the time of day has jumped. The
-    /// time-keeper does it; who runs no such thread ([`System::spawn`]) does it whenever time goes by. Gives
-    /// the next time at which there is something to look at, by [`System::monotonic`]: an earlier one may be
-    /// added at any moment.
+    /// Looks at the sessions whose time has come; at all of them if the time of day has jumped.
+    ///
+    /// The time-keeper does it; who runs no such thread ([`System::spawn`]) does it whenever time goes by. Returns the
+    /// next time at which there is something to look at, by [`System::monotonic`]: an earlier one may be added at any
+    /// moment.
     pub fn tick(&self) -> Option<Duration> {
         let now = (self.system.monotonic(), self.system.time());
         let mut times = lock(&self.times);

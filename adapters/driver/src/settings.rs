@@ -17,7 +17,8 @@ use crate::session::{Exchange, Session, Shared};
 use crate::wakeup::Wakeup;
 use crate::{CredentialsSource, Driver, Error, Process, count};
 
-/// Builds a [`Driver`]. The builders of the adapters have the same methods, and their client's own.
+/// The settings of a [`Driver`], which [`build`](Self::build) makes. The builders of the adapters have the same
+/// methods, and their client's own.
 #[must_use]
 pub struct Settings {
     provider: Provider,
@@ -48,10 +49,11 @@ pub struct Settings {
 #[macro_export]
 macro_rules! settings_methods {
     ($self:ident => $settings:expr) => {
-        /// Where the session is saved, so that it outlives the program, and that other processes may share:
-        /// `FileStore` of `simacan-auth-file-store`, or one of your own.
+        /// Saves the session in this store, so that it outlives the program, and that other processes may share it:
+        /// `FileStore` of `simacan-auth-file-store`, or one of your own. Default: none, the session ends with the
+        /// program.
         ///
-        /// It is used from a thread of the driver's, which no request with a good token waits for. That
+        /// The store is used from a thread of the driver's, which no request with a good token waits for. That
         /// thread waits for the store's lock a little longer than [an exchange](Self::exchange_timeout) may
         /// take, in which another process must have made its own. A store that hangs or panics costs an
         /// attempt and one thread, and no more.
@@ -61,20 +63,20 @@ macro_rules! settings_methods {
             $self
         }
 
-        /// How the session is paced. A `seed` of 0 is replaced by a random one.
+        /// Sets how the session is paced. A `seed` of 0 is replaced by a random one.
         pub fn config(mut $self, config: $crate::simacan_auth::Config) -> Self {
             $settings.config = config;
             $self
         }
 
-        /// Refreshes by itself whenever it is time, not at the next request, until the last client is gone.
-        /// There is nothing to spawn. (It is [`Config::keep_alive`]($crate::simacan_auth::Config).)
+        /// Refreshes whenever it is time, not at the next request, until the last client is gone. There is nothing to
+        /// spawn. (It is [`Config::keep_alive`]($crate::simacan_auth::Config).) Default: off.
         pub fn stay_logged_in(mut $self) -> Self {
             $settings.config.keep_alive = true;
             $self
         }
 
-        /// What one exchange with the auth endpoint may take in all. Default: 20 s; a day at most.
+        /// Sets how long one exchange with the auth endpoint may take in all. Default: 20 s; a day at most.
         ///
         /// Rather long than short: an answer that is given up after the server has replaced the refresh
         /// token costs the session, and a password.
@@ -84,7 +86,7 @@ macro_rules! settings_methods {
             $self
         }
 
-        /// How long a request waits for a token, in all. Default: 30 s.
+        /// Sets how long a request waits for a token, in all. Default: 30 s.
         ///
         /// Then it fails with [`Error::TimedOut`]($crate::Error::TimedOut). What was under way goes on
         /// without it: the next request may find a token.
@@ -93,8 +95,8 @@ macro_rules! settings_methods {
             $self
         }
 
-        /// How long the drop of the last client waits, if there is a store, for what is under way to be
-        /// saved. Default: 5 s.
+        /// Sets how long the drop of the last client waits, if there is a store, for what is under way to be saved.
+        /// Default: 5 s.
         ///
         /// `settle` waits longer. A program that keeps its client in a `static`, or ends with
         /// [`std::process::exit`], drops nothing: it calls `settle` first.
@@ -103,7 +105,7 @@ macro_rules! settings_methods {
             $self
         }
 
-        /// The clock, for tests. Default: the system's.
+        /// Sets the clock, for tests. Default: the system's.
         ///
         /// It may jump, but waiting takes real time: a wait of a second ends after a real one.
         pub fn clock(
@@ -114,7 +116,7 @@ macro_rules! settings_methods {
             $self
         }
 
-        /// Is told what happens, to log it. No event holds a secret.
+        /// Calls this with each event, to log it. No event holds a secret. Default: events are dropped.
         ///
         /// Called in order, by one thread at a time, which is the driver's, and before those who wait are
         /// woken. A panic in it is caught. It can't wait for a token: if there is none, a request fails
@@ -127,7 +129,7 @@ macro_rules! settings_methods {
             $self
         }
 
-        /// The threads and clocks to run on. Default: [those of the process]($crate::Process::global).
+        /// Sets the threads and clocks to run on. Default: [those of the process]($crate::Process::global).
         pub fn process(mut $self, process: ::std::sync::Arc<$crate::Process>) -> Self {
             $settings.process = Some(process);
             $self
@@ -136,7 +138,7 @@ macro_rules! settings_methods {
 }
 
 impl Settings {
-    /// The defaults, for this user at this provider.
+    /// Makes the default settings, for this user at this provider.
     pub fn new(provider: Provider, credentials: impl Into<CredentialsSource>) -> Self {
         Self {
             provider,
@@ -155,7 +157,7 @@ impl Settings {
 
     crate::settings_methods!(self => self);
 
-    /// Where it logs in, and which origins may see the token.
+    /// Returns where the driver is to log in, and which origins may see the token.
     pub fn provider(&self) -> &Provider {
         &self.provider
     }
@@ -178,7 +180,7 @@ impl Settings {
         })
     }
 
-    /// A driver that makes its exchanges like this. Nothing is sent before the first request.
+    /// Builds a driver that makes its exchanges by this function. Nothing is sent before the first request.
     ///
     /// `exchange` sends the request to the auth endpoint and gives the answer that it has read to its end.
     /// It blocks, and is called by one thread at a time, which is the driver's. It follows no redirect,

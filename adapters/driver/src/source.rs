@@ -7,8 +7,7 @@ use std::{env, fs, io};
 
 use simacan_auth::{Credentials, Zeroizing};
 
-/// Who logs in, and where the password is kept: in the program, in a file, in a variable, or wherever a closure
-/// looks.
+/// The user, and where the password is kept: in the program, in a file, in a variable, or wherever a closure looks.
 ///
 /// [`Credentials`] are one: they stay as they are. The others are asked each time that a password is needed, and
 /// once it was refused, so a password that is changed where it is kept needs no restart. One that is the same as
@@ -62,8 +61,8 @@ impl CredentialsSource {
         Self::new(username, move || read(&path))
     }
 
-    /// Reads the password from a variable of the environment, which keeps it out of this program's memory while
-    /// none is needed. (A variable changes only if the program changes it.)
+    /// Reads the password from a variable of the environment, which keeps it out of this program's memory while none
+    /// is needed. (A variable changes only if the program changes it.)
     pub fn variable(username: impl Into<String>, name: impl Into<String>) -> Self {
         let name = name.into();
         let ask = move || env::var(&name).map_err(|error| format!("variable {name}: {error}"));

@@ -15,8 +15,8 @@ use crate::{Driver, Wait};
 type BoxError = Box<dyn Error + Send + Sync>;
 
 impl Driver {
-    /// For a [`Service`] that sends `http` requests, such as hyper's and tonic's clients: each gets the
-    /// token. A 401 is delivered; it has ended the token, so the next request has a new one.
+    /// Returns a layer for a [`Service`] that sends `http` requests, such as hyper's and tonic's clients: each request
+    /// gets the token. A 401 is delivered; it has ended the token, so the next request has a new one.
     ///
     /// The service gets absolute URIs (of tonic's clients, those that were made `with_origin`). What it
     /// does with redirects is its own affair; hyper and tonic follow none. A layer that follows them goes
@@ -39,7 +39,7 @@ impl Driver {
         }
     }
 
-    /// As [`layer`](Self::layer), and after a 401 the request is sent once more with a newer token. For
+    /// Returns a [`layer`](Self::layer) that also sends a request once more after a 401, with a newer token. For
     /// bodies that are cheap to clone. The body of the 401 is not read, which may cost its connection.
     pub fn replaying_layer<B: Clone>(&self) -> AuthorizeLayer<B> {
         AuthorizeLayer {
@@ -49,7 +49,7 @@ impl Driver {
     }
 }
 
-/// See [`Driver::layer`].
+/// The layer of [`Driver::layer`]: it puts the token on each request of a service.
 pub struct AuthorizeLayer<B> {
     driver: Driver,
     replay: Option<fn(&B) -> B>,

@@ -3,47 +3,47 @@ use std::path::{Path, PathBuf};
 
 use simacan_auth::StoreFailure;
 
-/// Why could the file not be used? Names the path and what to do; holds nothing of the session (I9).
+/// The reason why the file could not be used. It names the path and what to do, and holds nothing of the session (I9).
 ///
 /// It prints its cause, so it has no source. A [`StoreFailure::Denied`] or [`StoreFailure::Other`] holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No folder can be called so.
+    /// The name that was given can't be that of a folder.
     #[error("{name:?} can't be the name of a folder: give the program's name, without slashes")]
     InvalidName {
-        /// What was given.
+        /// The name that was given.
         name: String,
     },
-    /// The platform's place is in the home folder.
+    /// The user has no home folder, in which the platform keeps a program's state.
     #[error(
         "this user has no home folder to save a session in: set HOME, or choose a path \
          (FileStore::new)"
     )]
     NoHome,
-    /// The system could not do it.
+    /// The system could not do something to a file or folder.
     #[error("can't {action} {path}: {cause}. {}", advice(.cause.kind()), path = .path.display())]
     Io {
         /// What was to be done: `open`, `lock`, `write` and the like.
         action: &'static str,
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// There is something else in its place. It is neither followed nor replaced.
+    /// The path leads to something other than a regular file. It is neither followed nor replaced.
     #[error(
         "{path} is {found}, not a regular file: move it away, or choose another path",
         path = .path.display()
     )]
     NotAFile {
-        /// Where.
+        /// The path of the session or of its lock file.
         path: PathBuf,
-        /// What is there.
+        /// What is there, in words.
         found: &'static str,
     },
-    /// Others may read them or write to them, so they are not used.
+    /// Other users may read or write the session or its lock file, so neither is used.
     #[error(
         "other users may read or write {paths} (mode {mode:03o}): if none of them can have read the \
          session, `chmod 600 {paths}`, else delete it. {}",
@@ -51,11 +51,11 @@ pub enum Error {
         paths = .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     )]
     Exposed {
-        /// The session, its lock file, or both.
+        /// The paths of the session, its lock file, or both.
         paths: Vec<PathBuf>,
-        /// The permissions of the first.
+        /// The permissions of the first path.
         mode: u32,
-        /// Who it is, if they are the members of one group alone.
+        /// The number of the group, if the others are the members of one group alone.
         group: Option<u32>,
     },
     /// The file system does not keep a file's time as exactly as the store's mark needs.
@@ -68,18 +68,18 @@ pub enum Error {
         /// The file whose time was set.
         path: PathBuf,
     },
-    /// Another user has put it there, or this process runs as another user than before.
+    /// The file belongs to another user, or this process runs as another user than before.
     #[error(
         "{path} belongs to the user with the number {owner}, and this process runs as {user}: run it \
          as that user, or choose another path",
         path = .path.display()
     )]
     ForeignOwner {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// The number of the user whose file it is.
         owner: u32,
-        /// Whose process this is.
+        /// The number of the user whose process this is.
         user: u32,
     },
 }

@@ -1,5 +1,8 @@
-//! Keeps a session of [`simacan_auth`] in a file: a program that starts once a minute sends its
-//! password once a day at most, and ten processes on one host share one session.
+//! Keeps a session of [`simacan_auth`] in a file, so that it outlives the process, and so that several processes can
+//! share it.
+//!
+//! A program that starts once a minute sends its password once a day at most, and ten processes on one host share one
+//! session.
 //!
 //! Give a [`FileStore`] to the builder of a client, which does the rest. By hand, what it does is:
 //!

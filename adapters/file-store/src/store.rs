@@ -11,7 +11,7 @@ use crate::{Error, file, mark, system};
 /// Between two looks at a lock that another holds. An exchange takes longer.
 const POLL: Duration = Duration::from_millis(10);
 
-/// A session in a file, for one process or for several that share it. See the crate's page.
+/// A session in a file, for one process or for several that share it.
 ///
 /// Holds nothing open: the file is looked at under the lock only, each time anew.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// The session at this path, absolute or from the current folder as it is now.
+    /// Makes a store for the session at this path, absolute or from the current folder as it is now.
     ///
     /// Nothing is touched yet. [`lock`](SessionStore::lock) makes the folder, for this user alone,
     /// if there is none, and beside the file it makes `<path>.lock`.
@@ -34,9 +34,11 @@ impl FileStore {
         }
     }
 
-    /// `simacan-session.json` in a folder called `name` where the platform keeps the state of a
-    /// user's applications: `$XDG_STATE_HOME` or `~/.local/state` on Linux and its like,
-    /// `~/Library/Application Support` on macOS, `%LOCALAPPDATA%` on Windows.
+    /// Makes a store for `simacan-session.json` in a folder called `name` where the platform keeps the state of a
+    /// user's applications: `$XDG_STATE_HOME` or `~/.local/state` on Linux and its like, `~/Library/Application
+    /// Support` on macOS, `%LOCALAPPDATA%` on Windows.
+    ///
+    /// [`Error::InvalidName`]: no folder can be called so. [`Error::NoHome`]: the user has no home folder.
     ///
     /// ```
     /// use simacan_auth_file_store::FileStore;
@@ -60,7 +62,7 @@ impl FileStore {
         Ok(Self::new(path))
     }
 
-    /// Takes files that the members of this group may read or write, instead of refusing them.
+    /// Takes files that the members of this group, given by its number, may read or write, instead of refusing them.
     ///
     /// Some platforms let a volume's group in each time they mount it: Kubernetes does for `fsGroup`.
     /// Whoever is in the group can act as the user. Files are made for this user alone all the same.
@@ -70,7 +72,7 @@ impl FileStore {
         self
     }
 
-    /// Where it is.
+    /// Returns the path of the file, which is absolute.
     pub fn path(&self) -> &Path {
         &self.path
     }

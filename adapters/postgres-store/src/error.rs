@@ -6,64 +6,66 @@ use simacan_auth::{ErrorCause, StoreFailure};
 
 use crate::store::Server;
 
-/// Why could the database not be used? Names the server and what to do; holds nothing of the session.
+/// The reason why the database could not be used. It names the server and what to do, and holds nothing of the
+/// session.
 ///
 /// It prints its cause, so it has no source. A [`StoreFailure`] of the store holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// It is put between quotes as it is.
+    /// The name that was given can't be that of a table.
     #[error("{name:?} can't be the name of a table: give one like `sessions` or `schema.sessions`")]
     InvalidTable {
-        /// What was given.
+        /// The name that was given.
         name: String,
     },
-    /// The server, or the way to it, could not do it.
+    /// The server, or the way to it, could not do something.
     #[error("can't {action} at {server}: {said}. {advice}")]
     Postgres {
         /// What was to be done: `connect`, `take the lock` and the like.
         action: &'static str,
-        /// Host and port.
+        /// The host and port of the server.
         server: String,
         /// The server's own line, with its SQLSTATE. Its details are left out: they may quote the row.
         said: String,
-        /// What to do.
+        /// A sentence that says what to do.
         advice: String,
-        /// Who can mend it.
+        /// What mends the error: time, or a person.
         remedy: Remedy,
-        /// If it is not the server's.
+        /// The client's error, if it is not the server's.
         cause: Option<postgres::Error>,
     },
-    /// Its locks hold up nobody who writes.
+    /// The server is a standby, whose locks hold up nobody who writes.
     #[error(
         "{server} is a standby: connect to the primary server, as with several hosts and \
          `target_session_attrs=read-write`"
     )]
     Standby {
-        /// Host and port.
+        /// The host and port of the server.
         server: String,
     },
-    /// Another has been on the connection, or it is another connection now.
+    /// A pooler in transaction mode is in between: another has been on the connection, or it is another connection
+    /// now.
     #[error(
         "a pooler in transaction mode is at {server}, which keeps no lock: connect to the server \
          itself, or to a pooler in session mode that resets its connections"
     )]
     Pooler {
-        /// Host and port.
+        /// The host and port of the pooler.
         server: String,
     },
 }
 
-/// What mends an [`Error`].
+/// The remedy for an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
-    /// It may be over in a minute.
+    /// Time: the error may be over in a minute.
     Time,
-    /// Somebody has to do what the error says.
+    /// A person, who has to do what the error says.
     Person,
-    /// That can't be told.
+    /// One of the two; which can't be told.
     Either,
 }
 

@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// What the crate `postgres` has unless told otherwise: it notices a vanished server too late.
 const IDLE_BY_DEFAULT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// A session in PostgreSQL, for programs on several machines. See the crate's page.
+/// A session in PostgreSQL, for programs on several machines.
 ///
 /// Holds nothing open: each lock has a connection of its own.
 #[derive(Clone)]
@@ -39,8 +39,8 @@ pub(crate) struct Server {
 }
 
 impl PostgresStore {
-    /// The session with this name in the table `simacan_sessions`. All that share a session give the same
-    /// name.
+    /// Makes a store for the session with this name in the table `simacan_sessions`. All that share a session give the
+    /// same name.
     ///
     /// Nothing is connected yet. What the configuration leaves open has values that suit a lock: 10 s for
     /// a connection and for what is not acknowledged on it, keep-alive after 10 s.
@@ -84,13 +84,14 @@ impl PostgresStore {
         }
     }
 
-    /// Another table, perhaps in a schema: `auth.sessions`. Upper case counts.
+    /// Takes another table, perhaps in a schema: `auth.sessions`. Upper case counts. Fails with
+    /// [`Error::InvalidTable`].
     pub fn table(mut self, name: &str) -> Result<Self, Error> {
         self.server.table = Table::new(name)?;
         Ok(self)
     }
 
-    /// What [`create_table`](Self::create_table) says.
+    /// Returns the SQL statement that [`create_table`](Self::create_table) executes.
     pub fn table_sql(&self) -> String {
         self.server.table.create()
     }

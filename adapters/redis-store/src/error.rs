@@ -5,37 +5,37 @@ use std::sync::Arc;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use simacan_auth::StoreFailure;
 
-/// Why could Redis not be used? Names the server and what to do; holds nothing of the session.
+/// The reason why Redis could not be used. It names the server and what to do, and holds nothing of the session.
 ///
 /// It prints its cause, so it has no source. A [`StoreFailure`] of the store holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The braces of a key say which slot it is in.
+    /// The name of the session is empty or has braces, which say in which slot a key is.
     #[error(
         "{name:?} can't be the name of a session: give one that is not empty and has no braces"
     )]
     InvalidName {
-        /// What was given.
+        /// The name that was given.
         name: String,
     },
-    /// Not shown: it may hold a password.
+    /// The URL is none of a Redis. It is not shown: it may hold a password.
     #[error("that is no URL of a Redis: {cause}. It is like rediss://user:password@host:6379/0")]
     InvalidUrl {
-        /// What is wrong with it.
+        /// What is wrong with the URL.
         cause: RedisError,
     },
-    /// The server, or the way to it, could not do it.
+    /// The server, or the way to it, could not do something.
     #[error("can't {action} at {server}: {cause}. {advice}")]
     Redis {
         /// What was to be done: `connect`, `take the lock` and the like.
         action: &'static str,
-        /// Host and port.
+        /// The host and port of the server.
         server: String,
-        /// What to do.
+        /// A sentence that says what to do.
         advice: &'static str,
-        /// What the server or the system said.
+        /// The error of the server or the system.
         cause: RedisError,
     },
 }

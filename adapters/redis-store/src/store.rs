@@ -11,7 +11,7 @@ use crate::server::Server;
 /// Between two looks at a lock that another holds. An exchange takes longer.
 const POLL: Duration = Duration::from_millis(20);
 
-/// A session in Redis, for programs on several machines. See the crate's page.
+/// A session in Redis, for programs on several machines.
 ///
 /// Holds nothing open: each lock has a connection of its own.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// The session with this name at the server with this URL: `rediss://user:password@host:6379/0`, or
-    /// `redis://` without TLS. All that share a session give the same name.
+    /// Makes a store for the session with this name at the server with this URL: `rediss://user:password@host:6379/0`,
+    /// or `redis://` without TLS. All that share a session give the same name.
     ///
     /// Nothing is connected yet.
     ///
@@ -41,8 +41,8 @@ impl RedisStore {
         Self::new(client, name)
     }
 
-    /// As [`open`](Self::open), with a client that you have built: with roots of your own, over a socket
-    /// of the system, or with a password that is in no URL.
+    /// Makes a store with a client that you have built: with roots of your own, over a socket of the system, or with a
+    /// password that is in no URL. Fails with [`Error::InvalidName`].
     pub fn new(client: Client, name: &str) -> Result<Self, Error> {
         let name = name.to_owned();
         if name.is_empty() || name.contains(['{', '}']) {

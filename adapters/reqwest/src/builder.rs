@@ -11,7 +11,7 @@ use crate::{Client, Error};
 /// The user's configuration of reqwest's clients.
 pub(crate) type Http = Arc<dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync>;
 
-/// Builds a [`Client`].
+/// A builder of a [`Client`].
 #[must_use]
 pub struct Builder {
     settings: Settings,
@@ -31,7 +31,7 @@ impl Builder {
     simacan_auth_driver::settings_methods!(self => self.settings);
     simacan_auth_driver::exchange_with!(self => self.settings);
 
-    /// The configuration of reqwest's clients: proxy, roots, time-outs, pool. Default: reqwest's.
+    /// Configures reqwest's clients: proxy, roots, time-outs, pool. Default: reqwest's configuration.
     ///
     /// Called for the client that sends the requests to target APIs, whose redirect policy is then replaced
     /// by one that keeps to the provider's origins; and for those that make the exchanges, which take over
@@ -60,17 +60,18 @@ impl Builder {
         self
     }
 
-    /// A client that exists already, for the requests to target APIs. Its redirect policy can't be
-    /// changed any more, so here only the first hop is checked: reqwest may send the
-    /// token to a second place, and on 307 and 308 the body, too. Nor can its proxies, so one of the environment
-    /// gets what is meant for a loopback address, if there is any. Prefer [`http`](Self::http), or build it
-    /// with [`redirect::Policy::none`].
+    /// Sends the requests to target APIs with this client, which exists already.
+    ///
+    /// Its redirect policy can't be changed any more, so here only the first hop is checked: reqwest may send the
+    /// token to a second place, and on 307 and 308 the body, too. Nor can its proxies, so one of the environment gets
+    /// what is meant for a loopback address, if there is any. Prefer [`http`](Self::http), or build it with
+    /// [`redirect::Policy::none`].
     pub fn target_client(mut self, client: reqwest::Client) -> Self {
         self.target_client = Some(client);
         self
     }
 
-    /// The client. Nothing is sent before its first request.
+    /// Builds the client. Nothing is sent before its first request.
     ///
     /// [`Error::NoTls`]: the auth endpoint is https, and reqwest was built without TLS. [`Error::Client`]:
     /// reqwest can't make a client of what [`http`](Self::http) says.

@@ -8,7 +8,7 @@ use crate::exchange::check_tls;
 use crate::simacan_auth::{Origin, Pending, Review, Sent, TargetRequest};
 use crate::{Builder, Error, RequestBuilder};
 
-/// Sends requests to target APIs with a bearer token, and keeps it good.
+/// A client of target APIs, which sends requests with a bearer token and keeps it good.
 ///
 /// Clones are cheap and share one session. The drop of the last one waits, if there is a store, until what
 /// is under way is saved: an async program calls [`settle`](Self::settle) before.
@@ -19,7 +19,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Sends a request to a target API and gives its answer, whatever the status.
+    /// Sends a request to a target API and returns its answer, whatever the status.
     ///
     /// Waits for a token where there is none. After a 401 the request is sent once more with
     /// a newer one, if its body can be sent twice. If it can't, a token that has only seconds to live is not used
@@ -32,7 +32,7 @@ impl Client {
         self.execute(request).await
     }
 
-    /// As [`send`](Self::send), for a request that has been built.
+    /// Sends a request that has been built, as [`send`](Self::send) does.
     pub async fn execute(&self, mut request: Request) -> Result<Response, Error> {
         let (url, deadline) = (request.url().clone(), deadline(&request));
         let mut pending = None;
@@ -80,7 +80,7 @@ impl Client {
 
     simacan_auth_driver::client_methods!(self => self.driver, Builder, Error, async);
 
-    /// Starts a request.
+    /// Starts a request with this method.
     pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         RequestBuilder(self.clone(), self.client.request(method, url))
     }

@@ -6,8 +6,8 @@ use crate::Client;
 use crate::client::{deadline, drain};
 use crate::simacan_auth::Review;
 
-/// For a [`reqwest_middleware::ClientWithMiddleware`] that is in use already: each of its requests gets the
-/// token, and after a 401 it goes through the rest of the chain once more, if its body can be sent twice.
+/// The middleware for a [`reqwest_middleware::ClientWithMiddleware`] that is in use already: each of its requests gets
+/// the token, and after a 401 it goes through the rest of the chain once more, if its body can be sent twice.
 ///
 /// Put it last of those that change or repeat requests. The client at the end of the chain is the user's
 /// own, and so are its redirects: reqwest takes the token off at the first hop to another host and puts it

@@ -17,18 +17,19 @@ impl RequestBuilder {
         self.with(|request| request.headers(headers))
     }
 
-    /// The body: bytes and text can be sent again after a 401, a stream can't.
+    /// Sets the body: bytes and text can be sent again after a 401, a stream can't.
     pub fn body(self, body: impl Into<Body>) -> Self {
         self.with(|request| request.body(body))
     }
 
-    /// A body of JSON, and its `Content-Type`.
+    /// Sets the body to JSON, and its `Content-Type`.
     #[cfg(feature = "json")]
     pub fn json(self, json: &(impl serde::Serialize + ?Sized)) -> Self {
         self.with(|request| request.json(json))
     }
 
-    /// What the request may take in all, with the wait for a token and a second try.
+    /// Sets how long the request may take in all, with the wait for a token and a second try. Default: no time-out
+    /// beside those of the client's [configuration](crate::Builder::http), which are for each sending.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|request| request.timeout(timeout))
     }
@@ -42,7 +43,7 @@ impl RequestBuilder {
         self.with(|request| request.header(name, value))
     }
 
-    /// Whatever else reqwest's builder can, with those of reqwest's features that are on.
+    /// Sets whatever else reqwest's builder can, with those of reqwest's features that are on.
     ///
     /// ```
     /// # fn example(client: &simacan_auth_reqwest::Client) {
@@ -56,17 +57,17 @@ impl RequestBuilder {
         Self(self.0, with(self.1))
     }
 
-    /// Another one, if the body can be sent twice.
+    /// Clones the request, if its body can be sent twice.
     pub fn try_clone(&self) -> Option<Self> {
         Some(Self(self.0.clone(), self.1.try_clone()?))
     }
 
-    /// The request, without a token: for [`Client::execute`].
+    /// Builds the request, without a token: for [`Client::execute`].
     pub fn build(self) -> reqwest::Result<Request> {
         self.1.build()
     }
 
-    /// Sends it: see [`Client::send`].
+    /// Sends the request: see [`Client::send`].
     pub async fn send(self) -> Result<Response, Error> {
         self.0.send(self.1).await
     }

@@ -4,24 +4,24 @@ use simacan_auth::StoreFailure;
 
 use crate::KeyId;
 
-/// Why is the session not opened, and not overwritten? Each of these is [`Denied`](StoreFailure::Denied), which
-/// holds this ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
+/// The reason why a session is not opened, and not overwritten. A [`StoreFailure::Denied`] holds it
+/// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// With a key that this program does not have.
+    /// The session is sealed with a key that this program does not have.
     #[error(
         "the session is sealed with the key {sealed_with}, and this program has {}: give it that key, \
          too (`also_opens`), or delete the session, which costs a password",
         list(.known)
     )]
     OtherKey {
-        /// With which.
+        /// The key that the session is sealed with.
         sealed_with: KeyId,
         /// The keys of this program.
         known: Vec<KeyId>,
     },
-    /// It is as a store without a seal has saved it.
+    /// The session is not sealed, as a store without a seal has saved it.
     #[error(
         "the session is not sealed: let the program take it over (`also_opens_plaintext`), or delete \
          it, which costs a password"

@@ -15,7 +15,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// No record has it: theirs are random.
 const NONCE_OF_ID: [u8; 24] = *b"simacan-auth: the key id";
 
-/// What a session is sealed with: 32 random bytes, from a keychain, a key management service or a secret of
+/// A secret that sessions are sealed with: 32 random bytes, from a keychain, a key management service or a secret of
 /// the orchestrator.
 ///
 /// It is wiped when dropped and prints its [`KeyId`] only. A password is no key.
@@ -26,7 +26,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Of 32 random bytes.
+    /// Makes a key of 32 random bytes.
     pub fn from_bytes(bytes: [u8; LENGTH]) -> Self {
         let bytes = Zeroizing::new(bytes);
         Self {
@@ -34,7 +34,7 @@ impl Key {
         }
     }
 
-    /// Of 32 random bytes in base64, as `openssl rand -base64 32` prints them. Space around them is no
+    /// Reads a key of 32 random bytes in base64, as `openssl rand -base64 32` prints them. Space around them is no
     /// matter.
     ///
     /// ```
@@ -56,7 +56,7 @@ impl Key {
         Ok(key)
     }
 
-    /// A new one, of the system's randomness. Put [`to_base64`](Self::to_base64) of it where keys are kept.
+    /// Makes a new key, of the system's randomness. Put [`to_base64`](Self::to_base64) of it where keys are kept.
     ///
     /// # Panics
     ///
@@ -65,12 +65,12 @@ impl Key {
         Self::from_bytes(Generate::generate())
     }
 
-    /// For the place where keys are kept.
+    /// Writes the key in base64, for the place where keys are kept.
     pub fn to_base64(&self) -> Zeroizing<String> {
         Zeroizing::new(BASE64.encode(**self.bytes))
     }
 
-    /// What tells it from others, and may be shown.
+    /// Returns what tells the key from others, and may be shown.
     #[expect(clippy::missing_panics_doc, reason = "it never does")]
     pub fn id(&self) -> KeyId {
         let tag = self.cipher().encrypt(&XNonce::from(NONCE_OF_ID), &[][..]);
@@ -90,7 +90,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Which [`Key`] it is: 64 bits that are derived from it and tell nothing of it.
+/// The name of a [`Key`]: 64 bits that are derived from it and tell nothing of it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId(pub(crate) [u8; 8]);
 
@@ -106,7 +106,7 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// The text is no [`Key`].
+/// The error of a text that is no [`Key`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("that is no key: give 32 random bytes in base64, as `openssl rand -base64 32` prints them")]
 #[non_exhaustive]

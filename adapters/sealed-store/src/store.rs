@@ -7,7 +7,7 @@ use simacan_auth::{
 use crate::Key;
 use crate::seal::Keys;
 
-/// Another store, whose session is encrypted. See the crate's page.
+/// A [`SessionStore`] over another one, whose session it encrypts.
 #[derive(Clone, Debug)]
 pub struct SealedStore<S> {
     store: S,
@@ -15,7 +15,7 @@ pub struct SealedStore<S> {
 }
 
 impl<S> SealedStore<S> {
-    /// Seals what is saved in `store` with `key`, and opens with it what is loaded.
+    /// Makes a store that seals with `key` what is saved in `store`, and opens with it what is loaded.
     pub fn new(store: S, key: Key) -> Self {
         let keys = Arc::new(Keys {
             key,

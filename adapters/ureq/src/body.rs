@@ -29,12 +29,12 @@ use ureq::AsSendBody;
 /// }
 /// ```
 pub trait Body {
-    /// What ureq sends.
+    /// The body as ureq sends it.
     type Send<'a>: AsSendBody
     where
         Self: 'a;
 
-    /// The body from its beginning; called once for each time that it is sent.
+    /// Returns the body from its beginning; called once for each time that it is sent.
     fn to_send(&mut self) -> io::Result<Self::Send<'_>>;
 }
 

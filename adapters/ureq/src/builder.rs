@@ -10,7 +10,7 @@ use crate::{Client, Error, exchange};
 
 type AgentConfig = ConfigBuilder<AgentScope>;
 
-/// Builds a [`Client`].
+/// A builder of a [`Client`].
 #[must_use]
 pub struct Builder {
     settings: Settings,
@@ -30,8 +30,8 @@ impl Builder {
     simacan_auth_driver::settings_methods!(self => self.settings);
     simacan_auth_driver::exchange_with!(self => self.settings);
 
-    /// The configuration of ureq for the requests to target APIs: proxy, roots, time-outs, pool. Default:
-    /// ureq's, and `simacan-auth-ureq` with its version as the `User-Agent`.
+    /// Configures ureq for the requests to target APIs: proxy, roots, time-outs, pool. Default: ureq's configuration,
+    /// and `simacan-auth-ureq` with its version as the `User-Agent`.
     ///
     /// The exchanges take over its proxy, TLS configuration (but `disable_verification`) and address family.
     /// Whatever it says, redirects are followed without the token, no status is an error, and what goes to a
@@ -55,8 +55,8 @@ impl Builder {
         self
     }
 
-    /// An agent that exists already, for the requests to target APIs, in place of one that is configured by
-    /// [`http`](Self::http). Each request has to be told what it needs, which takes ureq a tenth more work.
+    /// Sends the requests to target APIs with this agent, in place of one that is configured by [`http`](Self::http).
+    /// Each request has to be told what it needs, which takes ureq a tenth more work.
     ///
     /// The exchanges take over of it what they take over of [`http`](Self::http)'s. A connector or resolver of
     /// your own ([`Agent::with_parts`]) serves the target requests only, and so does its middleware, which
@@ -66,7 +66,7 @@ impl Builder {
         self
     }
 
-    /// The client. Nothing is sent before its first request.
+    /// Builds the client. Nothing is sent before its first request.
     ///
     /// [`Error::NoTls`]: the auth endpoint is https, and none of this crate's features has TLS.
     pub fn build(self) -> Result<Client, Error> {

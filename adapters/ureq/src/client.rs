@@ -12,7 +12,7 @@ use ureq::{Agent, AsSendBody, ResponseExt};
 use crate::simacan_auth::{Origin, Pending, Review, Sent};
 use crate::{Body, Builder, Error, exchange};
 
-/// Sends requests to target APIs with a bearer token, and keeps it good.
+/// A client of target APIs, which sends requests with a bearer token and keeps it good.
 ///
 /// Clones share one session. The drop of the last one waits, if there is a store, until what is under way is
 /// saved.
@@ -29,7 +29,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Sends a request to a target API and gives its answer, whatever the status.
+    /// Sends a request to a target API and returns its answer, whatever the status.
     ///
     /// Waits for a token where there is none. After a 401 the request is sent once more with
     /// a newer one.
@@ -67,8 +67,8 @@ impl Client {
         Ok(response)
     }
 
-    /// A configuration for this request alone, which starts with the client's: its proxy, roots and time-outs
-    /// hold, but for what is set here. One that another agent has begun has none of them.
+    /// Starts a configuration for this request alone, from the client's: its proxy, roots and time-outs hold, but for
+    /// what is set here. One that another agent has begun has none of them.
     ///
     /// ```no_run
     /// # use simacan_auth_ureq::{Client, Error, ureq::http::Request};

@@ -1,5 +1,4 @@
-//! Sends requests with [ureq] and keeps them logged in: the blocking adapter of
-//! [`simacan_auth`].
+//! Sends requests with [ureq] and keeps the program logged in: the blocking adapter of [`simacan_auth`].
 //!
 //! A [`Client`] takes a username, a password and the requests to send. It logs in at the first,
 //! refreshes before tokens expire and when a target API answers 401, sends such a request once
@@ -140,5 +139,5 @@ pub use simacan_auth_driver::simacan_auth::{
 pub use simacan_auth_driver::{self, Bearer, BearerOutcome, CredentialsSource, Driver};
 pub use ureq;
 
-/// Why a request got no answer.
+/// The reason why a request got no answer.
 pub type Error = simacan_auth_driver::Error<ureq::Error>;

@@ -4,7 +4,7 @@ use ureq::{Body, SendBody};
 
 use crate::Client;
 
-/// For an [`Agent`](ureq::Agent) that is in use already: each of its requests gets the token, and a 401
+/// The middleware for an [`Agent`](ureq::Agent) that is in use already: each of its requests gets the token, and a 401
 /// ends it, so that the next request has a new one.
 ///
 /// **A middleware can't send a request again**: the body is gone. So the 401 itself is delivered, where

@@ -22,7 +22,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// A request that has not been sent.
+    /// Makes the pending of a request that has not been sent.
     pub fn new() -> Self {
         Self::default()
     }
@@ -43,40 +43,40 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Which token set the request was sent with.
+    /// Returns the generation of the token that the request was sent with.
     pub fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// As if it was the first time: for what may be tried any number of times, such as a connection.
+    /// Counts this try as the first one: for what may be tried any number of times, such as a connection.
     pub fn anew(self) -> Self {
         let is_retry = false;
         Self { is_retry, ..self }
     }
 }
 
-/// What [`Machine::authorize`](crate::Machine::authorize) says to a request.
+/// The answer of [`Machine::authorize`](crate::Machine::authorize).
 #[derive(Debug)]
 #[must_use]
 pub enum Authorization {
-    /// The `Authorization` header is in: send the request.
+    /// The request has its `Authorization` header: send it.
     Ready(Sent),
-    /// Ask again after the next [`Event`](crate::Event).
+    /// There is no token yet: ask again with this after the next [`Event`](crate::Event).
     Wait(Pending),
     /// There is no token for this caller.
     Denied(Denied),
-    /// The token may not go there. Nothing was changed.
+    /// The token may not go to the request's origin. Nothing was changed.
     Foreign(ForeignOrigin),
 }
 
-/// What [`Machine::review`](crate::Machine::review) says to the answer of a target API.
+/// The answer of [`Machine::review`](crate::Machine::review) to the status of a target API.
 #[derive(Debug)]
 #[must_use]
 pub enum Review {
-    /// Give it to the caller.
+    /// Give the answer to the caller.
     Deliver,
-    /// It is a 401 that a newer token may cure: authorize the request once more and send it a second time. If
-    /// it can't be sent again, drop this and give the 401 to the caller.
+    /// Send the request again: a newer token may cure its 401. Authorize it once more with this. If it can't be sent
+    /// again, drop this and give the 401 to the caller.
     Retry(Pending),
 }
 

@@ -15,8 +15,8 @@ use crate::origin::ResourceId;
 use crate::targets::Watched;
 use crate::token::Generation;
 
-/// Says to a request what [`Machine::authorize`] would say, without the machine and its lock: for each thread
-/// of a driver to keep one.
+/// A copy of the current token, which answers as [`Machine::authorize`] would, without the machine and its lock: for
+/// each thread of a driver to keep one.
 ///
 /// It is void as soon as the machine has anything else to say: the token is due, or has got a 401, or there
 /// is another, or an [`Event`](crate::Event) to tell. Then, and for an origin that the machine has not met
@@ -42,8 +42,8 @@ struct Terms {
 }
 
 impl CachedBearer {
-    /// Puts the bearer token on a request that has not been sent yet, in place of any `Authorization` that
-    /// it has. `None`: ask the machine.
+    /// Puts the bearer token on a request that has not been sent yet, in place of any `Authorization` that it has.
+    /// Returns `None` if the machine has to be asked.
     #[inline]
     pub fn authorize(&self, now: SystemTime, request: &mut impl TargetRequest) -> Option<Sent> {
         let terms = &*self.0;
@@ -68,7 +68,7 @@ impl CachedBearer {
         })
     }
 
-    /// What [`Machine::review`] would say to an answer other than 401.
+    /// Returns what [`Machine::review`] would say to an answer other than 401; `None` if the machine has to be asked.
     #[inline]
     pub fn review(&self, sent: &Sent, status: StatusCode) -> Option<Review> {
         let terms = &*self.0;
@@ -110,7 +110,7 @@ impl Machine {
         }
     }
 
-    /// A copy of the bearer, if to authorize with the current token is all that there is to do for now.
+    /// Returns a copy of the bearer, unless there is more to do for now than to authorize with the current token.
     pub fn cached_bearer(&mut self) -> Option<CachedBearer> {
         // A save that has failed is tried again by whoever polls.
         if self.store.as_ref().is_some_and(|store| store.is_busy()) {

@@ -15,8 +15,8 @@ use crate::wire::GrantType;
 use crate::{TargetRequest, Timestamp};
 
 impl Machine {
-    /// Puts the current bearer token on a request to a target API, in place of any
-    /// `Authorization` that it has, or says why not.
+    /// Puts the current bearer token on a request to a target API, in place of any `Authorization` that it has, or
+    /// says why not.
     ///
     /// The first call ever is what causes the login. One that comes when a refresh is due causes
     /// the refresh and is answered with the token that is still good.
@@ -58,8 +58,8 @@ impl Machine {
         }
     }
 
-    /// As [`authorize`](Self::authorize), without a request: for a program that wants to know at its
-    /// start whether its password is good. Drop what [`Ready`](Authorization::Ready) gives.
+    /// Logs in, without a request: for a program that wants to know at its start whether its password is good. Answers
+    /// as [`authorize`](Self::authorize) does; drop what [`Ready`](Authorization::Ready) gives.
     pub fn log_in(&mut self, now: Timestamp, pending: Pending) -> Authorization {
         let nowhere = (OriginId::NONE, ResourceId::NONE);
         self.clear(now, pending, nowhere, |_| {})
@@ -108,7 +108,7 @@ impl Machine {
         }
     }
 
-    /// What the status of the answer means for the request that was [`Sent`].
+    /// Says what the status of an answer means for the request that was [`Sent`].
     ///
     /// Only 401 means anything (RFC 6750, section 3.1; a 403 is about permissions, and a refresh does not
     /// help). A 401 for a token that has been replaced is worth another try with the current one
@@ -144,8 +144,9 @@ impl Machine {
         })
     }
 
-    /// As [`review`](Self::review) says to an answer other than 401, for what goes on after it, such as a
-    /// connection that was opened: a 401 that comes later is the first one again.
+    /// Takes note that a target has accepted the token, for what goes on after that, such as a connection that was
+    /// opened. It is the [`review`](Self::review) of an answer other than 401, and a 401 that comes later is the first
+    /// one again.
     pub fn accepted(&mut self, sent: Sent) -> Sent {
         if self.is_of_session(&sent) {
             self.accept(&sent);
@@ -170,7 +171,7 @@ impl Machine {
         self.recall_cached();
     }
 
-    /// Until when the origin of this request gets no newer token than the current one, which it has refused.
+    /// Returns until when the origin of this request gets no newer token than the current one, if it has refused that.
     pub fn refused_until(
         &mut self,
         now: Timestamp,

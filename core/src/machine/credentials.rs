@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::{Credentials, Timestamp};
 
 impl Machine {
-    /// Other credentials: they end a rejection at once.
+    /// Replaces the credentials, which ends a rejection at once.
     ///
     /// With the same username the tokens stay, and those that a login in flight brings are taken; its refusal
     /// counts for the password that was sent. With another one they are wiped, but for what a

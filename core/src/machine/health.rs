@@ -8,7 +8,8 @@ use super::{Machine, Status};
 use crate::error::Failure;
 use crate::{Generation, Timestamp};
 
-/// How a session does: whether there is a token that can be used now, and if not, why not and until when.
+/// The state of a session for a page or a probe: whether there is a token that can be used now, and if not, why not
+/// and until when.
 ///
 /// It prints as a sentence.
 ///
@@ -37,7 +38,7 @@ pub struct Health {
     pub expires_at: Option<Timestamp>,
     /// How the last attempt failed, if none has brought tokens since.
     pub failure: Option<Failure>,
-    /// When the next attempt can be made to get tokens. A request causes it, or
+    /// When the next attempt to get tokens can be made. A request causes it, or
     /// [`Config::keep_alive`](crate::Config::keep_alive). `None` while one is under way, and where none will be.
     pub next_attempt: Option<Timestamp>,
     /// Whether the store, if there is one, holds all that there is to save.
@@ -45,7 +46,7 @@ pub struct Health {
 }
 
 impl Machine {
-    /// How the session does just now. It starts nothing.
+    /// Returns how the session does just now. Starts nothing.
     pub fn health(&mut self, now: Timestamp) -> Health {
         let is_usable = self.state.has_usable_token(now) && !self.holds_token();
         Health {

@@ -30,7 +30,7 @@ enum End {
 }
 
 impl Machine {
-    /// The answer to an exchange is here, read to its end or until it broke off. `now` is when.
+    /// Takes the answer to an exchange, read to its end or until it broke off, and when it came.
     ///
     /// Keep the body somewhere that is bounded and wiped, such as a
     /// [`ResponseBody`](crate::ResponseBody): it holds tokens.
@@ -55,7 +55,7 @@ impl Machine {
         self.end_exchange(now, answer);
     }
 
-    /// No answer came, not even its status: refused, reset, timed out, abandoned.
+    /// Takes the failure of an exchange that got no answer, not even a status: refused, reset, timed out, abandoned.
     pub fn handle_failure(&mut self, now: Timestamp, exchange: JobId, failure: TransportFailure) {
         let failure = Failure::Transport(failure);
         if self.state.in_flight() == Some(exchange) {
@@ -169,9 +169,9 @@ impl Machine {
         Some(Event::Rejected { username })
     }
 
-    /// The password that was refused is right by now: an account was unlocked, a gateway mended. Or one
-    /// whose answers were neither tokens nor a refusal will be understood by now. It is sent once more, paced as
-    /// any; if that decides nothing, it waits as before.
+    /// Lets the password be sent once more that was refused, or whose answers were neither tokens nor a refusal: an
+    /// account was unlocked, a gateway mended. It is paced as any password; if that decides nothing, it waits as
+    /// before.
     pub fn retry_refused(&mut self, now: Timestamp) {
         let is_rejected = matches!(self.state, State::Rejected(_));
         let is_held = self.state.is_due()

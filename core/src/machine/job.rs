@@ -8,7 +8,7 @@ use crate::error::{Failure, TransportFailure};
 use crate::wire::{Answer, ResponseBody};
 use crate::{Credentials, SavedSession, StoreFailure, Timestamp};
 
-/// Names a job of one machine: an exchange, something that its store is to do, or a question for credentials.
+/// The name of a job of one machine: an exchange, something that its store is to do, or a question for credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobId {
     pub(super) machine: u64,
@@ -27,35 +27,34 @@ pub(super) enum JobKind {
     Revocation,
 }
 
-/// How a job has ended, for [`Machine::handle_end`].
+/// The end of a job, for [`Machine::handle_end`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver makes them")]
 pub enum JobEnd {
-    /// The answer to an exchange, read to its end or until it broke off.
+    /// The exchange got this answer, read to its end or until it broke off.
     Answered(Response<ResponseBody>),
-    /// No answer came, not even its status: refused, reset, timed out.
+    /// The exchange got no answer, not even a status: refused, reset, timed out.
     Unanswered(TransportFailure),
-    /// The store's lock is held. With the store's [mark](crate::LockedStore::marked), if there is one.
+    /// The store's lock is taken. Comes with the store's [mark](crate::LockedStore::marked), if there is one.
     Locked(Option<Timestamp>),
-    /// The store's lock is denied, for this reason. With what could be [looked at](crate::SessionStore::look).
+    /// The store's lock is denied, for this reason. Comes with what could be [looked at](crate::SessionStore::look).
     NotLocked(StoreFailure, Option<SavedSession>),
-    /// This was saved last; `None` if nothing was.
+    /// The store has loaded the session that was saved last; `None` if none was.
     Loaded(Option<SavedSession>),
-    /// It is saved, durably.
+    /// The store has saved the session, durably.
     Saved,
-    /// The mark stands.
+    /// The store has noted the mark.
     Marked,
-    /// These are to be sent: the same as before, or others that hold by now.
+    /// The source of the credentials gave these, the same as before or others. They are to be sent.
     Credentials(Credentials),
-    /// There are none to be had, for this reason.
+    /// The source of the credentials gave none, for this reason.
     NoCredentials(ErrorCause),
-    /// The store could not do what it was asked to. Of an exchange: it was not made, since the store's lock
-    /// is lost.
+    /// The store failed. Of an exchange: it was not made, since the store's lock is lost.
     StoreFailed(StoreFailure),
 }
 
 impl Machine {
-    /// The job whose end is yet to be reported, if there is one.
+    /// Returns the job whose end is yet to be reported, if there is one.
     pub fn in_flight(&self) -> Option<JobId> {
         let others = || {
             let job = self.at_store().or_else(|| self.source_job());
@@ -64,7 +63,7 @@ impl Machine {
         self.state.in_flight().or_else(others)
     }
 
-    /// A job has ended so. One that is not in flight, or an end that is not one of its kind, changes nothing.
+    /// Takes the end of a job. A job that is not in flight, or an end that is not one of its kind, changes nothing.
     pub fn handle_end(&mut self, now: Timestamp, job: JobId, end: JobEnd) {
         match (job.kind, end) {
             (JobKind::Exchange | JobKind::Revocation, JobEnd::Answered(response)) => {
@@ -94,7 +93,7 @@ impl Machine {
         }
     }
 
-    /// Whoever did this job is gone or stuck: a panic, a thread that hangs. What becomes of it is unknown.
+    /// Gives up a job whose carrier is gone or stuck: a panic, a thread that hangs. What becomes of it is unknown.
     pub fn abandon(&mut self, now: Timestamp, job: JobId) {
         let end = match job.kind {
             JobKind::Exchange | JobKind::Revocation => {

@@ -9,24 +9,23 @@ use super::{Machine, StoreOp};
 use crate::event::{Event, Purpose};
 use crate::{RequestBody, Timestamp};
 
-/// What [`Machine::poll`] wants done. Owned: nothing is borrowed from the machine.
+/// A thing that [`Machine::poll`] wants done. It is owned: nothing is borrowed from the machine.
 #[derive(Debug)]
 #[must_use]
 pub enum Output {
-    /// Send this, with no lock held, and report its end.
+    /// Send this request to the auth endpoint, with no lock held, and report its end.
     Transmit(Transmit),
     /// Something has happened: log it, and wake whoever waits.
     Event(Event),
-    /// Something for the session's store. Comes only from a machine [with a
-    /// store](Machine::with_store).
+    /// Do this with the session's store. Comes only from a machine [with a store](Machine::with_store).
     Store(StoreOp),
     /// Ask for the credentials, with no lock held, and report them as
     /// [`JobEnd::Credentials`](crate::JobEnd::Credentials) or
     /// [`JobEnd::NoCredentials`](crate::JobEnd::NoCredentials). Comes only from a machine [with a
     /// source](Machine::with_credentials_source).
     Credentials(JobId),
-    /// Nothing more to do until then, always later than the `now` that was given (I11), or until the
-    /// next call of another method. `None`: until the next call.
+    /// Do nothing until then, always later than the `now` that was given (I11), or until the next call of another
+    /// method. `None`: until the next call.
     Wait(Option<Timestamp>),
 }
 
@@ -43,14 +42,14 @@ pub enum Output {
 #[must_use = "send the request and report how it ended, or nobody gets a token any more"]
 #[expect(clippy::exhaustive_structs, reason = "a driver takes it apart")]
 pub struct Transmit {
-    /// What to report the end with.
+    /// The name of the exchange, to report its end with.
     pub exchange: JobId,
-    /// What to send.
+    /// The request to send.
     pub request: Request<RequestBody>,
 }
 
 impl Machine {
-    /// What is to be done now. Call it again until it says [`Output::Wait`].
+    /// Returns what is to be done now. Call it again until it says [`Output::Wait`].
     pub fn poll(&mut self, now: Timestamp) -> Output {
         if let Some(event) = self.events.pop_front() {
             return Output::Event(event);
@@ -126,9 +125,8 @@ impl Machine {
         Output::Transmit(Transmit { exchange, request })
     }
 
-    /// Whether [`poll`](Self::poll) would say anything but [`Output::Wait`]: for a driver that wants to
-    /// know whether there is anything to do, before it gets somebody to do it. It changes nothing that
-    /// a poll would not.
+    /// Returns whether [`poll`](Self::poll) would say anything but [`Output::Wait`]: for a driver that wants to know
+    /// whether there is anything to do, before it gets somebody to do it. It changes nothing that a poll would not.
     ///
     /// When a time has come that a poll has named, poll: it may name another.
     pub fn wants(&mut self, now: Timestamp) -> bool {
@@ -154,8 +152,8 @@ impl Machine {
             && self.until_attempt(now).is_none()
     }
 
-    /// Nobody will ask any more: no exchange is begun from now on. What is in flight is to be ended and
-    /// saved as ever, so poll until there is nothing to do.
+    /// Begins no exchange from now on, since nobody will ask any more. What is in flight is to be ended and saved as
+    /// ever, so poll until there is nothing to do.
     pub fn close(&mut self) {
         self.is_closed = true;
         self.round.close();

@@ -33,8 +33,8 @@ enum Step {
 }
 
 impl Machine {
-    /// Tells it that credentials are to be asked for whenever a password is needed, and after one was refused:
-    /// its [`Output`]s have [`Output::Credentials`] among them. The password that it was made with is never sent.
+    /// Has credentials asked for whenever a password is needed, and after one was refused: by [`Output::Credentials`].
+    /// The password that the machine was made with is never sent.
     ///
     /// So a password that is changed where it is kept needs no restart. Nobody keeps the store's lock while
     /// it is asked for. [`handle_credentials`](Self::handle_credentials) takes the place of the source for good.

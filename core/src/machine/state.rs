@@ -15,13 +15,13 @@ use crate::token::{AccessToken, RefreshToken};
 use crate::wire::GrantType;
 use crate::{Credentials, Provider, Timestamp};
 
-/// What a machine's session is doing.
+/// The state of a machine's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// No tokens yet.
+    /// There are no tokens yet.
     Unauthenticated,
-    /// Logged in.
+    /// The session is logged in.
     Authenticated {
         /// When the access token expires, if the server said so.
         expires_at: Option<Timestamp>,
@@ -30,7 +30,7 @@ pub enum Status {
     Refreshing,
     /// The refresh token was refused: a login is due or in flight.
     ReLogin,
-    /// The password was refused: waits for other credentials.
+    /// The password was refused, and the session waits for other credentials.
     Rejected,
     /// A panic has interrupted a transition: nothing is sent any more.
     Interrupted,

@@ -31,8 +31,8 @@ use crate::{Config, InvalidSavedSession, SavedSession, StoreFailure, Timestamp};
 use lineage::Lineages;
 use mark::Marks;
 
-/// Something for the driver to do with its [`SessionStore`](crate::SessionStore). It may block, so do it
-/// with no lock on the machine.
+/// A thing for the driver to do with its [`SessionStore`](crate::SessionStore). It may block, so do it with no lock on
+/// the machine.
 ///
 /// Report its end exactly once, with [`Machine::handle_end`]: as each names it, or as
 /// [`JobEnd::StoreFailed`](crate::JobEnd::StoreFailed).
@@ -40,18 +40,18 @@ use mark::Marks;
 #[derive(Debug)]
 #[must_use = "do it and report how it ended, or nobody gets a token any more"]
 pub enum StoreOp {
-    /// Take the store's lock and look whether there is a mark: [`JobEnd::Locked`](crate::JobEnd::Locked), or
+    /// Take the store's lock and look whether there is a mark. Report [`JobEnd::Locked`](crate::JobEnd::Locked), or
     /// [`JobEnd::NotLocked`](crate::JobEnd::NotLocked) if it is denied. Give up after some time: half a minute is
     /// ample.
     Lock(JobId),
-    /// Load what is there: [`JobEnd::Loaded`](crate::JobEnd::Loaded).
+    /// Load what is saved. Report [`JobEnd::Loaded`](crate::JobEnd::Loaded).
     Load(JobId),
-    /// Save this: [`JobEnd::Saved`](crate::JobEnd::Saved).
+    /// Save this session. Report [`JobEnd::Saved`](crate::JobEnd::Saved).
     Save(JobId, SavedSession),
-    /// [Mark](crate::LockedStore::mark) that no password is to leave before then:
+    /// [Mark](crate::LockedStore::mark) that no password is to leave before then. Report
     /// [`JobEnd::Marked`](crate::JobEnd::Marked).
     Mark(JobId, Timestamp),
-    /// Give the lock free, if it is held. There is nothing to report.
+    /// Give the store's lock free, if it is held. There is nothing to report.
     Unlock,
 }
 
@@ -157,13 +157,14 @@ enum AfterMark {
 }
 
 impl Machine {
-    /// Tells it that it has a [`SessionStore`](crate::SessionStore): its [`Output`]s have
-    /// [`StoreOp`]s among them.
+    /// Has the session kept in a [`SessionStore`](crate::SessionStore): the [`Output`]s then have [`StoreOp`]s among
+    /// them.
     pub fn with_store(self) -> Self {
         self.with_store_at("its store")
     }
 
-    /// As [`with_store`](Self::with_store), with the store's [place](crate::SessionStore::place), which errors name.
+    /// Has the session kept in a store at this [place](crate::SessionStore::place), which errors name: see
+    /// [`with_store`](Self::with_store).
     pub fn with_store_at(mut self, place: impl Into<String>) -> Self {
         self.store.get_or_insert_default().place = place.into();
         self
@@ -173,7 +174,7 @@ impl Machine {
         Some(self.store.as_ref()?.place.clone())
     }
 
-    /// Whether its store, if it has one, holds all that there is to save.
+    /// Returns whether the store, if there is one, holds all that there is to save.
     pub fn is_saved(&self) -> bool {
         self.store.as_ref().is_none_or(|store| !store.is_unsaved())
     }

@@ -1,4 +1,4 @@
-//! How is the machine driven, and by whom?
+//! How the machine is driven, and by whom.
 //!
 //! A [`Machine`](crate::Machine) decides what is sent and when. It sends nothing itself. Whoever
 //! does that for it is a driver. There are three ways to have one.

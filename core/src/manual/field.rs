@@ -1,4 +1,4 @@
-//! What do real servers, networks, runtimes and disks do?
+//! What real servers, networks, runtimes and disks do.
 //!
 //! All of it was seen in public bug reports, in servers that this library was run against, or in
 //! runs of it. Each line is a kind: the next server that does the like is meant, too. *Reading*

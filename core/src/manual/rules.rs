@@ -1,4 +1,4 @@
-//! What must always hold, why, and what does an answer mean?
+//! The rules that always hold, their reasons, and what each answer means.
 //!
 //! There are sixteen rules, I1 to I16. Tests that guard one have its number in their name. A
 //! number in parentheses behind a project's name is that of an issue in its public tracker. "The

@@ -1,4 +1,4 @@
-//! How does a session outlive its process, and how do several processes share one?
+//! How a session outlives its process, and how several processes share one.
 //!
 //! A program that logs in at each of its starts sends its password too often (rule 3 of the API).
 //! And processes that share a refresh token end each other's sessions, since it is good once.

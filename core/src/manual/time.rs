@@ -1,4 +1,4 @@
-//! When does something happen, and what is each number for?
+//! When something happens, and what each number is for.
 //!
 //! The core reads no clock. Each method is given the time as a [`Timestamp`](crate::Timestamp):
 //! milliseconds since the Unix epoch, from whatever clock the driver has. One notion of time

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{ClientAuth, Dialect, Extras, Provider, Targets};
 use crate::Origin;
 
-/// Builds a [`Provider`] that is not the platform's own.
+/// A builder of a [`Provider`] that is not the platform's own.
 #[derive(Clone)]
 #[must_use]
 pub struct ProviderBuilder {
@@ -40,21 +40,21 @@ impl ProviderBuilder {
         self
     }
 
-    /// The scope to ask for at each login, space-delimited (RFC 6749, section 3.3).
+    /// Sets the scope to ask for at each login, space-delimited (RFC 6749, section 3.3).
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.extras.scope = Some(scope.into());
         self
     }
 
-    /// Asks for that scope at each refresh, too. The RFC has a refresh without one ask for what was granted
-    /// (section 6), but some servers want it.
+    /// Asks for the [scope](Self::scope) at each refresh, too. The RFC has a refresh without one ask for what was
+    /// granted (section 6), but some servers want it.
     pub fn scope_at_refresh(mut self) -> Self {
         self.extras.scope_at_refresh = true;
         self
     }
 
-    /// A further member of the form, at each login and each refresh: `audience` at some servers, `resource`
-    /// (RFC 8707) at others. Repeatable, also with the same name.
+    /// Adds a member to the form of each login and each refresh: `audience` at some servers, `resource` (RFC 8707) at
+    /// others. Repeatable, also with the same name.
     ///
     /// ```
     /// use simacan_auth::{ClientAuth, Provider};
@@ -73,8 +73,8 @@ impl ProviderBuilder {
         self
     }
 
-    /// Where tokens are revoked (RFC 7009) that are [forgotten](crate::Machine::forget). The client
-    /// authenticates there as at the token endpoint.
+    /// Sets where tokens are revoked (RFC 7009) that are [forgotten](crate::Machine::forget). The client authenticates
+    /// there as at the token endpoint.
     pub fn revocation_endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.revocation = Some(endpoint.into());
         self
@@ -86,7 +86,7 @@ impl ProviderBuilder {
         self
     }
 
-    /// Checks all that was given.
+    /// Builds the provider, or says which of the given things can't be.
     pub fn build(self) -> Result<Provider, InvalidProvider> {
         let origins = self.origins.iter().map(|origin| {
             let uri = self.parse(origin)?;
@@ -176,46 +176,46 @@ fn printable(text: &str) -> String {
     }
 }
 
-/// A [`ProviderBuilder`] was given something that can't be.
+/// The reason why a [`ProviderBuilder`] can't build a provider. Its text names the cure.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidProvider {
-    /// Not an absolute `http` or `https` URI, or one with user information or an impossible port.
+    /// A URI is not an absolute `http` or `https` one, or has user information or an impossible port.
     #[error(
         "`{0}` is not an absolute https URI such as `https://host/path`, without user information"
     )]
     NotAnHttpUri(String),
-    /// Plain http to a host that is not loopback, or that was not allowed by name.
+    /// A URI is plain http to a host that is not loopback, or that was not allowed by name.
     #[error(
         "{0} is plain http: passwords and tokens go over https only \
          (for a test against a loopback address, say `allow_loopback_http()`)"
     )]
     PlainHttp(String),
-    /// A fragment has no meaning in an endpoint (RFC 6749, section 3.2).
+    /// An endpoint has a fragment, which has no meaning there (RFC 6749, section 3.2).
     #[error("`{0}` has a fragment, which an endpoint can't have: leave it out")]
     Fragment(String),
-    /// The base of the Simacan endpoints gets a path appended.
+    /// The base of the Simacan endpoints has a query, but paths are appended to it.
     #[error("`{0}` has a query, but paths are appended to it: leave it out")]
     QueryInBase(String),
-    /// An origin is scheme, host and port.
+    /// An origin is more than a scheme, a host and a port.
     #[error("`{0}` has a path or a query, but an origin is `https://host` or `https://host:port`")]
     NotAnOrigin(String),
-    /// The Simacan dialect has no scope.
+    /// A scope was given for the Simacan dialect, which has none.
     #[error(
         "a scope was given, but the Simacan API knows none: leave it out, or take `Provider::oauth2`"
     )]
     ScopeWithoutOAuth2,
-    /// The Simacan dialect revokes nothing.
+    /// A revocation endpoint was given for the Simacan dialect, which has none.
     #[error(
         "a revocation endpoint was given, but the Simacan API has none: leave it out, or take `Provider::oauth2`"
     )]
     RevocationWithoutOAuth2,
-    /// The forms of the Simacan dialect have no further members.
+    /// A further form member was given for the Simacan dialect, which has none.
     #[error(
         "a form member `{0}` was given, but the Simacan API knows none: leave it out, or take `Provider::oauth2`"
     )]
     MemberWithoutOAuth2(String),
-    /// The library sets this one itself.
+    /// A further form member has a name that the library sets itself.
     #[error("the form member `{0}` is set by the library itself: leave it out")]
     ReservedMember(String),
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// How the client identifies itself at an RFC 6749 token endpoint (section 2.3).
+/// The way a client identifies itself at an RFC 6749 token endpoint (section 2.3).
 ///
 /// ```
 /// use simacan_auth::{ClientAuth, Provider};
@@ -39,7 +39,7 @@ impl SecretPlace {
 }
 
 impl ClientAuth {
-    /// A public client: `client_id` in the form, no secret.
+    /// Identifies a public client: `client_id` in the form, no secret.
     pub fn public(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -47,20 +47,20 @@ impl ClientAuth {
         }
     }
 
-    /// A secret in an HTTP Basic header, both form-encoded first: what the RFC asks servers to support
-    /// (section 2.3.1). If yours answers `invalid_client` and the secret has other characters than letters and
-    /// digits, try [`form`](Self::form) or [`basic_unencoded`](Self::basic_unencoded).
+    /// Sends the secret in an HTTP Basic header, id and secret form-encoded first, as section 2.3.1 asks servers to
+    /// support. If yours answers `invalid_client` and the secret has other characters than letters and digits, try
+    /// [`form`](Self::form) or [`basic_unencoded`](Self::basic_unencoded).
     pub fn basic(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self::confidential(id, secret, SecretPlace::Header)
     }
 
-    /// A secret in an HTTP Basic header, as it is: for servers that don't decode what the RFC has encoded, such
-    /// as node-oauth2-server and glewlwyd. The id has no colon then.
+    /// Sends the secret in an HTTP Basic header, as it is: for servers that don't decode what the RFC has encoded,
+    /// such as node-oauth2-server and glewlwyd. The id has no colon then.
     pub fn basic_unencoded(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self::confidential(id, secret, SecretPlace::HeaderUnencoded)
     }
 
-    /// `client_id` and `client_secret` in the form: what the RFC advises against and some servers ask for.
+    /// Sends `client_id` and `client_secret` in the form: what the RFC advises against and some servers ask for.
     pub fn form(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self::confidential(id, secret, SecretPlace::Form)
     }

@@ -25,7 +25,7 @@ use crate::token::{Bearer, RefreshToken, is_token};
 const MAX_JSON: usize = 1 << 20;
 
 impl SavedSession {
-    /// For a file or a database row.
+    /// Writes the session as JSON, for a file or a database row.
     #[expect(clippy::missing_panics_doc, reason = "it never does")]
     pub fn to_json(&self) -> SavedJson {
         const NUMBERS_AND_NAMES: usize = 768;
@@ -63,7 +63,7 @@ impl SavedSession {
         SavedJson(json)
     }
 
-    /// Reads what [`to_json`](Self::to_json) has written.
+    /// Reads a session from the JSON that [`to_json`](Self::to_json) has written.
     ///
     /// It ends with a checksum over all that stands before; without that member it is read as it is.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidSavedSession> {
@@ -155,7 +155,7 @@ impl Hash for Others {
     }
 }
 
-/// A [`SavedSession`] as JSON: it holds tokens, is wiped when dropped, and prints as `[redacted]`.
+/// The JSON of a [`SavedSession`]. It holds tokens, is wiped when dropped, and prints as `[redacted]`.
 pub struct SavedJson(Zeroizing<Vec<u8>>);
 
 impl Deref for SavedJson {
@@ -178,39 +178,39 @@ impl fmt::Debug for SavedJson {
     }
 }
 
-/// What is wrong with a saved session. Names a place, never what stands there (I9).
+/// A defect of a saved session. It names a place, never what stands there (I9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum InvalidSavedSession {
-    /// It ends in the middle: it was cut off, or is empty.
+    /// The JSON ends in the middle: it was cut off, or is empty.
     #[error("it ends before its JSON does")]
     Truncated,
-    /// Not JSON at all.
+    /// What is saved is not JSON.
     #[error("it is not JSON (line {line}, column {column})")]
     NotJson {
-        /// From 1.
+        /// The line where the text stops being JSON, from 1.
         line: usize,
-        /// From 1.
+        /// The column where the text stops being JSON, from 1.
         column: usize,
     },
-    /// JSON, but a member is missing, stands there twice, or can't be what it is.
+    /// A member of the JSON is missing, stands there twice, or can't be what it is.
     #[error("it is JSON, but no saved session (line {line}, column {column})")]
     Malformed {
-        /// From 1.
+        /// The line of the defect, from 1.
         line: usize,
-        /// From 1.
+        /// The column of the defect, from 1.
         column: usize,
     },
-    /// Written by a newer version of this library, in a format of its own.
+    /// The session was written by a newer version of this library, in a format of its own.
     #[error(
         "its format has the number {0}, and this program knows number 1: it was saved by a newer program, so update \
          this one, or give each its own place"
     )]
     UnknownVersion(u32),
-    /// Not as it was saved: its check or its seal does not fit.
+    /// The session is not as it was saved: its checksum or its seal does not fit.
     #[error("it is not as it was saved: damaged, or changed by hand")]
     Altered,
-    /// More than 1 MiB; not parsed.
+    /// What is saved is larger than 1 MiB, and was not parsed.
     #[error("it is larger than 1 MiB")]
     TooLarge,
 }

@@ -5,7 +5,7 @@ use crate::saved::SavedTokens;
 use crate::token::{AccessToken, RefreshToken};
 use crate::{SavedSession, Timestamp};
 
-/// Logged in: any number of requests can be authorized.
+/// The state of a [`Session`] that is logged in: any number of requests can be authorized.
 ///
 /// No password leaves from here, and none while a refresh token is alive:
 ///
@@ -38,17 +38,17 @@ pub struct Authenticated {
     refresh_token: Option<RefreshToken>,
 }
 
-/// Why a refresh starts.
+/// The reason why a refresh starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// It is time: the token expires soon, or has. While it is good, it can still be used.
+    /// The token expires soon, or has. While it is good, it can still be used.
     Due,
     /// A target API answered the current token with 401, so it is not used any more
     /// (rule 1 of the platform; RFC 6750, section 3.1, `invalid_token`).
     Unauthorized,
 }
 
-/// What [`Session<Authenticated>::refresh`] leads to.
+/// The session that [`Session<Authenticated>::refresh`] leads to.
 #[derive(Debug)]
 #[must_use]
 pub enum Refresh {
@@ -62,16 +62,16 @@ pub enum Refresh {
 }
 
 impl Session<Authenticated> {
-    /// When the access token expires; `None` if the server did not say.
+    /// Returns when the access token expires; `None` if the server did not say.
     ///
     /// Refresh some time before, a minute say, and after any 401.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.state.token.expires_at()
     }
 
-    /// What lets another process [resume](Session::resume) this session, under the `revision` that you
-    /// count. Save it after each exchange, before you use its tokens; and let one process at
-    /// a time use it, since a refresh token is good once.
+    /// Returns what lets another process [resume](Session::resume) this session, under the `revision` that you count.
+    /// Save it after each exchange, before you use its tokens; and let one process at a time use it, since a refresh
+    /// token is good once.
     pub fn save(&self, revision: u64) -> SavedSession {
         let (provider, state) = (&self.context.provider, &self.state);
         let mut saved = SavedSession::new(provider, self.username());
@@ -81,7 +81,7 @@ impl Session<Authenticated> {
         saved
     }
 
-    /// On the way to new tokens.
+    /// Goes on to a refresh; without a refresh token to a login, or nowhere while the access token is still good.
     pub fn refresh(mut self, now: Timestamp, cause: Cause) -> Refresh {
         if cause == Cause::Unauthorized {
             self.state.token.condemn();

@@ -9,15 +9,15 @@ use crate::{Credentials, Provider, Timestamp};
 
 use super::{Authenticated, Context, Exchange, ReLogin, Refreshing, Session, State};
 
-/// How a login ended.
+/// The end of a login.
 #[derive(Debug)]
 #[must_use]
 pub enum LoginOutcome<S: State> {
-    /// Tokens.
+    /// The server gave tokens.
     Authenticated(Session<Authenticated>),
-    /// The password was refused. The session is over: it can't be sent again (I2).
+    /// The server refused the password. The session is over: the password can't be sent again (I2).
     Rejected(Rejected),
-    /// Nothing was decided. The session may begin again, not too soon.
+    /// The answer decided nothing. The session may begin again, not too soon.
     Failed(Session<S>, Failure),
 }
 
@@ -36,20 +36,20 @@ impl<S: State> LoginOutcome<S> {
     }
 }
 
-/// How a refresh ended.
+/// The end of a refresh.
 #[derive(Debug)]
 #[must_use]
 pub enum RefreshOutcome {
-    /// New tokens. The spent refresh token is gone, wiped (I3).
+    /// The server gave new tokens. The spent refresh token is gone, wiped (I3).
     Authenticated(Session<Authenticated>),
-    /// The refresh token was refused: the only door to the password (I1).
+    /// The server refused the refresh token: the only door to the password (I1).
     ReLogin(Session<ReLogin>),
-    /// Nothing was decided. The same refresh token may be sent again, not too soon: if the
-    /// server has rotated it and the answer was lost, it refuses.
+    /// The answer decided nothing. The same refresh token may be sent again, not too soon: if the server has rotated
+    /// it and the answer was lost, it refuses.
     Failed(Session<Refreshing>, Failure),
 }
 
-/// The password was refused and the session is over.
+/// The end of a session whose password was refused.
 ///
 /// It holds the provider, to start again with other credentials:
 ///
@@ -76,12 +76,12 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    /// Whose password was refused.
+    /// Returns the user whose password was refused.
     pub fn username(&self) -> &str {
         self.context.credentials.username()
     }
 
-    /// Who refused it.
+    /// Returns the host that refused the password.
     pub fn auth_host(&self) -> &str {
         self.context.provider.auth_host()
     }

@@ -8,8 +8,8 @@ use crate::token::{AccessToken, RefreshToken};
 use crate::wire::{Answer, Grant, GrantType};
 use crate::{Config, RequestBody, Timestamp};
 
-/// A refresh is to be made. The access token stays usable until it expires, unless a 401 was
-/// the cause.
+/// The state of a [`Session`] that is to be refreshed. The access token stays usable until it expires, unless a 401
+/// was the cause.
 ///
 /// The password can't leave from here; only a refused refresh opens the way to it:
 ///
@@ -43,7 +43,7 @@ impl Session<Refreshing> {
 }
 
 impl Exchange<Refreshing> {
-    /// The answer is here. `now` is when it was received.
+    /// Takes the answer, which was received at `now`, and returns the session in its next state.
     pub fn receive<B: AsRef<[u8]>>(self, now: Timestamp, response: Response<B>) -> RefreshOutcome {
         let answer = self.read(GrantType::RefreshToken, now, &response);
         drop(response);

@@ -7,8 +7,8 @@ use crate::token::AccessToken;
 use crate::wire::{Answer, Grant, GrantType};
 use crate::{RequestBody, Timestamp};
 
-/// The refresh token was refused, so the password may be sent once more (rule 3 of the
-/// platform). An access token that is still good stays usable.
+/// The state of a [`Session`] whose refresh token was refused, so that the password may be sent once more (rule 3 of
+/// the platform). An access token that is still good stays usable.
 ///
 /// No code but this library's gets a session here, or into a state of its own:
 ///
@@ -49,7 +49,7 @@ impl Session<ReLogin> {
 }
 
 impl Exchange<ReLogin> {
-    /// The answer is here. `now` is when it was received.
+    /// Takes the answer, which was received at `now`, and returns the session in its next state.
     pub fn receive<B: AsRef<[u8]>>(
         self,
         now: Timestamp,

@@ -6,7 +6,7 @@ use crate::fork::{Fork, Hasher};
 use crate::wire::{Answer, Grant, GrantType};
 use crate::{Credentials, Provider, RequestBody, SavedSession, Timestamp};
 
-/// No tokens yet: the password is the only way in.
+/// The state of a [`Session`] that has no tokens yet: the password is the only way in.
 ///
 /// Nothing can be authorized from here:
 ///
@@ -19,18 +19,18 @@ use crate::{Credentials, Provider, RequestBody, SavedSession, Timestamp};
 #[derive(Debug)]
 pub struct Unauthenticated {}
 
-/// What [`Session::resume`] leads to.
+/// The session that [`Session::resume`] leads to.
 #[derive(Debug)]
 #[must_use]
 pub enum Resumed {
     /// The tokens are taken over; see when they [expire](Session::expires_at).
     Authenticated(Session<Authenticated>),
-    /// There were none, or they are another's.
+    /// There were no tokens, or they are of another user or auth endpoint.
     Unauthenticated(Session<Unauthenticated>),
 }
 
 impl Session<Unauthenticated> {
-    /// A session that has yet to log in.
+    /// Makes a session that has yet to log in.
     pub fn new(provider: Provider, credentials: Credentials) -> Self {
         let context = Context {
             provider,
@@ -91,7 +91,7 @@ impl Session<Unauthenticated> {
 }
 
 impl Exchange<Unauthenticated> {
-    /// The answer is here. `now` is when it was received.
+    /// Takes the answer, which was received at `now`, and returns the session in its next state.
     pub fn receive<B: AsRef<[u8]>>(
         self,
         now: Timestamp,

@@ -7,8 +7,7 @@ use crate::wiped::Wiped;
 /// More than any token response has; nothing above it is parsed.
 pub(super) const MAX_BODY: usize = 1 << 20;
 
-/// The body of an answer, as it arrives: bounded, and wiped when dropped, with every buffer that
-/// it has outgrown.
+/// The body of an answer, as it arrives: bounded, and wiped when dropped, with every buffer that it has outgrown.
 ///
 /// One that breaks off is reported as answered, with what was read: the status decides, and a whole object
 /// with tokens is tokens.
@@ -27,12 +26,12 @@ pub(super) const MAX_BODY: usize = 1 << 20;
 pub struct ResponseBody(Wiped<Vec<u8>>);
 
 impl ResponseBody {
-    /// Empty, with room for a usual token response.
+    /// Makes an empty body, with room for a usual token response.
     pub fn new() -> Self {
         Self(Wiped(Vec::with_capacity(4 << 10)))
     }
 
-    /// Adds what has arrived. `Break`: it is too large by now, so stop reading.
+    /// Adds what has arrived. Returns `Break` if it is too large by now, so that you stop reading.
     pub fn push(&mut self, chunk: &[u8]) -> std::ops::ControlFlow<()> {
         let room = (MAX_BODY + 1).saturating_sub(self.0.len());
         let chunk = &chunk[..chunk.len().min(room)];

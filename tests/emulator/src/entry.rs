@@ -8,79 +8,79 @@ use http::{Method, StatusCode};
 
 use crate::fault::{Endpoint, Fault};
 
-/// One request. It holds no password and no token; its `Display` form is fit for a log.
+/// The ledger's entry for one request. It holds no password and no token; its `Display` form is fit for a log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Entry {
-    /// When it was received.
+    /// When the request was received.
     pub at: SystemTime,
-    /// Where.
+    /// The endpoint that the request went to.
     pub endpoint: Endpoint,
-    /// What the rules made of it.
+    /// What the rules made of the request.
     pub what: What,
-    /// The fault that struck it.
+    /// The fault that struck the request, if one did.
     pub fault: Option<Fault>,
     /// The status that was answered in the end, faults included. `None`: the answer was lost.
     pub answered: Option<StatusCode>,
 }
 
-/// What the rules made of a request.
+/// A request as the rules took it, and what they decided.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum What {
-    /// A login.
+    /// The request is a login.
     #[non_exhaustive]
     Password {
         /// The user, if there is one of this name. Other names aren't kept: a password typed into
         /// the wrong field is one of them.
         user: Option<Arc<str>>,
-        /// How it ended.
+        /// How the login ended.
         outcome: PasswordOutcome,
     },
-    /// A refresh.
+    /// The request is a refresh.
     #[non_exhaustive]
     Refresh {
         /// The serial number of the refresh token, if it is one of the emulator's own.
         serial: Option<u64>,
-        /// How it ended.
+        /// How the refresh ended.
         outcome: RefreshOutcome,
     },
-    /// A request to a target API.
+    /// The request is to a target API.
     #[non_exhaustive]
     Target {
-        /// The method.
+        /// The request's method.
         method: Method,
-        /// The path, without the query.
+        /// The request's path, without the query.
         path: String,
-        /// The token that came with it.
+        /// The token that came with the request.
         token: Presented,
         /// The status that was decided on.
         status: StatusCode,
-        /// The length of the body in bytes.
+        /// The length of the request's body in bytes.
         body_len: u64,
     },
-    /// A request that is wrong in form, and changed nothing.
+    /// The request is wrong in form, and changed nothing.
     #[non_exhaustive]
     Rejected {
-        /// What is wrong with it.
+        /// What is wrong with the request.
         why: &'static str,
     },
-    /// A request to `/emulator/…`, which the ledger does not have.
+    /// The request is to `/emulator/…`, which the ledger does not have.
     #[non_exhaustive]
     Control {
-        /// What comes after `/emulator/`.
+        /// The path after `/emulator/`.
         order: String,
     },
-    /// A request that a fault kept from being handled.
+    /// The request was not handled, because of a fault.
     Unhandled,
 }
 
-/// How a login ended.
+/// The end of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PasswordOutcome {
-    /// With tokens.
+    /// The login brought tokens.
     Accepted {
-        /// Their serial number.
+        /// The serial number of the tokens.
         serial: u64,
     },
     /// There is no such user.
@@ -91,58 +91,58 @@ pub enum PasswordOutcome {
     LockedOut,
 }
 
-/// How a refresh ended.
+/// The end of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefreshOutcome {
-    /// With a new pair, in return for the current refresh token.
+    /// The refresh brought a new pair, in return for the current refresh token.
     Rotated {
         /// The serial number of the new pair.
         serial: u64,
     },
-    /// With a new pair, in return for a spent refresh token:
+    /// The refresh brought a new pair, in return for a spent refresh token:
     /// [`Settings::with_grace`](crate::Settings::with_grace).
     Grace {
         /// The serial number of the new pair.
         serial: u64,
     },
-    /// With a new access token; the refresh token stays good:
+    /// The refresh brought a new access token; the refresh token stays good:
     /// [`Rotation::KeepOld`](crate::Rotation::KeepOld).
     Kept {
         /// The serial number of the new access token.
         serial: u64,
     },
-    /// With a refusal.
+    /// The refresh token was refused.
     Refused(Refusal),
 }
 
-/// Why a token is refused.
+/// The reason why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// It is not one of the emulator's own, or not of this kind.
+    /// The token is not one of the emulator's own, or not of this kind.
     Unknown,
-    /// Its life is over.
+    /// The token's life is over.
     Expired,
-    /// It was spent before.
+    /// The token was spent before.
     Reused,
-    /// It was revoked, by a control or with its family.
+    /// The token was revoked, by a control or with its family.
     Revoked,
 }
 
-/// The token that came with a request to a target API.
+/// The bearer token that came with a request to a target API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Presented {
-    /// None.
+    /// The request has no token.
     Nothing,
-    /// A good one.
+    /// The token is good.
     Valid {
-        /// Its serial number.
+        /// The token's serial number.
         serial: u64,
     },
-    /// A bad one.
+    /// The token is refused.
     Refused {
-        /// Its serial number, if it is one of the emulator's own.
+        /// The token's serial number, if it is one of the emulator's own.
         serial: Option<u64>,
-        /// What is wrong with it.
+        /// What is wrong with the token.
         why: Refusal,
     },
 }

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use crate::mix::mix;
 use crate::model::{Outcome, Reply};
 
-/// Where a request went.
+/// The endpoint that a request goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// The login, `/api/v1/auth/password`, or `grant_type=password` at `/oauth2/token`.
@@ -18,7 +18,7 @@ pub enum Endpoint {
     Refresh,
     /// A target API.
     Target,
-    /// None of these: an unknown path beside the first two, or an unknown grant type.
+    /// Another endpoint: an unknown path beside the first two, or an unknown grant type.
     Other,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What goes wrong with one request.
+/// A fault that strikes one request.
 ///
 /// Set with [`Emulator::script`](crate::Emulator::script), or drawn from [`FaultRates`]. Neither its
 /// `Debug` nor its `Display` form shows bodies and headers, which may hold tokens.
@@ -48,11 +48,12 @@ pub enum Fault {
     RequestLost,
     /// The request is handled; then the connection is lost, and the answer with it.
     AnswerLost,
-    /// The request is handled at once, but the answer takes this long.
+    /// The request is handled at once, but the answer takes this long to arrive.
     Delay(Duration),
     /// The request is not handled but answered with this status, without a body.
     Status(StatusCode),
-    /// Like [`Status`](Self::Status), with a `Retry-After` of seconds (`60.into()`) or a date.
+    /// The request is not handled but answered with this status, and with a `Retry-After` of seconds (`60.into()`) or
+    /// a date.
     RetryAfter(StatusCode, HeaderValue),
     /// The request is handled; the answer has only the first half of its body, and a
     /// `Content-Length` that agrees with that.
@@ -67,11 +68,11 @@ pub enum Fault {
     Garbage(Vec<u8>),
     /// The request is not handled but answered with this. `From<http::Response<_>>` makes one.
     Replaced {
-        /// The status.
+        /// The status of the answer.
         status: StatusCode,
-        /// The headers.
+        /// The headers of the answer.
         headers: Vec<(HeaderName, HeaderValue)>,
-        /// The body.
+        /// The body of the answer.
         body: Vec<u8>,
     },
     /// The request is not handled but sent elsewhere, by this status and `Location`.
@@ -152,7 +153,7 @@ fn cut(mut answer: Response<Vec<u8>>, arrives: usize, announced: usize) -> Reply
 }
 
 impl<B: Into<Vec<u8>>> From<Response<B>> for Fault {
-    /// [`Fault::Replaced`] by this response.
+    /// Makes a [`Fault::Replaced`] by this response.
     fn from(response: Response<B>) -> Self {
         let (head, body) = response.into_parts();
         let headers = head.headers.iter();
@@ -190,7 +191,7 @@ impl fmt::Debug for Fault {
     }
 }
 
-/// How many of a thousand requests each fault strikes, decided by the seed.
+/// The rates of faults: how many of a thousand requests each of them strikes, decided by the seed.
 ///
 /// A request is struck by one fault at most, so the rates should add up to no more than 1000;
 /// beyond that, those listed first win. Scripted faults come before these.
@@ -203,21 +204,21 @@ impl fmt::Debug for Fault {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FaultRates {
-    /// [`Fault::RequestLost`].
+    /// How many of a thousand requests meet with [`Fault::RequestLost`].
     pub request_lost: u16,
-    /// [`Fault::AnswerLost`].
+    /// How many of a thousand requests meet with [`Fault::AnswerLost`].
     pub answer_lost: u16,
-    /// [`Fault::Status`] with 500, 502, 503 or 504.
+    /// How many of a thousand requests meet with [`Fault::Status`] and 500, 502, 503 or 504.
     pub server_error: u16,
-    /// [`Fault::RetryAfter`] with 429, after 1 to 4 seconds.
+    /// How many of a thousand requests meet with [`Fault::RetryAfter`], 429 and 1 to 4 seconds.
     pub too_many_requests: u16,
-    /// [`Fault::Garbage`].
+    /// How many of a thousand requests meet with [`Fault::Garbage`].
     pub garbage: u16,
-    /// [`Fault::Truncated`] or [`Fault::CutShort`].
+    /// How many of a thousand requests meet with [`Fault::Truncated`] or [`Fault::CutShort`].
     pub truncated: u16,
-    /// [`Fault::Delay`] of [`delay`](Self::delay).
+    /// How many of a thousand requests meet with [`Fault::Delay`] of [`delay`](Self::delay).
     pub delayed: u16,
-    /// How long a delay is.
+    /// How long the answer to a delayed request takes.
     pub delay: Duration,
 }
 

@@ -98,7 +98,7 @@ impl Emulator {
     }
 }
 
-/// What is wrong with a flag or its value, fit to be shown to whoever typed it.
+/// The error of a flag that can't be set, fit to be shown to whoever typed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadFlag(String);
 

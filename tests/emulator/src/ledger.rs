@@ -10,7 +10,7 @@ use crate::entry::{Entry, PasswordOutcome, RefreshOutcome, Refusal, What};
 use crate::fault::Endpoint;
 use crate::settings::Detail;
 
-/// All requests received, in order, and counters over them.
+/// A record of all requests received, in order, and counters over them.
 ///
 /// How much of it is kept, [`Settings::with_ledger`](crate::Settings::with_ledger) says.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -34,17 +34,17 @@ impl Ledger {
         }
     }
 
-    /// One entry for each request, oldest first.
+    /// Returns one entry for each request, oldest first.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The counters.
+    /// Returns the counters.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// The bodies that the target APIs accepted, oldest first, if [`Detail::Bodies`] is set.
+    /// Returns the bodies that the target APIs accepted, oldest first, if [`Detail::Bodies`] is set.
     ///
     /// Bodies that the server found too big to keep are missing.
     pub fn accepted_bodies(&self) -> &[Vec<u8>] {
@@ -91,7 +91,7 @@ impl fmt::Debug for Ledger {
     }
 }
 
-/// How often what happened.
+/// Counts of what an [`Emulator`](crate::Emulator) has received and done.
 ///
 /// *Received* counts every request that reached the endpoint, also one that a fault kept from
 /// being handled: the client did send it. *Accepted* counts what the rules granted, also if the
@@ -101,7 +101,7 @@ impl fmt::Debug for Ledger {
 pub struct Counters {
     /// Requests with a username and password.
     pub passwords_received: u64,
-    /// Logins.
+    /// Logins that were granted.
     pub passwords_accepted: u64,
     /// Requests with a refresh token.
     pub refreshes_received: u64,
@@ -115,7 +115,7 @@ pub struct Counters {
     pub targets_accepted: u64,
     /// Requests to a target API that got a 401, for whatever reason.
     pub target_unauthorized: u64,
-    /// Requests that are none of these: unknown paths and grant types.
+    /// Requests to other endpoints: unknown paths and grant types.
     pub others_received: u64,
     /// How often the target APIs accepted the body that they accepted most often. Empty bodies
     /// don't count.

@@ -1,5 +1,4 @@
-//! An emulator of the Simacan Auth API and of the target APIs behind it, for tests of their
-//! clients.
+//! An emulator of the Simacan Auth API, of an RFC 6749 token endpoint and of target APIs, for tests of their clients.
 //!
 //! The crate is written from the documentation of the API, and its [profiles](Profile) from what other
 //! servers do. It shares no code with the clients it tests, so that a mistake in one is not repeated

@@ -41,7 +41,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// An emulator that has not received anything yet.
+    /// Makes an emulator that has not received anything yet.
     pub fn new(settings: Settings) -> Self {
         Self {
             accounts: Accounts::new(&settings),
@@ -54,7 +54,7 @@ impl Emulator {
         }
     }
 
-    /// Handles a request that is received at `now`.
+    /// Handles a request that is received at `now`, and returns what the client gets.
     ///
     /// The model reads `now` as a number of milliseconds and minds neither gaps nor steps back.
     pub fn handle<B: AsRef<[u8]>>(&mut self, now: SystemTime, request: &Request<B>) -> Reply {
@@ -67,8 +67,8 @@ impl Emulator {
             .0
     }
 
-    /// [`handle`](Self::handle) for callers who need answers whole and at once: without its delay, or `None` if
-    /// it was lost or breaks off.
+    /// Handles a request as [`handle`](Self::handle) does, and returns the answer whole and at once: without its
+    /// delay, or `None` if it was lost or breaks off.
     pub fn respond<B: AsRef<[u8]>>(
         &mut self,
         now: SystemTime,
@@ -80,9 +80,9 @@ impl Emulator {
         }
     }
 
-    /// A function from request to answer that needs no socket: an exchange for the adapters' `exchange_with`.
-    /// What is lost is a time-out, and of an answer that breaks off there is what has arrived, as their own
-    /// exchanges have it; delays are not waited for.
+    /// Returns a function from request to answer that needs no socket: an exchange for the adapters' `exchange_with`.
+    /// What is lost is a time-out, and of an answer that breaks off there is what has arrived, as their own exchanges
+    /// have it; delays are not waited for.
     pub fn exchange<B: AsRef<[u8]>, A: From<Vec<u8>>, E: From<io::Error>>(
         emulator: Arc<Mutex<Self>>,
         clock: impl Fn() -> SystemTime + Clone,
@@ -96,17 +96,17 @@ impl Emulator {
         }
     }
 
-    /// What was received so far.
+    /// Returns the record of what was received so far.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// The ledger, to [`clear`](Ledger::clear) it.
+    /// Returns the ledger, to [`clear`](Ledger::clear) it.
     pub fn ledger_mut(&mut self) -> &mut Ledger {
         &mut self.ledger
     }
 
-    /// Lets this fault strike the next request to an endpoint that none is in store for yet.
+    /// Lets this fault strike the next request to an endpoint that no fault is scripted for yet.
     pub fn script(&mut self, endpoint: Endpoint, fault: Fault) {
         self.script_n(endpoint, fault, 1);
     }
@@ -134,7 +134,7 @@ impl Emulator {
         }
     }
 
-    /// How many scripted faults have not struck yet.
+    /// Returns how many scripted faults have not struck yet.
     pub fn faults_in_store(&self) -> usize {
         self.script.iter().map(VecDeque::len).sum()
     }
@@ -149,7 +149,7 @@ impl Emulator {
         self.sessions.revoke_refresh_tokens();
     }
 
-    /// Ends the life of one token. `false`: it is none of the emulator's own.
+    /// Ends the life of one token. Returns `false` if it is none of the emulator's own.
     pub fn revoke(&mut self, token: &str) -> bool {
         let token = self.read(token);
         if let Some(token) = &token {
@@ -163,7 +163,7 @@ impl Emulator {
         self.sessions.end(None);
     }
 
-    /// Ends the sessions of one user. `false`: there is no such user.
+    /// Ends the sessions of one user. Returns `false` if there is no such user.
     pub fn end_sessions_of(&mut self, user: &str) -> bool {
         let user = self.accounts.position(user);
         if user.is_some() {
@@ -190,8 +190,8 @@ impl Emulator {
         self.accounts.unlock(user);
     }
 
-    /// The serial number of a token, by which the ledger knows it, if it is one of the emulator's
-    /// own, dead or alive.
+    /// Returns the serial number of a token, by which the ledger knows it, if it is one of the emulator's own, dead or
+    /// alive.
     pub fn serial_of(&self, token: &str) -> Option<u64> {
         self.read(token).map(|token| token.serial)
     }
@@ -282,10 +282,10 @@ impl Hash for Emulator {
     }
 }
 
-/// What a client gets for a request.
+/// The answer to a request, and when it arrives.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// How long it takes to arrive.
+    /// How long the answer takes to arrive.
     pub delay: Duration,
     /// What arrives.
     pub outcome: Outcome,
@@ -309,15 +309,15 @@ impl From<Answer> for Reply {
     }
 }
 
-/// What arrives at a client.
+/// The answer that arrives at a client, if one does.
 #[derive(Clone)]
 pub enum Outcome {
-    /// An answer, whole.
+    /// The whole answer arrives.
     Answer(Response<Vec<u8>>),
-    /// An answer that breaks off: its body is what arrives of it, and its `Content-Length` says that
-    /// there should be more. A client that reads to the end gets an error there.
+    /// Part of an answer arrives: its body is what arrives of it, and its `Content-Length` says that there should be
+    /// more. A client that reads to the end gets an error there.
     CutShort(Response<Vec<u8>>),
-    /// Nothing: the connection is dropped without an answer.
+    /// Nothing arrives: the connection is dropped without an answer.
     Lost,
 }
 

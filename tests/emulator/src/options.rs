@@ -10,7 +10,7 @@ use crate::entry::Entry;
 use crate::model::{Emulator, Reply};
 use crate::server::{Server, Socket};
 
-/// What a [`Server`] can be told before it starts.
+/// The options of a [`Server`], which [`start`](Self::start) starts.
 #[must_use = "`start` starts the server"]
 pub struct Options {
     pub(crate) port: u16,
@@ -83,7 +83,7 @@ impl Options {
         self
     }
 
-    /// Keeps at most so many bytes of each request body in memory: 1 MiB, unless told otherwise.
+    /// Keeps at most so many bytes of each request body in memory. Default: 1 MiB.
     ///
     /// The ledger has the true length of a longer body and counts its repeats, but not its bytes;
     /// a longer form gets a 413.
@@ -92,7 +92,7 @@ impl Options {
         self
     }
 
-    /// Serves at most so many connections at a time: 2048, unless told otherwise. More wait.
+    /// Serves at most so many connections at a time. Default: 2048. More wait.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
@@ -108,7 +108,7 @@ impl Options {
         self
     }
 
-    /// Starts the server.
+    /// Starts the server, or says why it can't listen.
     pub fn start(self, emulator: Emulator) -> io::Result<Server> {
         Server::launch(self, emulator)
     }

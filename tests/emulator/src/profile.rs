@@ -72,7 +72,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// All that there are.
+    /// All profiles.
     pub const ALL: [Self; 12] = [
         Self::Documented,
         Self::KeycloakOld,
@@ -88,7 +88,7 @@ impl Profile {
         Self::Gateway,
     ];
 
-    /// As the command line has it.
+    /// Returns the profile's name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Documented => "documented",
@@ -106,13 +106,13 @@ impl Profile {
         }
     }
 
-    /// Whether it speaks RFC 6749 at one token endpoint. Else it is the documented API, with a gateway before it or
-    /// not.
+    /// Returns whether the server speaks RFC 6749 at one token endpoint. Else it is the documented API, with a gateway
+    /// before it or not.
     pub fn speaks_rfc_6749(self) -> bool {
         !matches!(self, Self::Documented | Self::Gateway)
     }
 
-    /// What it does to a client's id and secret that come by HTTP Basic.
+    /// Returns what the server does to a client's id and secret that come by HTTP Basic.
     pub fn basic_decoding(self) -> BasicDecoding {
         match self {
             Self::Authlib => BasicDecoding::Percent,
@@ -163,14 +163,14 @@ impl fmt::Display for Profile {
     }
 }
 
-/// What a server does to a client's id and secret that come by HTTP Basic.
+/// A server's way to read a client's id and secret that come by HTTP Basic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BasicDecoding {
-    /// They are form-decoded, as RFC 6749, section 2.3.1, has it.
+    /// Id and secret are form-decoded, as RFC 6749, section 2.3.1, has it.
     Form,
     /// Only `%` and two digits are decoded; a `+` is a plus.
     Percent,
-    /// They are taken as they are.
+    /// Id and secret are taken as they are.
     Nothing,
 }
 

@@ -30,39 +30,39 @@ impl Server {
         Self::options().start(emulator)
     }
 
-    /// What else a server can be told.
+    /// Returns what else a server can be told before it starts.
     pub fn options() -> Options {
         Options::new()
     }
 
-    /// The base of the Simacan Auth API: `http://127.0.0.1:PORT/api/v1`. With [`Options::tls`], it and the
-    /// others begin with `https`.
+    /// Returns the base of the Simacan Auth API: `http://127.0.0.1:PORT/api/v1`. With [`Options::tls`], this and the
+    /// other addresses begin with `https`.
     pub fn base_url(&self) -> String {
         format!("{}/api/v1", self.origin())
     }
 
-    /// Where the target APIs are: `http://127.0.0.1:PORT`.
+    /// Returns the origin of the target APIs: `http://127.0.0.1:PORT`.
     pub fn origin(&self) -> String {
         let is_tls = self.shared.options.wrap.is_some();
         format!("http{}://{}", if is_tls { "s" } else { "" }, self.address)
     }
 
-    /// The RFC 6749 token endpoint: `http://127.0.0.1:PORT/oauth2/token`.
+    /// Returns the RFC 6749 token endpoint: `http://127.0.0.1:PORT/oauth2/token`.
     pub fn token_endpoint(&self) -> String {
         format!("{}/oauth2/token", self.origin())
     }
 
-    /// The address that the server listens at.
+    /// Returns the address that the server listens at.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many connections are open.
+    /// Returns how many connections are open.
     pub fn open_connections(&self) -> usize {
         lock(&self.shared.connections).open.len()
     }
 
-    /// Controls or inspects the emulator. Requests wait meanwhile.
+    /// Calls this with the emulator, to control or inspect it. Requests wait meanwhile.
     pub fn with<R>(&self, f: impl FnOnce(&mut Emulator) -> R) -> R {
         f(&mut lock(&self.shared.emulator))
     }

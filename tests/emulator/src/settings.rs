@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The documented API, without users.
+    /// Makes the settings of the documented API, without users.
     pub fn new() -> Self {
         Self {
             seed: 0,
@@ -54,7 +54,7 @@ impl Settings {
         }
     }
 
-    /// Adds a user. Any text will do for either, `&=+%` and other alphabets included.
+    /// Adds a user with a password. Any text will do for either, `&=+%` and other alphabets included.
     #[must_use]
     pub fn with_user(mut self, name: &str, password: &str) -> Self {
         self.users.push((name.into(), Secret::new(password)));
@@ -71,7 +71,7 @@ impl Settings {
         self
     }
 
-    /// Sets how long access tokens live: an hour, unless told otherwise.
+    /// Sets how long access tokens live. Default: an hour.
     ///
     /// `expires_in` says it in whole seconds; the token itself is good to the millisecond.
     #[must_use]
@@ -80,21 +80,21 @@ impl Settings {
         self
     }
 
-    /// Sets how long refresh tokens live: 24 hours, unless told otherwise.
+    /// Sets how long refresh tokens live. Default: 24 hours.
     #[must_use]
     pub fn with_refresh_token_life(mut self, life: Duration) -> Self {
         self.refresh_token_life = life;
         self
     }
 
-    /// Sets whether a refresh replaces the refresh token.
+    /// Sets whether a refresh replaces the refresh token. Default: it does.
     #[must_use]
     pub fn with_rotation(mut self, rotation: Rotation) -> Self {
         self.rotation = rotation;
         self
     }
 
-    /// Sets what happens when a spent refresh token is presented.
+    /// Sets what happens when a spent refresh token is presented. Default: it is refused, and nothing else.
     #[must_use]
     pub fn with_reuse(mut self, reuse: Reuse) -> Self {
         self.reuse = reuse;
@@ -120,8 +120,7 @@ impl Settings {
         self
     }
 
-    /// Sets whether the old access token dies when its refresh token is replaced: it lives on, unless
-    /// told otherwise.
+    /// Sets whether the old access token dies when its refresh token is replaced. Default: it lives on.
     #[must_use]
     pub fn with_access_ended_by_rotation(mut self, ended: bool) -> Self {
         self.rotation_ends_access = ended;
@@ -150,15 +149,14 @@ impl Settings {
     }
 
     /// Sets after how many wrong passwords in a row an account refuses the right one too, until
-    /// [`Emulator::unlock`](crate::Emulator::unlock): 5, unless told otherwise. `None`: never.
+    /// [`Emulator::unlock`](crate::Emulator::unlock). Default: 5. `None`: never.
     #[must_use]
     pub fn with_lock_out_after(mut self, wrong_passwords: Option<u32>) -> Self {
         self.lock_out_after = wrong_passwords;
         self
     }
 
-    /// Sets the one client that `/oauth2/token` knows: `emulator` without a secret, unless told
-    /// otherwise.
+    /// Sets the one client that `/oauth2/token` knows. Default: `emulator` without a secret.
     #[must_use]
     pub fn with_client(mut self, id: &str, secret: Option<&str>) -> Self {
         self.client_id = id.into();
@@ -166,15 +164,15 @@ impl Settings {
         self
     }
 
-    /// Sets the scopes that are granted, and beyond which `/oauth2/token` grants none, separated
-    /// by spaces: `email profile`, unless told otherwise.
+    /// Sets the scopes that are granted, separated by spaces; `/oauth2/token` grants none beyond them. Default: `email
+    /// profile`.
     #[must_use]
     pub fn with_scope(mut self, scope: &str) -> Self {
         self.scope = scope.into();
         self
     }
 
-    /// Sets how often each fault strikes, at all endpoints.
+    /// Sets how often each fault strikes, at all endpoints. Default: never.
     #[must_use]
     pub fn with_fault_rates(mut self, rates: FaultRates) -> Self {
         self.fault_rates = [rates; Endpoint::COUNT];
@@ -188,7 +186,7 @@ impl Settings {
         self
     }
 
-    /// Sets how much the ledger keeps: entries without bodies, unless told otherwise.
+    /// Sets how much the ledger keeps. Default: entries without bodies.
     #[must_use]
     pub fn with_ledger(mut self, detail: Detail) -> Self {
         self.detail = detail;
@@ -202,7 +200,7 @@ impl Default for Settings {
     }
 }
 
-/// Whether a refresh replaces the refresh token.
+/// The effect of a refresh on the refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rotation {
     /// A refresh answers with a new refresh token, and the old one is spent: the documented API.
@@ -214,16 +212,16 @@ pub enum Rotation {
     NoRefreshTokens,
 }
 
-/// What happens when a spent refresh token is presented.
+/// The consequence of presenting a spent refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reuse {
-    /// It is refused, and nothing else happens.
+    /// The token is refused, and nothing else happens.
     Refuse,
-    /// It is refused, and all tokens that descend from the same login die, access tokens included.
+    /// The token is refused, and all tokens that descend from the same login die, access tokens included.
     RevokeFamily,
 }
 
-/// How much a [`Ledger`](crate::Ledger) keeps. Each level includes those before it.
+/// The amount that a [`Ledger`](crate::Ledger) keeps. Each level includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Detail {
     /// Nothing: for a model checker, to which two histories that led to the same state are one.

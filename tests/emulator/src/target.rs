@@ -11,23 +11,23 @@ use crate::model::{Answer, Emulator};
 use crate::route::Head;
 use crate::token::{Kind, Token};
 
-/// Which requests to target APIs are meant.
+/// The requests to target APIs that an order is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// All.
+    /// All requests.
     Anywhere,
-    /// Those to this host, without a port.
+    /// The requests to this host, given without a port.
     Host(String),
-    /// Those to paths that begin like this.
+    /// The requests to paths that begin like this.
     PathPrefix(String),
 }
 
-/// For how many requests something holds.
+/// The number of requests that an order is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Times {
-    /// For all.
+    /// All requests, until the order is ended.
     Always,
-    /// For the next so many.
+    /// The next so many requests.
     Next(u32),
 }
 

@@ -8,7 +8,7 @@ use crate::auth;
 use crate::model::Answer;
 use crate::profile::Profile;
 
-/// Why there are no tokens.
+/// The reason why a token endpoint gives no tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Case {
@@ -18,14 +18,14 @@ pub enum Case {
     DeadRefreshToken,
     /// The client's id or its secret is wrong.
     WrongClient {
-        /// Whether they came by HTTP Basic.
+        /// Whether id and secret came by HTTP Basic.
         by_basic: bool,
     },
     /// A field is missing, or the form can't be read.
     BadRequest,
     /// More is asked for than is granted.
     BadScope,
-    /// A grant type that the server does not know.
+    /// The grant type is one that the server does not know.
     UnknownGrant,
 }
 
@@ -43,7 +43,7 @@ impl Case {
 }
 
 impl Profile {
-    /// The answer of such a server at a token endpoint: to hand to a test as it is, or to a
+    /// Returns the answer of such a server at a token endpoint: to hand to a test as it is, or to a
     /// [`Fault`](crate::Fault).
     ///
     /// ```

@@ -16,7 +16,7 @@ use simacan_auth::{Credentials, Provider};
 use crate::time::Time;
 use crate::{History, HistoryFailure, MemoryStore, Wire};
 
-/// Checks that a driver of your own keeps a program logged in: whatever carries the requests and answers of a
+/// A check that a driver of your own keeps a program logged in: whatever carries the requests and answers of a
 /// [`Machine`](simacan_auth::Machine), on whatever runtime, or logs in without it.
 ///
 /// It is made with a closure that starts your driver in the [`Setup`] that it is given, and gives what sends one
@@ -70,32 +70,32 @@ pub struct DriverContract {
     start: Start,
 }
 
-/// What a driver is started in: one process's.
+/// The surroundings of a driver under test: one process's.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The clock, timers, tasks and threads.
     pub time: Time,
-    /// Whereby requests go, to the auth endpoint and to targets.
+    /// The way that requests go, to the auth endpoint and to targets.
     pub wire: Wire,
-    /// Where to log in.
+    /// The provider to log in at.
     pub provider: Provider,
-    /// As whom.
+    /// The user to log in as.
     pub user: String,
-    /// With what.
+    /// The password to log in with.
     pub password: String,
     store: MemoryStore,
     takes_store: Arc<AtomicBool>,
 }
 
 impl Setup {
-    /// User and password.
+    /// Returns the user and the password.
     pub fn credentials(&self) -> Credentials {
         Credentials::new(self.user.clone(), self.password.clone())
     }
 
-    /// Where the session is saved, for a driver that can: all processes of a program get the same place, and this
-    /// process its own handle. Whoever does not ask for it is not checked by the rules about stores; whoever does
-    /// has to send nothing to the auth endpoint without its lock.
+    /// Returns the store for the session, for a driver that can save it: all processes of a program get the same
+    /// place, and this process its own handle. Whoever does not ask for it is not checked by the rules about stores;
+    /// whoever does has to send nothing to the auth endpoint without its lock.
     ///
     /// Each step may block, in this [time](Self::time). An async driver takes it in a
     /// [thread](Time::spawn_thread), and awaits that.
@@ -112,9 +112,11 @@ type Send1 = Arc<dyn Fn(Request<Vec<u8>>) -> Answering + Send + Sync>;
 type Start = Arc<dyn Fn(Setup) -> Send1 + Send + Sync>;
 
 impl DriverContract {
-    /// Of an async driver. `start` starts one and gives what sends one request to a target with a token, looks
-    /// at the answer, and sends it once more if need be. When that is dropped, the process is at its end: nobody
-    /// stops its tasks and threads, so what is under way can be ended and saved. Another process may run by then.
+    /// Makes the contract of an async driver.
+    ///
+    /// `start` starts one and gives what sends one request to a target with a token, looks at the answer, and sends it
+    /// once more if need be. When that is dropped, the process is at its end: nobody stops its tasks and threads, so
+    /// what is under way can be ended and saved. Another process may run by then.
     pub fn new<Send, Sending, Error>(
         start: impl Fn(Setup) -> Send + std::marker::Send + Sync + 'static,
     ) -> Self
@@ -135,7 +137,7 @@ impl DriverContract {
         Self { start }
     }
 
-    /// Of a driver that blocks: as [`new`](Self::new), where each call has a thread of its own.
+    /// Makes the contract of a driver that blocks: as [`new`](Self::new), where each call has a thread of its own.
     pub fn blocking<Send, Error>(
         start: impl Fn(Setup) -> Send + std::marker::Send + Sync + 'static,
     ) -> Self
@@ -171,7 +173,7 @@ impl DriverContract {
         );
     }
 
-    /// The rules that are broken, by name, and how.
+    /// Returns the rules that are broken, by name, and how.
     pub fn broken(&self) -> Vec<String> {
         let broken = rules::names().filter_map(|rule| {
             let how = self.check_rule(rule).err()?;
@@ -180,7 +182,7 @@ impl DriverContract {
         broken.collect()
     }
 
-    /// Checks one rule: how it is broken.
+    /// Checks one rule, and returns how it is broken.
     ///
     /// # Panics
     ///

@@ -12,7 +12,7 @@ use crate::driver::{MINUTE, Stage};
 use crate::numbers::Numbers;
 use crate::{StoreFault, StoreStep};
 
-/// What a world does to a driver, step by step: callers come, time goes by, tokens die, requests are lost.
+/// A list of what a world does to a driver, step by step: callers come, time goes by, tokens die, requests are lost.
 ///
 /// [`DriverContract::play`](crate::DriverContract::play) plays it; `histories` makes them, with the feature
 /// `proptest`. As `Debug` prints it, it is Rust again.
@@ -20,35 +20,35 @@ use crate::{StoreFault, StoreStep};
 /// No password is refused in it: of that there is a rule of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// Of the order in which things happen that can happen at once. If it is odd, each task has a thread of its
-    /// own; with every second pair of seeds (2, 3, 6, 7 and so on) requests take no time.
+    /// The seed of the order in which things happen that can happen at once. If it is odd, each task has a thread of
+    /// its own; with every second pair of seeds (2, 3, 6, 7 and so on) requests take no time.
     pub seed: u64,
-    /// What happens.
+    /// The steps, in their order.
     pub steps: Vec<Step>,
 }
 
-/// What happens next in a [`History`].
+/// A step of a [`History`]: what happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// So many callers come, each with a request. It goes on when all are answered.
+    /// So many callers come, each with a request. The history goes on when all are answered.
     Push(u32),
-    /// So many callers come to another process, at the same time as one to the first. It goes on when all are
+    /// So many callers come to another process, at the same time as one to the first. The history goes on when all are
     /// answered. Where no store is shared nothing happens.
     PushElsewhere(u32),
-    /// A caller comes; it is not waited for.
+    /// A caller comes, and is not waited for.
     Begin,
     /// The caller that came last goes away, unless it is answered already.
     Cancel,
     /// So many seconds go by.
     Pass(u64),
-    /// Targets take no access token any more that there is.
+    /// Targets refuse all access tokens that there are by now.
     AccessTokensDie,
     /// Refreshes are refused, up to the next login.
     RefreshTokensDie,
-    /// The next login that is sent meets with this.
+    /// The next login that is sent meets with this trouble.
     Login(Trouble),
-    /// The next refresh that is sent meets with this.
+    /// The next refresh that is sent meets with this trouble.
     Refresh(Trouble),
     /// For so many seconds nobody gets a connection.
     CutOff(u64),
@@ -62,26 +62,25 @@ pub enum Step {
     Restart,
 }
 
-/// What becomes of one request to the auth endpoint.
+/// A trouble that one request to the auth endpoint meets with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trouble {
-    /// It is lost, and was not handled.
+    /// The request is lost, and was not handled.
     RequestLost,
-    /// It is handled, and the answer is lost.
+    /// The request is handled, and the answer is lost.
     AnswerLost,
-    /// It is handled, and half the answer is lost.
+    /// The request is handled, and half the answer is lost.
     CutShort,
-    /// It is handled, and the answer takes so many seconds. A client waits for 20.
+    /// The request is handled, and the answer takes so many seconds. A client waits for 20.
     Delay(u64),
-    /// It is not handled, but answered with this status.
+    /// The request is not handled, but answered with this status.
     Status(u16),
-    /// It is not handled, but answered with a 429, and with so many seconds to wait.
+    /// The request is not handled, but answered with a 429, and with so many seconds to wait.
     RetryAfter(u64),
 }
 
-/// A [`History`] that a driver has not lived through: its text says how, tells the history, and ends with a test
-/// to paste.
+/// The failure of a driver in a [`History`]: its text says how, tells the history, and ends with a test to paste.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HistoryFailure {
     history: History,
@@ -89,7 +88,7 @@ pub struct HistoryFailure {
 }
 
 impl History {
-    /// Some steps that follow from a seed: for who has no `proptest`.
+    /// Makes a history of some steps that follow from a seed: for who has no `proptest`.
     pub fn of_seed(seed: u64) -> Self {
         let mut numbers = Numbers(seed);
         let steps = (0..4 + numbers.below(12)).map(|_| Step::of(&mut numbers));
@@ -227,12 +226,12 @@ impl HistoryFailure {
         Self { history, how }
     }
 
-    /// How it has failed.
+    /// Returns how the driver has failed.
     pub fn how(&self) -> &str {
         &self.how
     }
 
-    /// A test that plays this history, to be pasted where `contract()` gives the
+    /// Returns the code of a test that plays this history, to be pasted where `contract()` gives the
     /// [`DriverContract`](crate::DriverContract) of the driver.
     pub fn test(&self) -> String {
         let History { seed, steps } = &self.history;

@@ -68,49 +68,49 @@ pub struct MemoryStore {
     reason = "these are the methods of the traits"
 )]
 pub enum StoreStep {
-    /// [`lock`](simacan_auth::SessionStore::lock)
+    /// A call of [`lock`](simacan_auth::SessionStore::lock).
     Lock,
-    /// [`look`](simacan_auth::SessionStore::look)
+    /// A call of [`look`](simacan_auth::SessionStore::look).
     Look,
-    /// [`load`](simacan_auth::LockedStore::load)
+    /// A call of [`load`](simacan_auth::LockedStore::load).
     Load,
-    /// [`save`](simacan_auth::LockedStore::save)
+    /// A call of [`save`](simacan_auth::LockedStore::save).
     Save,
-    /// [`renew`](simacan_auth::LockedStore::renew)
+    /// A call of [`renew`](simacan_auth::LockedStore::renew).
     Renew,
-    /// [`mark`](simacan_auth::LockedStore::mark)
+    /// A call of [`mark`](simacan_auth::LockedStore::mark).
     Mark,
-    /// [`marked`](simacan_auth::LockedStore::marked)
+    /// A call of [`marked`](simacan_auth::LockedStore::marked).
     Marked,
-    /// [`unlock`](simacan_auth::LockedStore::unlock). A lock that is dropped is free all the same.
+    /// A call of [`unlock`](simacan_auth::LockedStore::unlock). A lock that is dropped is free all the same.
     Unlock,
 }
 
-/// What goes wrong at one step, by [`MemoryStore::script`].
+/// A fault of one step at a store, by [`MemoryStore::script`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreFault {
-    /// It is not done, and this is said.
+    /// The step is not done, and the store says this.
     Fails(StoreFailure),
-    /// It is done, and the store says [`Unreachable`](StoreFailure::Unreachable).
+    /// The step is done, and the store says [`Unreachable`](StoreFailure::Unreachable).
     AnswerLost,
-    /// It takes so long, and is done.
+    /// The step takes so long, and is done.
     Slow(Duration),
-    /// It does not end before [`release`](MemoryStore::release), and is done then.
+    /// The step does not end before [`release`](MemoryStore::release), and is done then.
     Hangs,
-    /// It is not done: a panic.
+    /// The step is not done, and panics.
     Panics,
-    /// The lock is lost before; another may have it by then. At [`Lock`](StoreStep::Lock): right after.
+    /// The lock is lost before the step; another may have it by then. At [`Lock`](StoreStep::Lock): right after.
     LockLost,
 }
 
-/// Who has the lock of a [`MemoryStore`] in hand.
+/// The handle that has the lock of a [`MemoryStore`], and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
     /// The number of the handle that the lock was taken with: [`MemoryStore::process`].
     pub process: usize,
-    /// When it was taken.
+    /// When the lock was taken.
     pub since: Timestamp,
 }
 
@@ -158,7 +158,7 @@ struct Lock {
 }
 
 impl MemoryStore {
-    /// An empty one, in the system's time.
+    /// Makes an empty store, in the system's time.
     pub fn new() -> Self {
         let place = Mutex::default();
         let (now, began) = (Box::new(SystemTime::now), Instant::now());
@@ -173,8 +173,8 @@ impl MemoryStore {
         Self { shared, process: 0 }
     }
 
-    /// In the time that `now` tells. Whoever waits calls `sleep`, again and again: it blocks for so long, or
-    /// moves that time on.
+    /// Puts the store into the time that `now` tells. Whoever waits calls `sleep`, again and again: it blocks for so
+    /// long, or moves that time on.
     ///
     /// # Panics
     ///
@@ -216,7 +216,7 @@ impl MemoryStore {
         self
     }
 
-    /// Each step calls this first, on the thread that takes it. It may look, block or panic.
+    /// Calls this before each step, on the thread that takes it. It may look, block or panic.
     ///
     /// # Panics
     ///
@@ -231,7 +231,7 @@ impl MemoryStore {
         Arc::get_mut(&mut self.shared).expect("it has no clones yet")
     }
 
-    /// A handle of the process of this number. A new store's is of process 0, a clone is of the same.
+    /// Returns a handle of the process of this number. A new store's is of process 0, a clone is of the same.
     #[must_use]
     pub fn process(&self, number: usize) -> Self {
         let shared = self.shared.clone();
@@ -241,8 +241,8 @@ impl MemoryStore {
         }
     }
 
-    /// Lets this fault strike the next such step that none is in store for yet, of whichever process. `None`
-    /// lets that one go well.
+    /// Lets this fault strike the next such step that no fault is scripted for yet, of whichever process. `None` lets
+    /// that one go well.
     pub fn script(&self, step: StoreStep, fault: impl Into<Option<StoreFault>>) {
         self.script_n(step, fault, 1);
     }
@@ -253,7 +253,7 @@ impl MemoryStore {
         self.place().script[step as usize].extend(std::iter::repeat_n(fault, n));
     }
 
-    /// Lets this fault strike each such step that no other is in store for, until the script is
+    /// Lets this fault strike each such step that no other is scripted for, until the script is
     /// [cleared](Self::clear_script).
     pub fn script_always(&self, step: StoreStep, fault: StoreFault) {
         self.place().always[step as usize] = Some(fault);
@@ -270,27 +270,27 @@ impl MemoryStore {
         self.place().releases += 1;
     }
 
-    /// How many steps hang.
+    /// Returns how many steps hang.
     pub fn hanging(&self) -> usize {
         self.place().hanging
     }
 
-    /// Which process has begun which steps, in this order.
+    /// Returns which process has begun which step, in their order.
     pub fn steps(&self) -> Vec<(usize, StoreStep)> {
         self.place().steps.clone()
     }
 
-    /// What was saved last.
+    /// Returns what was saved last.
     pub fn record(&self) -> Option<Vec<u8>> {
         self.place().record.clone()
     }
 
-    /// Puts this in its place, whoever has the lock: an old [`record`](Self::record), half of one, or `None`.
+    /// Replaces what was saved last, whoever has the lock: by an old [`record`](Self::record), half of one, or `None`.
     pub fn set_record(&self, record: impl Into<Option<Vec<u8>>>) {
         self.place().record = record.into();
     }
 
-    /// Who has the lock in hand: has taken it, knows it, and has neither unlocked nor dropped it.
+    /// Returns who has the lock in hand: has taken it, knows it, and has neither unlocked nor dropped it.
     ///
     /// If this is somebody when nothing is under way any more, a driver has kept the lock. A lock whose
     /// taker was not told, or whose `unlock` has failed, is in nobody's hands. It is free when the request's
@@ -307,7 +307,7 @@ impl MemoryStore {
         self.free(&mut self.place());
     }
 
-    /// For how long the lock was in one hand at most, by now.
+    /// Returns for how long the lock was in one hand at most, by now.
     ///
     /// A visit has one exchange in it, or none: a driver that gives up what hangs has the lock for little longer
     /// than an exchange may take.

@@ -68,7 +68,7 @@ pub struct Wire {
 }
 
 impl Platform {
-    /// The emulator that these settings say, 20 ms away.
+    /// Makes a platform of the emulator that these settings say, 20 ms away.
     pub fn new(time: &Time, settings: Settings) -> Self {
         let state = State {
             emulator: Emulator::new(settings),
@@ -83,7 +83,7 @@ impl Platform {
         }))
     }
 
-    /// What judges a platform that is told nothing else: with the default configuration, and
+    /// Returns what judges a platform that is told nothing else: a referee with the default configuration, and
     /// [`REQUEST_ID`](Self::REQUEST_ID).
     pub fn referee() -> Referee {
         Referee::new(Service::simacan())
@@ -94,32 +94,32 @@ impl Platform {
     /// The header of a request to a target by which it is known when it is sent again.
     pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-    /// Lets this one judge what is sent from now on.
+    /// Lets this referee judge what is sent from now on.
     pub fn set_referee(&self, referee: Referee) {
         self.lock().referee = referee.shared();
     }
 
-    /// The first rule that was broken on the wire, if any.
+    /// Returns the first rule that was broken on the wire, if any.
     pub fn verdict(&self) -> Result<(), Violation> {
         self.lock().referee.verdict()
     }
 
-    /// Looks at the emulator, or interferes: faults, dead tokens, another password, what has come in.
+    /// Calls this with the emulator, to look at it, or to interfere: faults, dead tokens, another password.
     pub fn with<T>(&self, look: impl FnOnce(&mut Emulator) -> T) -> T {
         look(&mut self.lock().emulator)
     }
 
-    /// How long a request and its answer take together.
+    /// Sets how long a request and its answer take together. Default: 20 ms.
     pub fn set_latency(&self, latency: Duration) {
         self.lock().latency = latency;
     }
 
-    /// For so long from now nobody gets a connection. What is on its way arrives.
+    /// Lets nobody get a connection for so long from now. What is on its way arrives.
     pub fn cut_off(&self, how_long: Duration) {
         self.lock().cut_off = self.0.time.elapsed().saturating_add(how_long);
     }
 
-    /// The way of another process.
+    /// Returns the wire of another process.
     pub fn wire(&self) -> Wire {
         Wire {
             platform: self.clone(),
@@ -127,9 +127,9 @@ impl Platform {
         }
     }
 
-    /// A store in memory, whose lock is waited for in this time. The referee is told what each process does
-    /// there: one [with a watched store](Referee::with_watched_store) judges by it. A process's [handle](MemoryStore::process) has
-    /// the [number of its wire](Wire::process).
+    /// Returns a store in memory, whose lock is waited for in this time. The referee is told what each process does
+    /// there: one [with a watched store](Referee::with_watched_store) judges by it. A process's
+    /// [handle](MemoryStore::process) has the [number of its wire](Wire::process).
     pub fn store(&self) -> MemoryStore {
         let platform = self.clone();
         self.0.time.store().watched(move |process, done| {
@@ -161,14 +161,14 @@ impl Wire {
     /// A client gives up after this.
     const TIMEOUT: Duration = Duration::from_secs(20);
 
-    /// The number of the process, from 0.
+    /// Returns the number of the process, from 0.
     pub fn process(&self) -> usize {
         self.process
     }
 
-    /// Sends a request, to the auth endpoint or to a target, and gives the answer, whatever its status. One that
-    /// breaks off is an answer with what has arrived of its body. After 20 s it has timed out by itself. Whoever
-    /// drops this has sent the request, and does not hear of the answer.
+    /// Sends a request, to the auth endpoint or to a target, and returns the answer, whatever its status. One that
+    /// breaks off is an answer with what has arrived of its body. After 20 s it has timed out by itself. Whoever drops
+    /// this has sent the request, and does not hear of the answer.
     pub async fn exchange<B: AsRef<[u8]>>(
         &self,
         request: &Request<B>,
@@ -209,8 +209,8 @@ impl Wire {
         }
     }
 
-    /// As [`exchange`](Self::exchange), in a [thread](Time::spawn_thread): for drivers that block, and for
-    /// `exchange_with` of the adapters.
+    /// Sends a request as [`exchange`](Self::exchange) does, in a [thread](Time::spawn_thread): for drivers that
+    /// block, and for `exchange_with` of the adapters.
     pub fn exchange_blocking<B: AsRef<[u8]>>(
         &self,
         request: &Request<B>,

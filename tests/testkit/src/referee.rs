@@ -34,7 +34,7 @@ use party::{Carried, Party};
 use requests::Requests;
 use store::Store;
 
-/// Who sees what a driver sends and gets, and says which rule it breaks.
+/// A judge that is told what a driver sends and gets, and says which rule it breaks.
 ///
 /// It is told of each request before it leaves, and of what has become of it. That is enough for most of the
 /// [`RULES`]; each further call that a driver can make decides more of them, and what it is not told it counts in
@@ -80,7 +80,7 @@ pub struct Referee {
     history: Option<Vec<String>>,
 }
 
-/// What was sent, and is not answered yet.
+/// A request that was sent and is not answered yet.
 #[derive(Clone, Debug)]
 #[must_use = "say what has become of it: `answered`, `lost`, `not_sent`"]
 pub struct Exchange {
@@ -90,7 +90,7 @@ pub struct Exchange {
 }
 
 impl Referee {
-    /// For a session at this service, with the default configuration.
+    /// Makes a referee for a session at this service, with the default configuration.
     pub fn new(service: Service) -> Self {
         Self {
             service,
@@ -108,27 +108,27 @@ impl Referee {
         }
     }
 
-    /// The configuration that the driver was given.
+    /// Sets the configuration that the driver was given.
     #[must_use]
     pub fn with_config(mut self, config: &Config) -> Self {
         self.limits = Limits::of(config, self.limits.slack);
         self
     }
 
-    /// How much time may go by between what is decided and what is seen of it. By default some seconds.
+    /// Sets how much time may go by between what is decided and what is seen of it. Default: 5 s.
     #[must_use]
     pub fn with_slack(mut self, slack: Duration) -> Self {
         self.limits.slack = u64::try_from(slack.as_millis()).unwrap_or(u64::MAX);
         self
     }
 
-    /// For a world in which no time goes by between.
+    /// Lets no time go by between what is decided and what is seen of it, as in a world of virtual time.
     #[must_use]
     pub fn exact(self) -> Self {
         self.with_slack(Duration::ZERO)
     }
 
-    /// The processes share a session by a store. What they do there is told by [`locked`](Self::locked),
+    /// Lets the processes share a session by a store. What they do there is told by [`locked`](Self::locked),
     /// [`saved`](Self::saved) and the other calls of that kind, or it is not known.
     #[must_use]
     pub fn with_store(mut self) -> Self {
@@ -136,8 +136,8 @@ impl Referee {
         self
     }
 
-    /// As [`with_store`](Self::with_store), and all is told that they do there, from the beginning: who is not
-    /// said to have the lock has none.
+    /// Lets the processes share a session by a store, as [`with_store`](Self::with_store) does, where all that they do
+    /// there is told from the beginning: who is not said to have the lock has none.
     #[must_use]
     pub fn with_watched_store(mut self) -> Self {
         self = self.with_store();
@@ -145,14 +145,14 @@ impl Referee {
         self
     }
 
-    /// Each request to a target is told, whichever it is: then it is known whether a 401 came (I5).
+    /// Expects to be told each request to a target: then it is known whether a 401 came (I5).
     #[must_use]
     pub fn with_targets(mut self) -> Self {
         self.sees_targets = true;
         self
     }
 
-    /// The header by whose value a target request is known when it is sent again.
+    /// Sets the header by whose value a target request is known when it is sent again.
     #[must_use]
     pub fn with_request_id(mut self, header: HeaderName) -> Self {
         self.request_id = Some(header);
@@ -173,12 +173,13 @@ impl Referee {
         self
     }
 
-    /// For a driver with threads or tasks.
+    /// Makes of it a referee for a driver with threads or tasks.
     pub fn shared(self) -> SharedReferee {
         SharedReferee::new(self)
     }
 
-    /// Something was printed, or put where people read: no secret may be in it (I9).
+    /// Judges a text that was printed, or put where people read: no secret may be in it (I9). Needs
+    /// [`with_secrets`](Self::with_secrets).
     pub fn check_text(&self, text: &str) -> Result<(), Violation> {
         const LONG: usize = 40; // any part of a token, or more than its end
         let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -201,7 +202,7 @@ impl Referee {
         Ok(())
     }
 
-    /// The clock shows this. Each call that takes the time says so, too.
+    /// Takes the time that the clock shows. Each call that takes the time does that, too.
     pub fn look_at(&mut self, now: Timestamp) {
         let now = now.as_millis();
         let latest = *self.latest.get_or_insert(now);
@@ -223,28 +224,28 @@ impl Referee {
         self.store.look_at(now);
     }
 
-    /// How much time went by, however often the clock was set back.
+    /// Returns how much time went by, however often the clock was set back.
     pub fn elapsed(&self) -> Duration {
         Duration::from_millis(self.elapsed)
     }
 
-    /// The tokens that a process has received last, or taken over, if they are still its user's.
+    /// Returns the tokens that a process has received last, or taken over, if they are still its user's.
     pub fn held(&self, process: usize) -> Option<&Held> {
         self.parties.get(process)?.held.as_ref()
     }
 
-    /// Whether a process holds a token that has not ended and that no 401 was to.
+    /// Returns whether a process holds a token that has not ended and that no 401 was to.
     pub fn holds_good_token(&self, now: Timestamp, process: usize) -> bool {
         self.held(process)
             .is_some_and(|held| held.is_good(now.as_millis()))
     }
 
-    /// Whether the password that a process uses was ever refused to it.
+    /// Returns whether the password that a process uses was ever refused to it.
     pub fn was_refused(&self, process: usize) -> bool {
         self.word(process).is_some_and(|word| word.was_refused)
     }
 
-    /// How many answers to the password that a process uses were of no use, and how long it waits for that.
+    /// Returns how many answers to the password that a process uses were of no use, and how long it waits for that.
     pub fn doubts(&self, process: usize) -> (u32, Option<Duration>) {
         self.word(process).map_or((0, None), |word| {
             let wait = word.wait_in_doubt(&self.limits);
@@ -257,7 +258,7 @@ impl Referee {
         party.words.of(party.login.as_ref()?)
     }
 
-    /// Feeds all that later judgements depend on: of one process, or of what all share.
+    /// Hashes all that later judgements depend on: of one process, or of what all share.
     pub fn fingerprint(&self, process: Option<usize>, hasher: &mut dyn Hasher) {
         let Some(process) = process else {
             return self.store.fingerprint(self.elapsed, hasher);

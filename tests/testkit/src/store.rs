@@ -31,7 +31,7 @@ const fn request(patience: Duration, hold: Duration) -> LockRequest {
     LockRequest { patience, hold }
 }
 
-/// Checks that a [`SessionStore`] does what the library relies on.
+/// A check that a [`SessionStore`] does what the library relies on.
 ///
 /// It is made with a closure that gives a handle of the store at a *place*: a path, a row, a key, which
 /// is empty when it is first asked for. The name of a place has letters, digits and hyphens; two handles
@@ -114,7 +114,7 @@ type Checked = Result<(), String>;
 type Check<S> = fn(&Subject<S>, &str) -> Checked;
 
 impl<S: SessionStore + 'static> StoreContract<S> {
-    /// Of the store that `make` gives at a place.
+    /// Makes the contract of the store that `make` gives at a place.
     ///
     /// ```
     /// use simacan_auth_testkit::{MemoryStore, StoreContract};
@@ -138,16 +138,16 @@ impl<S: SessionStore + 'static> StoreContract<S> {
         Self { subject, limit }
     }
 
-    /// Also checks what becomes of a killed process: the command that is given starts one that calls
-    /// [`hold`] with the store at this place.
+    /// Adds a check of what becomes of a killed process: the command that is given starts one that calls [`hold`] with
+    /// the store at this place.
     #[must_use]
     pub fn killed(mut self, holder: impl Fn(&str) -> Command + Send + Sync + 'static) -> Self {
         self.subject.holder = Some(Arc::new(holder));
         self
     }
 
-    /// Also checks what becomes of a lock that is lost: `thief` takes the lock at this place from whoever
-    /// holds it, so that another can have it: it deletes a lease, or ends a connection.
+    /// Adds a check of what becomes of a lock that is lost: `thief` takes the lock at this place from whoever holds
+    /// it, so that another can have it: it deletes a lease, or ends a connection.
     #[must_use]
     pub fn stolen(mut self, thief: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.subject.thief = Some(Arc::new(thief));

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use crate::{History, Step, Trouble};
 
-/// Histories of up to so many steps. They shrink to fewer steps, fewer callers and shorter times.
+/// Returns a strategy for histories of up to so many steps. They shrink to fewer steps, fewer callers and shorter
+/// times.
 ///
 /// ```
 /// use proptest::test_runner::{Config, TestRunner};

@@ -77,7 +77,7 @@ struct Shared {
 }
 
 impl Time {
-    /// A time of which nothing has gone by: 15 January 2027. What can go on at the same moment does so in an
+    /// Makes a time of which nothing has gone by: 15 January 2027. What can go on at the same moment does so in an
     /// order that follows from the seed.
     pub fn new(seed: u64) -> Self {
         let state = State {
@@ -104,7 +104,7 @@ impl Time {
         }))
     }
 
-    /// How much of it has gone by. This clock does not jump.
+    /// Returns how much of this time has gone by. This clock does not jump.
     ///
     /// # Panics
     ///
@@ -113,8 +113,8 @@ impl Time {
         self.look().elapsed
     }
 
-    /// The time of day; `now().into()` is a [`Timestamp`](simacan_auth::Timestamp). It can be
-    /// [set](Self::set_clock). It panics as [`elapsed`](Self::elapsed) does.
+    /// Returns the time of day; `now().into()` is a [`Timestamp`](simacan_auth::Timestamp). It can be
+    /// [set](Self::set_clock). Panics as [`elapsed`](Self::elapsed) does.
     pub fn now(&self) -> SystemTime {
         let state = self.look();
         state.epoch + state.elapsed
@@ -126,8 +126,8 @@ impl Time {
         state.epoch = now - state.elapsed;
     }
 
-    /// Whoever is not done by then, from the beginning, [hangs](Stopped::Hangs): two years, unless told
-    /// otherwise. It ends runs in which something goes on for ever, such as a timer that is set again and again.
+    /// Sets the time from the beginning by which whoever is not done [hangs](Stopped::Hangs). Default: 732 days. It
+    /// ends runs in which something goes on for ever, such as a timer that is set again and again.
     pub fn set_limit(&self, limit: Duration) {
         self.lock().limit = limit;
     }
@@ -138,7 +138,7 @@ impl Time {
         self.lock().are_tasks_threads = are_threads;
     }
 
-    /// A store in memory, whose lock is waited for in this time.
+    /// Makes a store in memory, whose lock is waited for in this time.
     pub fn store(&self) -> MemoryStore {
         let (day, clock, sleeper) = (self.clone(), self.clone(), self.clone());
         let sleep = move |duration| sleeper.block_on(sleeper.sleep(duration));

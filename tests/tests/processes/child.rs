@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::surroundings::PATIENCE;
-use crate::{example, minutely_processes, push_once, worker};
+use crate::{cron_job, example, minutely_processes, worker};
 
 const TASK: &str = "SIMACAN_TEST_TASK";
 
 /// What a process does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Task {
-    PushOnce,
+    CronJob,
     PushMinutely,
     Work,
 }
 
 impl Task {
-    const ALL: [Self; 3] = [Self::PushOnce, Self::PushMinutely, Self::Work];
+    const ALL: [Self; 3] = [Self::CronJob, Self::PushMinutely, Self::Work];
 
     fn name(self) -> String {
         format!("{self:?}")
@@ -57,7 +57,7 @@ fn child() {
     };
     let is_it = |task: &&Task| name == *OsStr::new(&task.name());
     match Task::ALL.iter().find(is_it).expect("a task") {
-        Task::PushOnce => example::push(&parameter(push_once::X), "52.155").expect("a push"),
+        Task::CronJob => example::push(&parameter(cron_job::X), "52.155").expect("a push"),
         Task::PushMinutely => minutely_processes::push(),
         Task::Work => worker::work(),
     }

@@ -24,7 +24,8 @@ macro_rules! for_both {
 
 mod audit;
 mod child;
-#[path = "../../../adapters/ureq/examples/push_once.rs"]
+mod cron_job;
+#[path = "../../../adapters/ureq/examples/cron_job.rs"]
 #[expect(
     dead_code,
     reason = "its `main` reads the command line, which is the test's here"
@@ -41,7 +42,6 @@ mod minutely_processes;
 mod often;
 mod ordeal;
 mod place;
-mod push_once;
 mod pusher;
 mod servers;
 mod surroundings;

@@ -4,6 +4,7 @@
 mod child;
 mod common;
 mod contract;
+mod examples;
 mod faults;
 mod killed;
 mod links;

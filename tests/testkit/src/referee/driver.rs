@@ -8,7 +8,7 @@ use super::tokens::Standing;
 use super::{Referee, Violation};
 
 impl Referee {
-    /// The program sets these credentials, in the beginning or in place of others.
+    /// Takes the credentials that the program sets, in the beginning or in place of others.
     pub fn credentials(&mut self, now: Timestamp, process: usize, user: &str, password: &str) {
         self.look_at(now);
         let login = Login {
@@ -44,7 +44,7 @@ impl Referee {
         }
     }
 
-    /// The library says this.
+    /// Takes an event that the library tells.
     pub fn event(
         &mut self,
         now: Timestamp,
@@ -136,14 +136,14 @@ impl Referee {
         }
     }
 
-    /// The program allows one attempt with a refused password.
+    /// Says that the program allows one attempt with a refused password.
     pub fn retry_refused(&mut self, process: usize) {
         let login = self.party(process).login.clone();
         self.parties[process].words.allow(login.as_ref());
         self.store.words.allow(login.as_ref());
     }
 
-    /// The process has ended, or was killed. What has this number from now on is another one.
+    /// Says that a process has ended, or was killed. What has this number from now on is another one.
     pub fn ended(&mut self, process: usize) {
         *self.party(process) = Party::default();
         self.tell(process, || "ends".into());

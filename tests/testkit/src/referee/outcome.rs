@@ -12,7 +12,7 @@ use super::{Exchange, Referee};
 
 #[expect(clippy::needless_pass_by_value, reason = "an exchange ends once")]
 impl Referee {
-    /// The whole answer has come.
+    /// Takes the whole answer to an exchange.
     pub fn answered<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -39,7 +39,7 @@ impl Referee {
         }
     }
 
-    /// The answer has left, and nobody knows whether it arrived: as seen at the server's end.
+    /// Takes an answer that has left, of which nobody knows whether it arrived: as seen at the server's end.
     pub fn offered<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -70,7 +70,7 @@ impl Referee {
         }
     }
 
-    /// No answer has come, or not all of it.
+    /// Says that no answer has come to an exchange, or not all of it.
     pub fn lost(&mut self, now: Timestamp, exchange: Exchange) {
         self.look_at(now);
         self.tell(exchange.process, || "gets no answer".into());
@@ -79,7 +79,7 @@ impl Referee {
         }
     }
 
-    /// It never left: no connection was got.
+    /// Says that the request of an exchange never left: no connection was got.
     pub fn not_sent(&mut self, now: Timestamp, exchange: Exchange) {
         let party = &mut self.parties[exchange.process];
         if matches!(exchange.carried, Carried::Password(_)) {

@@ -13,11 +13,11 @@ use super::{Referee, Violation};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Rule {
-    /// As in I1.
+    /// The rule's number, such as 1 for I1.
     pub number: u8,
-    /// In five words.
+    /// The rule in some words.
     pub title: &'static str,
-    /// By which calls it is decided, or who else decides it.
+    /// The calls of the referee that decide the rule, or who else decides it.
     pub decided_by: &'static str,
 }
 

@@ -10,7 +10,7 @@ use super::service::{Secret, holds_secret};
 use super::{Exchange, Referee, Violation};
 
 impl Referee {
-    /// A request is about to leave: to the auth server, or to a target.
+    /// Takes a request that is about to leave, to the auth server or to a target, and judges it.
     pub fn sent<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -42,7 +42,8 @@ impl Referee {
         })
     }
 
-    /// It has left, whether it might or not: for a violation that is known of, and a sender who was not himself.
+    /// Takes a request that has left, whether it might or not: for a violation that is known of, and a sender who was
+    /// not himself.
     pub fn sent_anyhow<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -61,7 +62,7 @@ impl Referee {
         }
     }
 
-    /// The same, without noting it.
+    /// Judges a request as [`sent`](Self::sent) does, without noting it.
     pub fn check<B: AsRef<[u8]>>(
         &self,
         now: Timestamp,

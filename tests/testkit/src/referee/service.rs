@@ -26,13 +26,13 @@ pub(super) enum Secret {
 }
 
 impl Service {
-    /// Simacan's production platform.
+    /// Returns Simacan's production platform.
     pub fn simacan() -> Self {
         Self::simacan_at("https://auth-service.services.simacan.com/api/v1")
             .with_target("https://*.services.simacan.com")
     }
 
-    /// A platform with Simacan's API below this URI, with no target yet.
+    /// Makes a platform with Simacan's API below this URI, with no target yet.
     pub fn simacan_at(base: &str) -> Self {
         Self {
             password: format!("{base}/auth/password"),
@@ -43,7 +43,7 @@ impl Service {
         }
     }
 
-    /// A server that speaks RFC 6749 at this token endpoint, with no target yet.
+    /// Makes a server that speaks RFC 6749 at this token endpoint, with no target yet.
     pub fn oauth2(token_endpoint: &str) -> Self {
         Self {
             password: token_endpoint.to_owned(),
@@ -54,14 +54,14 @@ impl Service {
         }
     }
 
-    /// An origin that may get the token. `https://*.example.com` stands for each host with one label there.
+    /// Adds an origin that may get the token. `https://*.example.com` stands for each host with one label there.
     #[must_use]
     pub fn with_target(mut self, origin: &str) -> Self {
         self.targets.push(origin.trim_end_matches('/').to_owned());
         self
     }
 
-    /// Where tokens are revoked (RFC 7009).
+    /// Sets where tokens are revoked (RFC 7009).
     #[must_use]
     pub fn with_revocation(mut self, endpoint: &str) -> Self {
         self.revocation = Some(endpoint.to_owned());

@@ -20,7 +20,8 @@ impl SharedReferee {
         Self(Arc::new(Mutex::new((referee, None))))
     }
 
-    /// Tells it something. `None`: that is a violation, and [`verdict`](Self::verdict) says which.
+    /// Calls this with the referee. Returns `None` if a rule is broken by it, and [`verdict`](Self::verdict) says
+    /// which.
     pub fn tell<T>(&self, tell: impl FnOnce(&mut Referee) -> Result<T, Violation>) -> Option<T> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (referee, found) = &mut *inner;
@@ -33,7 +34,7 @@ impl SharedReferee {
         }
     }
 
-    /// What an emulator's server has received from a process, and what becomes of it: for `Options::watch` of
+    /// Takes what an emulator's server has received from a process, and what becomes of it: for `Options::watch` of
     /// `simacan_auth_emulator`. To the referee it is at `http://emulator`.
     ///
     /// ```
@@ -77,7 +78,7 @@ impl SharedReferee {
         });
     }
 
-    /// The first violation, if there was one.
+    /// Returns the first violation, if there was one.
     pub fn verdict(&self) -> Result<(), Violation> {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.1.clone().map_or(Ok(()), Err)

@@ -82,7 +82,7 @@ impl Store {
 
 /// What a process does at the store that it shares with others.
 impl Referee {
-    /// It has the lock.
+    /// Says that a process has taken the store's lock.
     pub fn locked(&mut self, now: Timestamp, process: usize) {
         self.look_at(now);
         (self.store.is_reported, self.store.is_locking) = (true, true);
@@ -93,13 +93,13 @@ impl Referee {
         self.tell(process, || "has the lock".into());
     }
 
-    /// It has the lock no more: it gave it up, or has lost it.
+    /// Says that a process has the store's lock no more: it gave it up, or has lost it.
     pub fn unlocked(&mut self, process: usize) {
         self.party(process).locked = None;
         self.tell(process, || "has no lock any more".into());
     }
 
-    /// It has saved this, as the library wrote it, and that is done.
+    /// Takes what a process has saved, as the library wrote it, after that is done.
     pub fn saved(
         &mut self,
         now: Timestamp,
@@ -123,7 +123,7 @@ impl Referee {
         Ok(())
     }
 
-    /// It has saved what it knows, in a record that nobody else has seen.
+    /// Says that a process has saved what it knows, in a record that nobody else has seen.
     pub fn saved_unseen(&mut self, now: Timestamp, process: usize) {
         self.look_at(now);
         let party = self.party(process);
@@ -198,20 +198,20 @@ impl Referee {
         party.spent_saved = party.spent.len();
     }
 
-    /// It has marked until when no password may leave, in place of a save, and that is done.
+    /// Says that a process has marked until when no password may leave, in place of a save, after that is done.
     pub fn marked(&mut self, process: usize) {
         self.store.is_reported = true;
         self.party(process).is_recorded = true;
     }
 
-    /// A save has failed, or nobody knows whether it was done.
+    /// Says that a save of a process has failed, or that nobody knows whether it was done.
     pub fn save_failed(&mut self, process: usize) {
         (self.store.is_reported, self.store.has_lost) = (true, true);
         self.party(process).save_failed = true;
         self.tell(process, || "can't save".into());
     }
 
-    /// Somebody has removed or damaged what is saved, or has put something else there.
+    /// Says that somebody has removed or damaged what is saved, or has put something else there.
     pub fn store_changed(&mut self) {
         let Store {
             is_reported,

@@ -113,17 +113,17 @@ impl Held {
         held
     }
 
-    /// The access token.
+    /// Returns the access token.
     pub fn access_token(&self) -> &str {
         &self.access
     }
 
-    /// The refresh token, if there is one.
+    /// Returns the refresh token, if there is one.
     pub fn refresh_token(&self) -> Option<&str> {
         self.refresh.as_deref()
     }
 
-    /// When the access token expires, if the server said so.
+    /// Returns when the access token expires, if the server said so.
     pub fn expires_at(&self) -> Option<simacan_auth::Timestamp> {
         (self.expires != NEVER).then(|| simacan_auth::Timestamp::from_millis(self.expires))
     }

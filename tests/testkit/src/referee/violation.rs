@@ -12,18 +12,18 @@ pub struct Violation {
     pub rule: u8,
     /// What has happened.
     pub why: String,
-    /// What went before, the oldest first, if the referee [keeps a history](super::Referee::with_history).
+    /// The history before it, the oldest first, if the referee [keeps one](super::Referee::with_history).
     pub history: Vec<String>,
 }
 
 impl Violation {
-    /// A violation that a check of one's own has found.
+    /// Makes a violation that a check of one's own has found.
     pub fn new(rule: u8, why: impl Into<String>) -> Self {
         let (why, history) = (why.into(), Vec::new());
         Self { rule, why, history }
     }
 
-    /// The same, as the end of a check.
+    /// Makes a violation, as the end of a check.
     pub fn found<T>(rule: u8, why: impl Into<String>) -> Result<T, Self> {
         Err(Self::new(rule, why))
     }

@@ -13,8 +13,8 @@ use crate::store::locks::is_locked;
 const HOLDS: &str = "holds the lock";
 const RECORD: &[u8] = b"saved before it was killed";
 
-/// Takes the lock, saves, says so on the standard output, and holds the lock until the process is killed
-/// or its standard input ends. For the process that [`killed`](crate::StoreContract::killed) starts.
+/// Takes the lock, saves, says so on the standard output, and holds the lock until the process is killed or its
+/// standard input ends. For the process that [`killed`](crate::StoreContract::killed) starts.
 ///
 /// # Panics
 ///
@@ -35,7 +35,7 @@ pub fn hold(store: &impl SessionStore) {
     }
 }
 
-/// A command that runs this binary's ignored test of this name, and no other: one that calls [`hold`].
+/// Returns a command that runs this binary's ignored test of this name, and no other: one that calls [`hold`].
 ///
 /// # Panics
 ///

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::Time;
 
-/// Becomes what a task or a thread gives in the end. It may be dropped: they go on.
+/// A future of what a task or a thread gives in the end. It may be dropped: they go on.
 pub struct JoinHandle<T> {
     slot: Arc<Mutex<Slot<T>>>,
     task: Option<(Time, u64)>,
@@ -48,7 +48,7 @@ impl<T> JoinHandle<T> {
         Self { task, ..self }
     }
 
-    /// Whether it is done.
+    /// Returns whether the task or thread is done.
     pub fn is_finished(&self) -> bool {
         let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         slot.output.is_some()

@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use super::threads::current;
 
-/// Stands for [`std::sync::Mutex`] in [threads](super::Time::spawn_thread) of a time. Where it is taken, and
-/// where it is given free, others may go on first; who waits for it lets others go on. It is never poisoned.
+/// A stand-in for [`std::sync::Mutex`] in [threads](super::Time::spawn_thread) of a time.
+///
+/// Where it is taken, and where it is given free, others may go on first; who waits for it lets others go on. It is
+/// never poisoned.
 #[derive(Debug, Default)]
 pub struct Mutex<T> {
     value: sync::Mutex<T>,
     waiting: Waiting,
 }
 
-/// The lock, held.
+/// A [`Mutex`] that is held, until this is dropped.
 #[derive(Debug)]
 pub struct MutexGuard<'a, T> {
     mutex: &'a Mutex<T>,
@@ -24,7 +26,7 @@ pub struct MutexGuard<'a, T> {
     guard: Option<sync::MutexGuard<'a, T>>,
 }
 
-/// Stands for [`std::sync::Condvar`], with a [`Mutex`] of this module.
+/// A stand-in for [`std::sync::Condvar`], with a [`Mutex`] of this module.
 ///
 /// ```
 /// use simacan_auth_testkit::time::{Condvar, Mutex, Time};
@@ -51,19 +53,19 @@ pub struct MutexGuard<'a, T> {
 #[derive(Debug, Default)]
 pub struct Condvar(Waiting);
 
-/// Whether a wait has [timed out](Self::timed_out).
+/// The end of [`Condvar::wait_timeout`]: whether it has [timed out](Self::timed_out).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    /// Nobody has notified it in time.
+    /// Returns whether nobody has notified the waiting thread in time.
     pub fn timed_out(self) -> bool {
         self.0
     }
 }
 
 impl<T> Mutex<T> {
-    /// A lock that is free.
+    /// Makes a lock that is free.
     pub fn new(value: T) -> Self {
         Self {
             value: sync::Mutex::new(value),
@@ -71,7 +73,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Waits until it is free, and takes it.
+    /// Waits until the lock is free, and takes it.
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         others_may_go_on();
         Ok(self.take())
@@ -123,12 +125,12 @@ impl<T> Drop for MutexGuard<'_, T> {
 }
 
 impl Condvar {
-    /// Nobody waits for it yet.
+    /// Makes one that nobody waits for yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets go of the lock until it is notified, and takes it again.
+    /// Lets go of the lock until this is notified, and takes it again.
     ///
     /// # Panics
     ///
@@ -137,7 +139,7 @@ impl Condvar {
         Ok(self.wait_for(guard, None).0)
     }
 
-    /// As [`wait`](Self::wait), but no longer than this.
+    /// Waits as [`wait`](Self::wait) does, but no longer than this.
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -166,12 +168,12 @@ impl Condvar {
         (mutex.take(), WaitTimeoutResult(is_over))
     }
 
-    /// Wakes who has waited longest.
+    /// Wakes the thread that has waited longest.
     pub fn notify_one(&self) {
         self.0.wake(1);
     }
 
-    /// Wakes everyone who waits.
+    /// Wakes all threads that wait.
     pub fn notify_all(&self) {
         self.0.wake(usize::MAX);
     }

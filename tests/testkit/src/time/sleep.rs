@@ -7,13 +7,12 @@ use std::time::Duration;
 use super::Time;
 
 impl Time {
-    /// Goes on when so much time has gone by, and not before others had a turn. Dropped before, it leaves no
-    /// timer.
+    /// Waits until so much time has gone by, and others had a turn. Dropped before, it leaves no timer.
     pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + use<> {
         self.sleep_until(self.elapsed().saturating_add(duration))
     }
 
-    /// Goes on when so much time has gone by since the beginning.
+    /// Waits until so much time has gone by since the beginning.
     pub fn sleep_until(&self, at: Duration) -> impl Future<Output = ()> + Send + use<> {
         let id = self.lock().new_id();
         let time = self.clone();
@@ -24,7 +23,7 @@ impl Time {
         }
     }
 
-    /// What the future gives, or `None` if it takes longer than this; it is dropped then.
+    /// Waits for a future, and returns what it gives, or `None` if it takes longer than this; it is dropped then.
     pub async fn timeout<T>(
         &self,
         longest: Duration,

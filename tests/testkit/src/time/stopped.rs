@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// Why [`Time::run`](super::Time::run) can't come to its end. All times count from the beginning.
+/// The reason why [`Time::run`](super::Time::run) can't come to its end. All times count from the beginning.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stopped {
@@ -15,35 +15,35 @@ pub enum Stopped {
     Hangs {
         /// The tasks and threads that are not done, those that wait in `run` itself excepted.
         waiting: Vec<Waiting>,
-        /// When.
+        /// The time at which nobody can go on.
         at: Duration,
     },
     /// Somebody is busy again and again, while no time goes by: a loop that waits for nothing.
     #[non_exhaustive]
     Spins {
-        /// Who.
+        /// The name of the task or thread that is busy.
         name: String,
-        /// When.
+        /// The time that does not go by.
         at: Duration,
     },
     /// A thread has the turn for seconds of real time. It blocks in something that is not of this time: a
     /// lock that another holds who waits, `std::sync::Condvar`, a channel, `std::thread::sleep`, a socket.
     #[non_exhaustive]
     Blocks {
-        /// Who.
+        /// The name of the thread that blocks.
         name: String,
-        /// When.
+        /// The time at which it blocks.
         at: Duration,
     },
 }
 
-/// Who is not done.
+/// A task or thread that is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waiting {
     /// The name that it was spawned with.
     pub name: String,
-    /// Since when nothing has woken it.
+    /// The time since which nothing has woken it.
     pub since: Duration,
 }
 

@@ -10,7 +10,7 @@ use simacan_auth_driver::{Process, System};
 use super::Time;
 
 impl Time {
-    /// A process of `simacan-auth-driver` whose threads and clocks are of this time: for `process` of a
+    /// Makes a process of `simacan-auth-driver` whose threads and clocks are of this time: for `process` of a
     /// `Settings`, or of a builder of one of the adapters. It has its time-keeper.
     pub fn process(&self) -> Arc<Process> {
         let process = Process::new(self.clone());

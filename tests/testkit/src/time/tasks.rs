@@ -6,7 +6,7 @@ use super::state::{Actor, Body};
 use super::{JoinHandle, Time, join};
 
 impl Time {
-    /// A task. It goes on while something [runs](Self::run), whether its handle is kept or not.
+    /// Starts a task, which goes on while something [runs](Self::run), whether its handle is kept or not.
     ///
     /// # Panics
     ///

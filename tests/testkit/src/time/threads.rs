@@ -51,7 +51,7 @@ impl Wake for Woken {
 }
 
 impl Time {
-    /// A thread. It goes on while something [runs](Self::run). One that is never done stays parked when the
+    /// Starts a thread, which goes on while something [runs](Self::run). One that is never done stays parked when the
     /// test is over.
     ///
     /// # Panics

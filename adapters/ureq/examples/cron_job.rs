@@ -1,6 +1,6 @@
-//! Pushes one vehicle position and ends, as cron would have it do each minute. The session is in a file, so the
+//! A cron job: a program that pushes one vehicle position and ends, each minute. Its session is in a file, so the
 //! password is sent by the first run, and later only after the platform has ended the session.
-//! `SIMACAN_ENVIRONMENT=staging SIMACAN_USERNAME=… SIMACAN_PASSWORD=… cargo run --example push_once -- 5.387 52.155`
+//! `SIMACAN_ENVIRONMENT=staging SIMACAN_USERNAME=… SIMACAN_PASSWORD=… cargo run --example cron_job -- 5.387 52.155`
 //!
 //! The environment is `production`, `staging` or, without an account, the emulator's address
 //! (`cargo run -p simacan-auth-emulator`): `http://127.0.0.1:4780/api/v1`. `SIMACAN_SESSION` is where the file is,
@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 pub(crate) fn main() -> ExitCode {
     let position: Vec<_> = env::args().skip(1).collect();
     let [x, y] = &position[..] else {
-        eprintln!("say where the vehicle is: push_once 5.387 52.155");
+        eprintln!("say where the vehicle is: cron_job 5.387 52.155");
         return ExitCode::from(2);
     };
     match push(x, y) {
@@ -79,7 +79,7 @@ fn environment() -> Result<(Provider, String)> {
 fn store() -> Result<FileStore> {
     match env::var_os("SIMACAN_SESSION") {
         Some(path) => Ok(FileStore::new(path)),
-        None => Ok(FileStore::for_app("simacan-push-once")?),
+        None => Ok(FileStore::for_app("simacan-cron-job")?),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The example `push_once`, run as a process again and again.
+//! The example `cron_job`, run as a process again and again.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_program_that_pushes_once_and_ends_sends_one_password_in_a_hundred_runs() {
-    let folder = Folder::new("push-once");
+    let folder = Folder::new("cron-job");
     let clock = Clock::default();
     let server = clock.serve(settings().with_access_token_life(TOKEN_LIFE));
     for run in 0..RUNS {
@@ -24,7 +24,7 @@ fn a_program_that_pushes_once_and_ends_sends_one_password_in_a_hundred_runs() {
             49 => thread::sleep(TOKEN_LIFE),
             _ => {}
         }
-        let mut command = Task::PushOnce.command();
+        let mut command = Task::CronJob.command();
         command
             .env("SIMACAN_ENVIRONMENT", server.base_url())
             .env("SIMACAN_USERNAME", USERNAME)
@@ -35,7 +35,7 @@ fn a_program_that_pushes_once_and_ends_sends_one_password_in_a_hundred_runs() {
         assert!(status.success(), "run {run}: {said:#?}");
     }
     let counters = counters(&server);
-    println!("push_once, {RUNS} runs: {counters:#?}");
+    println!("cron_job, {RUNS} runs: {counters:#?}");
     assert_eq!(counters.targets_accepted, RUNS);
     assert_eq!(counters.most_repeats_of_a_body, 1);
     assert_eq!(counters.passwords_received, 1);
