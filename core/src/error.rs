@@ -56,8 +56,7 @@ pub enum Denied {
     },
     /// The auth endpoint could not be reached or gave no useful answer, or nothing could be sent to it.
     #[error(
-        "no usable token: {failure} ({endpoint}, {attempts} attempt{}); the next attempt is made on demand after \
-         {until}",
+        "no usable token: {failure} ({endpoint}, {attempts} attempt{}); a request after {until} tries again",
         if *.attempts == 1 { "" } else { "s" }
     )]
     Unavailable {
@@ -73,7 +72,7 @@ pub enum Denied {
     /// The store of the saved session failed, so nothing was sent: without it, it is not known whether something
     /// should be.
     #[error(
-        "no usable token: {failure} ({attempts} attempt{}); the next attempt is made on demand after {until}",
+        "no usable token: {failure} ({attempts} attempt{}); a request after {until} tries again",
         if *.attempts == 1 { "" } else { "s" }
     )]
     Store {

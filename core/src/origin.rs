@@ -207,13 +207,12 @@ impl ForeignOrigin {
             let origin = None;
             return Self { origin, text };
         };
-        let text = if origin.is_https() {
+        let text = if origin.is_https() || origin.is_loopback() {
             let cure = provider.allowed_origins(&origin);
             format!("{origin} is none of the origins that may see the bearer token: {cure}")
         } else {
             format!(
-                "{origin} is plain http, and the bearer token goes over https only: give an https URI (for a test \
-                 against a loopback address, say `allow_loopback_http()` and `allow_origin(\"{origin}\")`)"
+                "{origin} is plain http, and the bearer token goes over https only: give an https URI"
             )
         };
         let origin = Some(origin.to_string());

@@ -133,8 +133,7 @@ fn a_foreign_origin_says_why_it_is_one() {
         (
             "http://a.services.simacan.com/",
             "http://a.services.simacan.com is plain http, and the bearer token goes over https only: give an \
-             https URI (for a test against a loopback address, say `allow_loopback_http()` and \
-             `allow_origin(\"http://a.services.simacan.com\")`)",
+             https URI",
         ),
         (
             "https://example.com:8443/x",
