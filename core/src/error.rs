@@ -145,7 +145,7 @@ pub enum Failure {
     #[error(transparent)]
     Store(#[from] StoreFailure),
     /// Nothing was sent: the source of the credentials gave none.
-    #[error("the password can't be had from where it is kept: {0}")]
+    #[error("the password can't be read: {0}")]
     Credentials(ErrorCause),
     /// Nothing was sent: a password would have left too soon after the last ones (I13).
     #[error("passwords were sent too often, so the next one waits")]

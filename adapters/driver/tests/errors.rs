@@ -167,7 +167,7 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             unavailable(Failure::Credentials(ErrorCause::new("the vault is sealed"))).into(),
             Time(AT_NOON),
-            "no usable token: the password can't be had from where it is kept: the vault is sealed \
+            "no usable token: the password can't be read: the vault is sealed \
              (https://login.example/token, 3 attempts); a request after NOON tries again",
         ),
         (

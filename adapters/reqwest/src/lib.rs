@@ -8,9 +8,9 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use simacan_auth_reqwest::{Client, Credentials, Provider};
+//! use simacan_auth_reqwest::{Client, CredentialsSource, Provider};
 //!
-//! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
+//! let credentials = CredentialsSource::variable("foo@bar.com", "SIMACAN_PASSWORD");
 //! let client = Client::builder(Provider::simacan(), credentials).build()?;
 //!
 //! let position = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;

@@ -7,9 +7,9 @@
 //! session: a thousand threads at the moment of expiry cost one refresh.
 //!
 //! ```no_run
-//! use simacan_auth_ureq::{Client, Credentials, Provider};
+//! use simacan_auth_ureq::{Client, CredentialsSource, Provider};
 //!
-//! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
+//! let credentials = CredentialsSource::variable("foo@bar.com", "SIMACAN_PASSWORD");
 //! let client = Client::builder(Provider::simacan(), credentials).build()?;
 //!
 //! let position = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
