@@ -72,10 +72,12 @@ pub enum Denied {
     /// The store of the saved session failed, so nothing was sent: without it, it is not known whether something
     /// should be.
     #[error(
-        "no usable token: {failure} ({attempts} attempt{}); a request after {until} tries again",
+        "no usable token: {failure} ({place}, {attempts} attempt{}); a request after {until} tries again",
         if *.attempts == 1 { "" } else { "s" }
     )]
     Store {
+        /// The store's [place](crate::SessionStore::place).
+        place: String,
         /// What went wrong at the last attempt.
         failure: StoreFailure,
         /// How many attempts were made before giving up.

@@ -81,7 +81,9 @@ fn status(status: StatusCode, error: Option<OAuthError>) -> Denied {
 
 fn store(failure: StoreFailure) -> Denied {
     let (attempts, until) = (1, NOON);
+    let place = "/var/lib/fleet".to_owned();
     Denied::Store {
+        place,
         failure,
         attempts,
         until,
@@ -207,44 +209,44 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             store(StoreFailure::Locked).into(),
             Time(AT_NOON),
             "no usable token: another process has kept the lock of the saved session all the time: look for one \
-             that hangs (1 attempt); a request after NOON tries again",
+             that hangs (/var/lib/fleet, 1 attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::unreachable(clients())).into(),
             Time(AT_NOON),
             "no usable token: the store of the saved session can't be reached: error sending request: connection \
-             refused (1 attempt); a request after NOON tries again",
+             refused (/var/lib/fleet, 1 attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::Superseded).into(),
             Time(AT_NOON),
-            "no usable token: another process has saved the session since: the lock was lost (1 attempt); a request \
-             after NOON tries again",
+            "no usable token: another process has saved the session since: the lock was lost (/var/lib/fleet, 1 \
+             attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::denied("mount it for writing")).into(),
             Person(AT_NOON),
-            "no usable token: the store of the saved session can't be used: mount it for writing (1 attempt); \
-             a request after NOON tries again",
+            "no usable token: the store of the saved session can't be used: mount it for writing (/var/lib/fleet, 1 \
+             attempt); a request after NOON tries again",
         ),
         (
             store(InvalidSavedSession::UnknownVersion(2).into()).into(),
             Person(AT_NOON),
-            "no usable token: the saved session is damaged: its format has the number 2, and this program knows \
-             number 1: it was saved by a newer program, so update this one, or give each its own place (1 \
+            "no usable token: the saved session is damaged: its format has the number 2, and this program knows number \
+             1: it was saved by a newer program, so update this one, or give each its own place (/var/lib/fleet, 1 \
              attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::Abandoned).into(),
             Time(AT_NOON),
-            "no usable token: the saved session's store did not answer (1 attempt); a request after NOON \
-             tries again",
+            "no usable token: the saved session's store did not answer (/var/lib/fleet, 1 attempt); a request after \
+             NOON tries again",
         ),
         (
             store(StoreFailure::new("no space left")).into(),
             Time(AT_NOON),
-            "no usable token: the store of the saved session failed: no space left (1 attempt); a request after \
-             NOON tries again",
+            "no usable token: the store of the saved session failed: no space left (/var/lib/fleet, 1 attempt); a \
+             request after NOON tries again",
         ),
         (
             Denied::Interrupted.into(),
