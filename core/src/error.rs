@@ -25,7 +25,7 @@ pub enum AuthorizeError {
     ForeignOrigin(#[from] ForeignOrigin),
 }
 
-/// Why does a [`Machine`](crate::Machine) have no token for this caller?
+/// Why a [`Machine`](crate::Machine) has no token for this caller.
 ///
 /// Clones are cheap: everyone who waited gets one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -116,7 +116,7 @@ impl Denied {
     }
 }
 
-/// Why did an exchange with the auth endpoint bring no tokens? It decided
+/// Why an exchange with the auth endpoint brought no tokens. It decided
 /// nothing: the session is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

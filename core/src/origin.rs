@@ -175,8 +175,8 @@ impl ResourceId {
     pub(crate) const NONE: Self = Self(0);
 }
 
-/// The request's target is none that the provider allows, so the bearer token
-/// was not put on it (I8). Nothing has been sent. It prints what was given, and the cure.
+/// The error of a request whose target the provider doesn't allow, so that it got no bearer token (I8). Nothing has
+/// been sent. It prints the target and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignOrigin {

@@ -146,7 +146,7 @@ pub trait LockedStore: Send {
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure>;
 }
 
-/// Why did a store not do what it was asked to?
+/// Why a store did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StoreFailure {

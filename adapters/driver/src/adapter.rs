@@ -13,29 +13,29 @@ macro_rules! client_methods {
             $builder::new(provider, credentials)
         }
 
-        /// Other credentials. They end a [`Denied::Rejected`]($crate::simacan_auth::Denied::Rejected) at once.
+        /// Replaces the credentials, which ends a [`Denied::Rejected`]($crate::simacan_auth::Denied::Rejected) at once.
         pub fn set_credentials(&$self, credentials: $crate::simacan_auth::Credentials) {
             $driver.set_credentials(credentials);
         }
 
-        /// The refused password is right by now, somebody says: for one attempt.
+        /// Sends the refused password once more, for when it is right by now.
         pub fn retry_refused(&$self) {
             $driver.retry_refused();
         }
 
-        /// Logs in, if there is no token yet: a program that does it at its start learns at once that its
-        /// password is wrong. There is no need to; the first request does the same.
+        /// Logs in, if there is no token yet. The first request does it, too; a program that calls this at its start
+        /// learns at once whether its password is wrong.
         pub $($async)? fn log_in(&$self) -> Result<$crate::simacan_auth::Status, $error> {
             $crate::wait!($($async)? $driver, log_in()).map_err($crate::Error::cast)
         }
 
-        /// The bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
+        /// The bearer token for `uri`, for requests that this client doesn't send: a WebSocket, an MQTT client, a
         /// vendor's SDK. See [`Driver::bearer`]($crate::Driver::bearer).
         pub $($async)? fn bearer(&$self, uri: &$crate::http::Uri) -> Result<$crate::Bearer, $error> {
             $crate::wait!($($async)? $driver, bearer(uri)).map_err($crate::Error::cast)
         }
 
-        /// Says what became of a bearer, and gives the one to go on with. See
+        /// Reports whether the target accepted a bearer token, and gives the token to use next. See
         /// [`Driver::report`]($crate::Driver::report).
         pub $($async)? fn report(
             &$self,
@@ -45,16 +45,16 @@ macro_rules! client_methods {
             $crate::wait!($($async)? $driver, report(bearer, outcome)).map_err($crate::Error::cast)
         }
 
-        /// Waits until nothing is under way and all is saved: for a program that is about to end. Whether that
-        /// is so within `timeout`.
+        /// Waits until no exchange is under way and the session is saved, for a program that is about to end.
+        /// `false`: that took longer than `timeout`.
         pub $($async)? fn settle(&$self, timeout: ::std::time::Duration) -> bool {
             $crate::wait!($($async)? $driver, settle(timeout))
         }
 
         /// Logs out: forgets the tokens, here and in the store, so that no other process goes on with them, and
         /// revokes them if the provider has a
-        /// [revocation endpoint]($crate::simacan_auth::ProviderBuilder::revocation_endpoint). Whether nothing is
-        /// left to do within `timeout`. The next request logs in again.
+        /// [revocation endpoint]($crate::simacan_auth::ProviderBuilder::revocation_endpoint). `false`: that took
+        /// longer than `timeout`. The next request logs in again.
         pub $($async)? fn forget(&$self, timeout: ::std::time::Duration) -> bool {
             $crate::wait!($($async)? $driver, forget(timeout))
         }
@@ -64,14 +64,14 @@ macro_rules! client_methods {
             $driver.status()
         }
 
-        /// How the session does: whether there is a token that can be used now, and if not, why not and until when.
-        /// For a page or a probe; it starts nothing. See [`Driver::health`]($crate::Driver::health).
+        /// The state of the session: whether a token can be used now, and if not, why not and until when. For a
+        /// status page or a health probe. It starts no exchange. See [`Driver::health`]($crate::Driver::health).
         pub fn health(&$self) -> Result<$crate::simacan_auth::Health, $error> {
             $driver.health().map_err($crate::Error::cast)
         }
 
-        /// What keeps the session. With the feature `tower` of `simacan-auth-driver` it has a layer for what sends
-        /// `http` requests.
+        /// The driver, which keeps the session. With the feature `tower` of `simacan-auth-driver` it has a layer for
+        /// clients of `http` requests.
         pub fn driver(&$self) -> &$crate::Driver {
             &$driver
         }

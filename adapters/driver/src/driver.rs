@@ -163,7 +163,7 @@ impl Driver {
         self.settle(timeout).await
     }
 
-    /// The refused password is right by now, somebody says: for one attempt.
+    /// Sends the refused password once more, for when it is right by now.
     pub fn retry_refused(&self) {
         self.input(Machine::retry_refused);
     }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use simacan_auth::StoreFailure;
 
-/// Why could the file not be used? Names the path and what to do; holds nothing of the session (I9).
+/// Why the file could not be used. Names the path and what to do; holds nothing of the session (I9).
 ///
 /// It prints its cause, so it has no source. A [`StoreFailure::Denied`] or [`StoreFailure::Other`] holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).

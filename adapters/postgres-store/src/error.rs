@@ -6,7 +6,7 @@ use simacan_auth::{ErrorCause, StoreFailure};
 
 use crate::store::Server;
 
-/// Why could the database not be used? Names the server and what to do; holds nothing of the session.
+/// Why the database could not be used. Names the server and what to do; holds nothing of the session.
 ///
 /// It prints its cause, so it has no source. A [`StoreFailure`] of the store holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).

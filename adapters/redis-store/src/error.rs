@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use simacan_auth::StoreFailure;
 
-/// Why could Redis not be used? Names the server and what to do; holds nothing of the session.
+/// Why Redis could not be used. Names the server and what to do; holds nothing of the session.
 ///
 /// It prints its cause, so it has no source. A [`StoreFailure`] of the store holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
