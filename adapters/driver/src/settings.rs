@@ -117,7 +117,8 @@ macro_rules! settings_methods {
         /// The function that is called with each event, to log it. No event holds a secret.
         ///
         /// A thread of the driver's calls it, one event at a time, before it wakes those who wait. A panic in it is
-        /// caught. It can't wait for a token: if there is none, a request in it fails with [`Error::InCallback`]($crate::Error::InCallback).
+        /// caught. It can't wait for a token: if there is none, a request in it fails with
+        /// [`Error::InCallback`]($crate::Error::InCallback).
         pub fn on_event(
             mut $self,
             on_event: impl Fn(&$crate::simacan_auth::Event) + Send + Sync + 'static,
