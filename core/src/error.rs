@@ -56,8 +56,7 @@ pub enum Denied {
     },
     /// The auth endpoint could not be reached or gave no useful answer, or nothing could be sent to it.
     #[error(
-        "no usable token: {failure} ({endpoint}, {attempts} attempt{}); the next attempt is made on demand after \
-         {until}",
+        "no usable token: {failure} ({endpoint}, {attempts} attempt{}); a request after {until} tries again",
         if *.attempts == 1 { "" } else { "s" }
     )]
     Unavailable {
@@ -73,10 +72,12 @@ pub enum Denied {
     /// The store of the saved session failed, so nothing was sent: without it, it is not known whether anything
     /// should be.
     #[error(
-        "no usable token: {failure} ({attempts} attempt{}); the next attempt is made on demand after {until}",
+        "no usable token: {failure} ({place}, {attempts} attempt{}); a request after {until} tries again",
         if *.attempts == 1 { "" } else { "s" }
     )]
     Store {
+        /// The store's [place](crate::SessionStore::place).
+        place: String,
         /// What went wrong at the last attempt.
         failure: StoreFailure,
         /// How many attempts were made before giving up.
@@ -144,7 +145,7 @@ pub enum Failure {
     #[error(transparent)]
     Store(#[from] StoreFailure),
     /// Nothing was sent: the source of the credentials gave none.
-    #[error("the password can't be had from where it is kept: {0}")]
+    #[error("the password can't be read: {0}")]
     Credentials(ErrorCause),
     /// Nothing was sent: a password would have left too soon after the last ones (I13).
     #[error("passwords were sent too often, so the next one waits")]

@@ -113,12 +113,17 @@ pub enum Event {
     },
     /// What is in the store can't be read, so it counts as nothing and will be overwritten.
     SavedSessionDamaged {
+        /// The store's [place](crate::SessionStore::place).
+        place: String,
         /// What is wrong with what is in the store.
         defect: InvalidSavedSession,
     },
     /// What is in the store belongs to another user, auth endpoint or scope, so it counts as nothing and will be
     /// overwritten.
-    SavedSessionForeign,
+    SavedSessionForeign {
+        /// The store's [place](crate::SessionStore::place).
+        place: String,
+    },
     /// The password was refused to an earlier process, which has saved so, and is not sent.
     RefusalRemembered {
         /// When the password was refused.
@@ -184,7 +189,7 @@ impl Event {
             Self::SaveFailed { .. } => "save_failed",
             Self::UnlockFailed { .. } => "unlock_failed",
             Self::SavedSessionDamaged { .. } => "saved_session_damaged",
-            Self::SavedSessionForeign => "saved_session_foreign",
+            Self::SavedSessionForeign { .. } => "saved_session_foreign",
             Self::RefusalRemembered { .. } => "refusal_remembered",
             Self::Forgotten => "forgotten",
             Self::Revoked => "revoked",
@@ -195,6 +200,7 @@ impl Event {
 }
 
 impl fmt::Display for Event {
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let expiry = |f: &mut fmt::Formatter<'_>, expires_at: &Option<Timestamp>| match expires_at {
             Some(at) => write!(f, ", good until {at}"),
@@ -271,13 +277,21 @@ impl fmt::Display for Event {
                 )
             }
             Self::UnlockFailed { failure } => {
-                write!(f, "the lock of the saved session was not given free: {failure}")
+                write!(
+                    f,
+                    "the lock of the saved session was not given free: {failure}"
+                )
             }
-            Self::SavedSessionDamaged { defect } => {
-                write!(f, "the saved session is damaged and not used: {defect}")
+            Self::SavedSessionDamaged { place, defect } => {
+                write!(
+                    f,
+                    "the session saved in {place} is damaged and not used: {defect}"
+                )
             }
-            Self::SavedSessionForeign => f.write_str(
-                "the saved session is not used: it is another user's, another auth endpoint's, or of another scope",
+            Self::SavedSessionForeign { place } => write!(
+                f,
+                "the session saved in {place} is not used: it is another user's, another auth endpoint's, or of \
+                 another scope",
             ),
             Self::RefusalRemembered { at, place } => write!(
                 f,

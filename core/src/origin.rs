@@ -175,8 +175,8 @@ impl ResourceId {
     pub(crate) const NONE: Self = Self(0);
 }
 
-/// A target that the provider does not allow, so that the bearer token was not put on its request (I8). Nothing has
-/// been sent. It prints what was given, and the cure.
+/// The error of a request whose target the provider doesn't allow, so that it got no bearer token (I8). Nothing has been
+/// sent. It prints the target and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignOrigin {
@@ -207,13 +207,12 @@ impl ForeignOrigin {
             let origin = None;
             return Self { origin, text };
         };
-        let text = if origin.is_https() {
+        let text = if origin.is_https() || origin.is_loopback() {
             let cure = provider.allowed_origins(&origin);
             format!("{origin} is none of the origins that may see the bearer token: {cure}")
         } else {
             format!(
-                "{origin} is plain http, and the bearer token goes over https only: give an https URI (for a test \
-                 against a loopback address, say `allow_loopback_http()` and `allow_origin(\"{origin}\")`)"
+                "{origin} is plain http, and the bearer token goes over https only: give an https URI"
             )
         };
         let origin = Some(origin.to_string());

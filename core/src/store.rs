@@ -162,7 +162,7 @@ pub enum StoreFailure {
     #[error("another process has saved the session since: the lock was lost")]
     Superseded,
     /// The store does not allow it, which only a person can mend.
-    #[error("the store of the saved session does not allow it: {0}")]
+    #[error("the store of the saved session can't be used: {0}")]
     Denied(ErrorCause),
     /// The place holds something, but no session that can be read.
     #[error("the saved session is damaged: {0}")]

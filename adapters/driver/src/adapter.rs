@@ -24,19 +24,19 @@ macro_rules! client_methods {
             $driver.retry_refused();
         }
 
-        /// Logs in, if there is no token yet: a program that does it at its start learns at once that its password is
-        /// wrong. There is no need to; the first request does the same.
+        /// Logs in, if there is no token yet. The first request does it, too; a program that calls this at its start
+        /// learns at once whether its password is wrong.
         pub $($async)? fn log_in(&$self) -> Result<$crate::simacan_auth::Status, $error> {
             $crate::wait!($($async)? $driver, log_in()).map_err($crate::Error::cast)
         }
 
-        /// Returns the bearer token for `uri`, for what is no request of this client: a WebSocket, an MQTT client, a
+        /// Returns the bearer token for `uri`, for what this client doesn't send: a WebSocket, an MQTT client, a
         /// vendor's SDK. See [`Driver::bearer`]($crate::Driver::bearer).
         pub $($async)? fn bearer(&$self, uri: &$crate::http::Uri) -> Result<$crate::Bearer, $error> {
             $crate::wait!($($async)? $driver, bearer(uri)).map_err($crate::Error::cast)
         }
 
-        /// Takes what became of a bearer, and returns the one to go on with. See
+        /// Reports whether the target accepted a bearer token, and returns the token to use next. See
         /// [`Driver::report`]($crate::Driver::report).
         pub $($async)? fn report(
             &$self,
@@ -46,16 +46,16 @@ macro_rules! client_methods {
             $crate::wait!($($async)? $driver, report(bearer, outcome)).map_err($crate::Error::cast)
         }
 
-        /// Waits until nothing is under way and all is saved, for a program that is about to end. Returns whether that
-        /// is so within `timeout`.
+        /// Waits until no exchange is under way and the session is saved, for a program that is about to end. Returns
+        /// `false` if that took longer than `timeout`.
         pub $($async)? fn settle(&$self, timeout: ::std::time::Duration) -> bool {
             $crate::wait!($($async)? $driver, settle(timeout))
         }
 
         /// Logs out: forgets the tokens, here and in the store, so that no other process goes on with them, and
         /// revokes them if the provider has a [revocation
-        /// endpoint]($crate::simacan_auth::ProviderBuilder::revocation_endpoint). Returns whether nothing is left to
-        /// do within `timeout`. The next request logs in again.
+        /// endpoint]($crate::simacan_auth::ProviderBuilder::revocation_endpoint). Returns `false` if that took longer
+        /// than `timeout`. The next request logs in again.
         pub $($async)? fn forget(&$self, timeout: ::std::time::Duration) -> bool {
             $crate::wait!($($async)? $driver, forget(timeout))
         }
@@ -65,14 +65,14 @@ macro_rules! client_methods {
             $driver.status()
         }
 
-        /// Returns how the session does: whether there is a token that can be used now, and if not, why not and until
-        /// when. For a page or a probe; starts nothing. See [`Driver::health`]($crate::Driver::health).
+        /// Returns the state of the session: whether a token can be used now, and if not, why not and until when. For a
+        /// status page or a health probe: it starts no exchange. See [`Driver::health`]($crate::Driver::health).
         pub fn health(&$self) -> Result<$crate::simacan_auth::Health, $error> {
             $driver.health().map_err($crate::Error::cast)
         }
 
-        /// Returns the driver that keeps the session. With the feature `tower` of `simacan-auth-driver` it has a layer
-        /// for what sends `http` requests.
+        /// Returns the driver, which keeps the session. With the feature `tower` of `simacan-auth-driver` it has a
+        /// layer for clients of `http` requests.
         pub fn driver(&$self) -> &$crate::Driver {
             &$driver
         }

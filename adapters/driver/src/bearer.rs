@@ -11,8 +11,7 @@ use crate::error::Error;
 
 /// The bearer token for one target: for a WebSocket, an MQTT client, a gRPC call, a vendor's SDK.
 ///
-/// [`Driver::bearer`] gives it. Tell [`Driver::report`] what became of it, above all if the target refused it:
-/// nobody else can know.
+/// [`Driver::bearer`] gives it. Tell [`Driver::report`] whether the target accepted it: the library doesn't see that.
 pub struct Bearer {
     uri: Uri,
     value: HeaderValue,
@@ -20,13 +19,13 @@ pub struct Bearer {
     sent: Sent,
 }
 
-/// The outcome of using a [`Bearer`] at a target.
+/// Whether a target accepted a [`Bearer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BearerOutcome {
-    /// The target took the bearer: a connection was opened, a message was taken.
+    /// The target accepted the bearer: a connection was opened, a message was taken.
     Accepted,
-    /// The target did not believe the bearer, in whatever form it said so: a close code, gRPC's `UNAUTHENTICATED`,
-    /// MQTT's reason 135, a 403 that means 401.
+    /// The target refused the bearer, in whatever form: a 401, a close code, gRPC's `UNAUTHENTICATED`, MQTT's reason
+    /// 135, a 403 that means 401.
     Unauthorized,
 }
 
@@ -49,20 +48,19 @@ impl Bearer {
 }
 
 impl Driver {
-    /// Returns the bearer token for `uri`, with all that is done for a request: its origin is checked (`wss` counts as
-    /// `https`), and there is a wait where there is no token. A token that has only seconds to live is not given while
-    /// its refresh is due or under way.
+    /// Returns the bearer token for `uri`. As for a request, it checks the origin (`wss` counts as `https`), and waits
+    /// if there is no token. It gives no token that has only seconds to live while its refresh is due or under way.
     ///
-    /// [`Error::Unauthorized`]: that target has refused this very token, and no other is to be had just now.
+    /// [`Error::Unauthorized`]: the target has refused the current token, and no newer one can be got now.
     pub async fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
         self.bearer_after(None, uri).await
     }
 
-    /// Takes what became of a bearer, and returns the one to go on with.
+    /// Reports whether the target accepted a bearer token, and returns the token to use next.
     ///
-    /// - [`Accepted`](BearerOutcome::Accepted): gives it back. Should it be refused later, that is news.
-    /// - [`Unauthorized`](BearerOutcome::Unauthorized): gives a newer one, with the wait for it, and never the
-    ///   same; or says why there is none, and with [`Error::retry_at`] when to try again.
+    /// - [`Accepted`](BearerOutcome::Accepted): gives it back, for a report if it is refused later.
+    /// - [`Unauthorized`](BearerOutcome::Unauthorized): waits for a newer one and gives that, never the same. If there
+    ///   is none, the error says why, and [`Error::retry_at`] when to call [`bearer`](Self::bearer) again.
     pub async fn report(&self, bearer: Bearer, outcome: BearerOutcome) -> Result<Bearer, Error> {
         let Bearer { uri, sent, .. } = bearer;
         if outcome == BearerOutcome::Accepted {

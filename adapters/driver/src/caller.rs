@@ -104,7 +104,10 @@ impl Session {
         let now = self.now();
         let mut shared = self.lock();
         let task = shared.carrier.map(|carrier| carrier.task.as_str());
+        let provider = shared.machine.provider();
         Error::TimedOut {
+            origin: provider
+                .map_or_else(String::new, |provider| provider.auth_origin().to_string()),
             after,
             waited_for: task.unwrap_or("the next attempt is not due yet"),
             failure: shared.machine.health(now).failure,

@@ -42,6 +42,8 @@ pub enum Error<R = Infallible> {
     },
     /// There was no token within the time that a request waits for one. What was under way goes on.
     TimedOut {
+        /// The auth endpoint's, where the token was to come from.
+        origin: String,
         /// How long the request has waited.
         after: Duration,
         /// What the request has waited for at last.
@@ -115,10 +117,12 @@ impl Error {
             Self::ForeignOrigin(foreign) => Error::ForeignOrigin(foreign),
             Self::Unauthorized { origin, until } => Error::Unauthorized { origin, until },
             Self::TimedOut {
+                origin,
                 after,
                 waited_for,
                 failure,
             } => Error::TimedOut {
+                origin,
                 after,
                 waited_for,
                 failure,
@@ -143,11 +147,13 @@ impl<R: StdError> fmt::Display for Error<R> {
                  this user may use that API"
             ),
             Self::TimedOut {
+                origin,
                 after,
                 waited_for,
                 failure,
             } => {
-                write!(f, "no token within {} s: {waited_for}", after.as_secs_f32())?;
+                let seconds = after.as_secs_f32();
+                write!(f, "no token from {origin} within {seconds} s: {waited_for}")?;
                 match failure {
                     Some(failure) => write!(f, "; the last attempt failed: {failure}"),
                     None => Ok(()),

@@ -55,7 +55,7 @@
 //! | feature | by default | what it brings |
 //! |---|---|---|
 //! | `tower` | no | a `tower::Layer` that puts the token on what a client of `http` requests sends: hyper, tonic |
-//! | `metrics` | no | counters and times by the `metrics` facade |
+//! | `metrics` | no | counters and times for the `metrics` crate |
 //! | `tracing` | no | events as `tracing` events, and a span for each exchange |
 //!
 //! # Why a thread

@@ -78,8 +78,8 @@ macro_rules! settings_methods {
 
         /// Sets how long one exchange with the auth endpoint may take in all. Default: 20 s; a day at most.
         ///
-        /// Rather long than short: an answer that is given up after the server has replaced the refresh
-        /// token costs the session, and a password.
+        /// Choose it rather long than short: if the server has replaced the refresh token and the answer comes too
+        /// late, the session is lost, and the next exchange sends the password.
         pub fn exchange_timeout(mut $self, timeout: ::std::time::Duration) -> Self {
             $settings.exchange_timeout =
                 timeout.min(::std::time::Duration::from_secs(86_400));
@@ -118,9 +118,9 @@ macro_rules! settings_methods {
 
         /// Calls this with each event, to log it. No event holds a secret. Default: events are dropped.
         ///
-        /// Called in order, by one thread at a time, which is the driver's, and before those who wait are
-        /// woken. A panic in it is caught. It can't wait for a token: if there is none, a request fails
-        /// there with [`Error::InCallback`]($crate::Error::InCallback).
+        /// A thread of the driver's calls it, one event at a time, before it wakes those who wait. A panic in it is
+        /// caught. It can't wait for a token: if there is none, a request in it fails with
+        /// [`Error::InCallback`]($crate::Error::InCallback).
         pub fn on_event(
             mut $self,
             on_event: impl Fn(&$crate::simacan_auth::Event) + Send + Sync + 'static,

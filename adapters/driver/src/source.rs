@@ -9,9 +9,9 @@ use simacan_auth::{Credentials, Zeroizing};
 
 /// The user, and where the password is kept: in the program, in a file, in a variable, or wherever a closure looks.
 ///
-/// [`Credentials`] are one: they stay as they are. The others are asked each time that a password is needed, and
-/// once it was refused, so a password that is changed where it is kept needs no restart. One that is the same as
-/// was refused is not sent again.
+/// [`Credentials`] convert into a source that never changes. The others are read each time that a password is needed,
+/// and again when it was refused, so a changed password needs no restart. A password that is the same as the refused
+/// one is not sent again.
 ///
 /// ```
 /// use simacan_auth_driver::CredentialsSource;

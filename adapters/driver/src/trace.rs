@@ -44,7 +44,7 @@ pub(crate) fn event(event: &Event) {
         | Event::SaveFailed { .. }
         | Event::UnlockFailed { .. }
         | Event::SavedSessionDamaged { .. }
-        | Event::SavedSessionForeign
+        | Event::SavedSessionForeign { .. }
         | Event::TargetGuarded { .. } => tell!(warn),
         Event::LoggedIn { .. }
         | Event::Refreshed { .. }
@@ -113,7 +113,7 @@ impl<'a> Facts<'a> {
             }
             Event::UnlockFailed { failure } => facts.failure = Some(failure),
             Event::RevocationFailed { failure } => facts.failure = Some(failure),
-            Event::SavedSessionDamaged { defect } => facts.failure = Some(defect),
+            Event::SavedSessionDamaged { defect, .. } => facts.failure = Some(defect),
             _ => {}
         }
         facts

@@ -81,7 +81,9 @@ fn status(status: StatusCode, error: Option<OAuthError>) -> Denied {
 
 fn store(failure: StoreFailure) -> Denied {
     let (attempts, until) = (1, NOON);
+    let place = "/var/lib/fleet".to_owned();
     Denied::Store {
+        place,
         failure,
         attempts,
         until,
@@ -126,63 +128,62 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             unavailable(Failure::Transport(transport.clone())).into(),
             Time(AT_NOON),
             "no usable token: no answer came: error sending request: connection refused \
-             (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+             (https://login.example/token, 3 attempts); a request after NOON tries again",
         ),
         (
             unavailable(Failure::Transport(TransportFailure::timed_out())).into(),
             Time(AT_NOON),
             "no usable token: no answer came: the exchange took too long (https://login.example/token, 3 attempts); \
-             the next attempt is made on demand after NOON",
+             a request after NOON tries again",
         ),
         (
             unavailable(Failure::Transport(TransportFailure::abandoned())).into(),
             Time(AT_NOON),
             "no usable token: no answer came: the exchange was abandoned (https://login.example/token, 3 \
-             attempts); the next attempt is made on demand after NOON",
+             attempts); a request after NOON tries again",
         ),
         (
             status(StatusCode::SERVICE_UNAVAILABLE, None).into(),
             Time(AT_NOON),
             "no usable token: the auth endpoint answered 503 Service Unavailable (https://login.example/token, 3 \
-             attempts); the next attempt is made on demand after NOON",
+             attempts); a request after NOON tries again",
         ),
         (
             status(StatusCode::UNAUTHORIZED, Some(OAuthError::InvalidClient)).into(),
             Person(AT_NOON),
             "no usable token: the auth endpoint answered 401 Unauthorized (invalid_client) \
-             (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+             (https://login.example/token, 3 attempts); a request after NOON tries again",
         ),
         (
             unavailable(Failure::Redirect(StatusCode::FOUND)).into(),
             Person(AT_NOON),
             "no usable token: the auth endpoint answered 302 Found, a redirect, which is not followed: give the URL \
-             that it leads to (https://login.example/token, 3 attempts); the next attempt is made on demand after \
-             NOON",
+             that it leads to (https://login.example/token, 3 attempts); a request after NOON tries again",
         ),
         (
             unavailable(BodyDefect::Missing("access_token")).into(),
             Time(AT_NOON),
             "no usable token: the auth endpoint answered with success, but `access_token` is missing \
-             (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+             (https://login.example/token, 3 attempts); a request after NOON tries again",
         ),
         (
             unavailable(Failure::Credentials(ErrorCause::new("the vault is sealed"))).into(),
             Time(AT_NOON),
-            "no usable token: the password can't be had from where it is kept: the vault is sealed \
-             (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+            "no usable token: the password can't be read: the vault is sealed \
+             (https://login.example/token, 3 attempts); a request after NOON tries again",
         ),
         (
             unavailable(Failure::LoginsPaced).into(),
             Time(AT_NOON),
             "no usable token: passwords were sent too often, so the next one waits (https://login.example/token, 3 \
-             attempts); the next attempt is made on demand after NOON",
+             attempts); a request after NOON tries again",
         ),
         (
             unavailable(Failure::LoginsUnclear).into(),
             Time(AT_NOON),
             "no usable token: the last answers to this password were neither tokens nor a refusal, so it waits \
-             (`retry_refused` allows one attempt) (https://login.example/token, 3 attempts); the next attempt is \
-             made on demand after NOON",
+             (`retry_refused` allows one attempt) (https://login.example/token, 3 attempts); a request after NOON \
+             tries again",
         ),
         (
             unavailable(Failure::LoginsMarked {
@@ -192,7 +193,7 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             Time(AT_NOON),
             "no usable token: a password was sent or refused a while ago that could not be saved, so the next one \
              waits: mend /var/lib/fleet/session.json, where the session is to be saved (`retry_refused` allows one \
-             attempt) (https://login.example/token, 3 attempts); the next attempt is made on demand after NOON",
+             attempt) (https://login.example/token, 3 attempts); a request after NOON tries again",
         ),
         (
             unavailable(Failure::CoolingDown {
@@ -202,51 +203,50 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             .into(),
             Time(AT_NOON),
             "no usable token: the auth endpoint answered 502 Bad Gateway to another process at NOON, so it is left \
-             alone for a while (https://login.example/token, 3 attempts); the next attempt is made on demand after \
-             NOON",
+             alone for a while (https://login.example/token, 3 attempts); a request after NOON tries again",
         ),
         (
             store(StoreFailure::Locked).into(),
             Time(AT_NOON),
             "no usable token: another process has kept the lock of the saved session all the time: look for one \
-             that hangs (1 attempt); the next attempt is made on demand after NOON",
+             that hangs (/var/lib/fleet, 1 attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::unreachable(clients())).into(),
             Time(AT_NOON),
             "no usable token: the store of the saved session can't be reached: error sending request: connection \
-             refused (1 attempt); the next attempt is made on demand after NOON",
+             refused (/var/lib/fleet, 1 attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::Superseded).into(),
             Time(AT_NOON),
-            "no usable token: another process has saved the session since: the lock was lost (1 attempt); the next \
-             attempt is made on demand after NOON",
+            "no usable token: another process has saved the session since: the lock was lost (/var/lib/fleet, 1 \
+             attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::denied("mount it for writing")).into(),
             Person(AT_NOON),
-            "no usable token: the store of the saved session does not allow it: mount it for writing (1 attempt); \
-             the next attempt is made on demand after NOON",
+            "no usable token: the store of the saved session can't be used: mount it for writing (/var/lib/fleet, 1 \
+             attempt); a request after NOON tries again",
         ),
         (
             store(InvalidSavedSession::UnknownVersion(2).into()).into(),
             Person(AT_NOON),
-            "no usable token: the saved session is damaged: its format has the number 2, and this program knows \
-             number 1: it was saved by a newer program, so update this one, or give each its own place (1 \
-             attempt); the next attempt is made on demand after NOON",
+            "no usable token: the saved session is damaged: its format has the number 2, and this program knows number \
+             1: it was saved by a newer program, so update this one, or give each its own place (/var/lib/fleet, 1 \
+             attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::Abandoned).into(),
             Time(AT_NOON),
-            "no usable token: the saved session's store did not answer (1 attempt); the next attempt is made on \
-             demand after NOON",
+            "no usable token: the saved session's store did not answer (/var/lib/fleet, 1 attempt); a request after \
+             NOON tries again",
         ),
         (
             store(StoreFailure::new("no space left")).into(),
             Time(AT_NOON),
-            "no usable token: the store of the saved session failed: no space left (1 attempt); the next attempt is \
-             made on demand after NOON",
+            "no usable token: the store of the saved session failed: no space left (/var/lib/fleet, 1 attempt); a \
+             request after NOON tries again",
         ),
         (
             Denied::Interrupted.into(),
@@ -257,7 +257,7 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             foreign(listed(), "https://other.example:8443/x").into(),
             Person(None),
             "refused before anything was sent: https://other.example:8443 is none of the origins that may see the \
-             bearer token: if it may, say `allow_origin(\"https://other.example:8443\")` of the provider's builder",
+             bearer token: if it may, call `allow_origin(\"https://other.example:8443\")` on the provider's builder",
         ),
         (
             foreign(
@@ -272,9 +272,15 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             foreign(listed(), "http://127.0.0.1:8080/x").into(),
             Person(None),
-            "refused before anything was sent: http://127.0.0.1:8080 is plain http, and the bearer token goes over \
-             https only: give an https URI (for a test against a loopback address, say `allow_loopback_http()` and \
-             `allow_origin(\"http://127.0.0.1:8080\")`)",
+            "refused before anything was sent: http://127.0.0.1:8080 is none of the origins that may see the bearer \
+             token: for a test, call `allow_loopback_http()` and `allow_origin(\"http://127.0.0.1:8080\")` on the \
+             provider's builder",
+        ),
+        (
+            foreign(listed(), "http://api.example/x").into(),
+            Person(None),
+            "refused before anything was sent: http://api.example is plain http, and the bearer token goes over \
+             https only: give an https URI",
         ),
         (
             foreign(listed(), "/v1/trips?key=s3cret").into(),
@@ -299,13 +305,14 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         ),
         (
             Error::TimedOut {
+                origin: "https://login.example".to_owned(),
                 after: Duration::from_millis(30_500),
                 waited_for: "the auth endpoint has not answered",
                 failure: Some(Failure::Transport(transport)),
             },
             Time(None),
-            "no token within 30.5 s: the auth endpoint has not answered; the last attempt failed: no answer came: \
-             error sending request: connection refused",
+            "no token from https://login.example within 30.5 s: the auth endpoint has not answered; the last attempt \
+             failed: no answer came: error sending request: connection refused",
         ),
         (
             Error::NoThread(Arc::new(io::Error::other("out of memory"))),

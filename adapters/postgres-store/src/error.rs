@@ -20,8 +20,8 @@ pub enum Error {
         /// The name that was given.
         name: String,
     },
-    /// The server, or the way to it, could not do something.
-    #[error("can't {action} at {server}: {said}. {advice}")]
+    /// The server, or the way to it, could not do it.
+    #[error("PostgreSQL at {server}: can't {action}: {said}. {advice}")]
     Postgres {
         /// What was to be done: `connect`, `take the lock` and the like.
         action: &'static str,
@@ -108,7 +108,7 @@ fn remedy(server: &Server, error: &postgres::Error) -> (Remedy, String) {
     let table = server.table.name();
     let role = server.config.get_user().unwrap_or("…");
     let Some(code) = error.code() else {
-        let advice = "Look whether the server runs and can be reached from here";
+        let advice = "Check that the server runs and that this machine can reach it";
         return match io_error(error).map(io::Error::kind) {
             Some(io::ErrorKind::InvalidData) => (
                 Person,

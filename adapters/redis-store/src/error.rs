@@ -26,8 +26,8 @@ pub enum Error {
         /// What is wrong with the URL.
         cause: RedisError,
     },
-    /// The server, or the way to it, could not do something.
-    #[error("can't {action} at {server}: {cause}. {advice}")]
+    /// The server, or the way to it, could not do it.
+    #[error("Redis at {server}: can't {action}: {}. {advice}", cause.to_string().trim_end_matches('.'))]
     Redis {
         /// What was to be done: `connect`, `take the lock` and the like.
         action: &'static str,
@@ -84,7 +84,7 @@ impl Remedy {
             (Io, _) if is_about_certificates(error) => {
                 Self::Person("Give the client the roots that the server's certificate is from")
             }
-            (Io, _) => Self::Time("Look whether the server runs and can be reached from here"),
+            (Io, _) => Self::Time("Check that the server runs and that this machine can reach it"),
             (Server(BusyLoading | ClusterDown | MasterDown | TryAgain), _) | (_, "BUSY") => {
                 Self::Time("The server will be ready in a while")
             }
@@ -162,6 +162,7 @@ mod tests {
             let error = error.and_then(redis::Value::extract_error).unwrap_err();
             let failure = StoreFailure::from(Error::redis("save", "redis.example:6379")(error));
             assert!(format!("{failure:?}").starts_with(expected), "{failure:?}");
+            assert!(!failure.to_string().contains(".."), "{failure}");
         }
     }
 }

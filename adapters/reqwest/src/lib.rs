@@ -7,9 +7,9 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use simacan_auth_reqwest::{Client, Credentials, Provider};
+//! use simacan_auth_reqwest::{Client, CredentialsSource, Provider};
 //!
-//! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
+//! let credentials = CredentialsSource::variable("foo@bar.com", "SIMACAN_PASSWORD");
 //! let client = Client::builder(Provider::simacan(), credentials).build()?;
 //!
 //! let position = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
@@ -33,47 +33,44 @@
 //! | `cookies` | no | reqwest's cookie store for target APIs; the exchanges take no part in it |
 //! | `middleware` | no | the client as a `reqwest_middleware::Middleware` |
 //! | `tower` | no | a `tower::Layer` for clients of `http` requests: hyper, tonic |
-//! | `metrics` | no | counters and times by the `metrics` facade |
+//! | `metrics` | no | counters and times for the `metrics` crate |
 //! | `tracing` | no | events as `tracing` events, and a span for each exchange |
 //!
 //! # What the adapter decides, and what it leaves to you
 //!
 //! - **Your client configuration serves your requests**: proxy, roots, time-outs, pool. Give
 //!   it to [`Builder::http`]. Give it a time-out: reqwest has none by default.
-//! - **A status is an answer.** Only a 401 is looked at; a 403 is yours, as is all else.
+//! - **A status is an answer.** Only a 401 is handled; every other status is left to you.
 //! - **The exchanges run on a client of their own**, from the same configuration. It takes over roots and client
 //!   certificates, proxies, name resolution, local address and interface; and default headers, which reqwest can't
 //!   take off again. The rest is its own: HTTP/1.1, no redirects, no referer, no pool, no retries, no decoding,
-//!   time-outs to connect and in all, a bounded body. With the feature `rustls` certificates and host names are
-//!   checked whatever is accepted of targets (add the root instead), but for a TLS backend that is
-//!   preconfigured. With the feature `cookies` it has no cookies; if they are turned on in reqwest alone, a jar that
-//!   `cookie_provider` shares is its jar, too.
-//! - **No proxy of the environment is asked for a loopback address**, by an exchange or by a request: if the
-//!   provider allows a loopback target, those of the environment are not asked for any target. One that is set by
-//!   hand counts.
+//!   time-outs to connect and in all, a bounded body. With the feature `rustls` it checks certificates and host names
+//!   even if your configuration accepts invalid ones (add the root instead), except with a preconfigured TLS
+//!   backend. With the feature `cookies` it has no cookies; if they are turned on in reqwest alone, it shares a jar
+//!   that you give to `cookie_provider`.
+//! - **Exchanges and requests to a loopback address use no proxy of the environment**: if the provider allows a
+//!   loopback target, requests to all targets use none. A proxy that you set yourself is used.
 //! - **A redirect is followed within the origins that the provider allows**, ten times at most.
-//!   Any other is delivered, not followed. A 401 from another origin than the request's
-//!   says nothing about the token and is delivered.
-//! - **A request is authorized by its own `send`**: what [`Client::post`] and the like give is a
-//!   [`RequestBuilder`] of this crate, so that none goes out without the token by mistake.
-//! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. A stream or
-//!   multipart form can't: its 401 is delivered. It has ended the token all the same, so the next request
-//!   brings a new one. So that it does not come to that, a token with less than five seconds to live is not used
-//!   for it while its refresh is due or under way.
+//!   Any other is returned to you. So is a 401 from another origin than the request's: it doesn't end the token.
+//! - **A request is authorized by its own `send`**: [`Client::post`] and the like give a
+//!   [`RequestBuilder`] of this crate, so that no request goes out without the token by mistake.
+//! - **A body that can be replayed** is sent again after a 401: bytes, strings, JSON, forms. After a 401 to a stream
+//!   or a multipart form, you get the 401, and the next request gets a new token. To avoid that, the library doesn't
+//!   use a token with less than five seconds to live for such a body while its refresh is due or under way.
 //! - **A session can outlive the program**: give a store to [`Builder::store`]. Processes that have the same
 //!   one share one session.
 //! - **A client that you have already** can take this one: with the feature `middleware` as a
-//!   `reqwest_middleware::Middleware`, with `tower` its [`driver`](Client::driver) gives a layer for what sends `http`
-//!   requests, such as hyper and tonic. Their redirects are their own.
+//!   `reqwest_middleware::Middleware`, with `tower` its [`driver`](Client::driver) gives a layer for clients of
+//!   `http` requests, such as hyper and tonic. These follow redirects by their own rules.
 //! - **The exchanges are made in a thread of the driver's**, for as long as there is something to do. A request
 //!   waits for it only if there is no token, and no longer than [`Builder::token_timeout`]. Dropping its future
 //!   cancels the request and nothing else.
 //! - **A session outlives its runtimes**, and can be used in several. reqwest's pool can't: a connection
-//!   stops when the runtime that made it does. Where runtimes come and go, turn the pool off.
+//!   ends with the runtime that made it. If your program ends runtimes and starts others, turn the pool off.
 //!
 //! # The token for something else
 //!
-//! A WebSocket, an MQTT client and a vendor's SDK want the token itself, and only you see what becomes of it:
+//! A WebSocket, an MQTT client and a vendor's SDK need the token itself, and only you see whether it is accepted:
 //!
 //! ```no_run
 //! # async fn example(client: simacan_auth_reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {

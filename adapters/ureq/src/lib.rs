@@ -6,9 +6,9 @@
 //! session: a thousand threads at the moment of expiry cost one refresh.
 //!
 //! ```no_run
-//! use simacan_auth_ureq::{Client, Credentials, Provider};
+//! use simacan_auth_ureq::{Client, CredentialsSource, Provider};
 //!
-//! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
+//! let credentials = CredentialsSource::variable("foo@bar.com", "SIMACAN_PASSWORD");
 //! let client = Client::builder(Provider::simacan(), credentials).build()?;
 //!
 //! let position = r#"<realisation heading="90" speed="80" x="5.387" y="52.155"/>"#;
@@ -27,9 +27,9 @@
 //! | feature | by default | what it brings |
 //! |---|---|---|
 //! | `rustls` | yes | TLS by rustls and ring, with Mozilla's roots |
-//! | `rustls-no-provider` | no | TLS by rustls, with a provider of cryptography that you choose |
+//! | `rustls-no-provider` | no | TLS by rustls, with a crypto provider that you choose |
 //! | `native-tls` | no | TLS by the platform's library |
-//! | `metrics` | no | counters and times by the `metrics` facade |
+//! | `metrics` | no | counters and times for the `metrics` crate |
 //! | `tracing` | no | events as `tracing` events, and a span for each exchange |
 //!
 //! # What the adapter decides, and what it leaves to you
@@ -37,20 +37,20 @@
 //! - **Your agent serves your requests**: give one with its proxy, roots, time-outs, pool and
 //!   middleware to [`Builder::agent`]. Give it a time-out: ureq has none by default.
 //! - **A status is an answer.** Whatever the agent's `http_status_as_error` says, the response
-//!   comes back to you. Only a 401 is looked at; a 403 is yours, as is all else.
+//!   comes back to you. Only a 401 is handled; every other status is left to you.
 //! - **The exchanges run on an agent of their own**, with your agent's proxy, roots, client certificate
 //!   and address family: no redirects, no pool, no cookies, no middleware, time-outs of their own and a bounded
-//!   body. Certificates are checked whatever your agent accepts of targets: give it the root instead.
-//! - **No proxy of the environment is asked for a loopback address**, by an exchange or by a request. One that is
-//!   set by hand counts. (An agent that has a [`Client`] as its middleware is yours, and so are its proxies.)
-//! - **A redirect is followed without the token**, also within one origin, since ureq can't be asked about each
-//!   hop. Whatever the agent's `redirect_auth_headers` says, no second place sees it, and a 401 from there says
-//!   nothing about it. `simacan-auth-reqwest` keeps the token within the origins that the provider allows.
+//!   body. They check certificates even if your agent accepts invalid ones: give it the root instead.
+//! - **Exchanges and requests to a loopback address use no proxy of the environment**. A proxy that you set yourself
+//!   is used. (An agent that has a [`Client`] as its middleware is yours, and so are its proxies.)
+//! - **A redirect is followed without the token**, also within one origin, since ureq doesn't let the library check
+//!   each hop. Whatever the agent's `redirect_auth_headers` says, no redirect target sees the token, and a 401 from
+//!   there doesn't end it. `simacan-auth-reqwest` keeps the token within the origins that the provider allows.
 //! - **A body that can be replayed** is sent again after a 401: see [`Body`]. One that can't is
-//!   sent with [`Client::send_once`]: a reader, a multipart form. Its 401 is delivered; so that it does not come to
-//!   that, a token with less than five seconds to live is not used while its refresh is due or under way.
+//!   sent with [`Client::send_once`]: a reader, a multipart form. Its 401 is returned to you. To avoid that, the
+//!   library doesn't use a token with less than five seconds to live while its refresh is due or under way.
 //! - **A 401 that comes while a body is being sent** is seen once the body is sent. A server that closes the
-//!   connection instead of reading on may lose its 401 that way, and the request fails as any other.
+//!   connection instead of reading on may lose its 401 that way, and the request fails.
 //!   `Expect: 100-continue` spares the body, but ureq 3.5 sees an answer in place of the 100 only
 //!   if the connection ends behind it, else after its time-out.
 //! - **A session can outlive the program**: give a store to [`Builder::store`]. Processes that have the same
@@ -62,7 +62,7 @@
 //!
 //! # The token for something else
 //!
-//! A WebSocket, an MQTT client and a vendor's SDK want the token itself, and only you see what becomes of it:
+//! A WebSocket, an MQTT client and a vendor's SDK need the token itself, and only you see whether it is accepted:
 //!
 //! ```no_run
 //! # fn example(client: simacan_auth_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {

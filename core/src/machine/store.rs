@@ -281,7 +281,8 @@ impl Machine {
                     self.miss(now, failure);
                 }
                 StoreFailure::Damaged(defect) => {
-                    self.tell(Event::SavedSessionDamaged { defect });
+                    let place = self.store_place().unwrap_or_default();
+                    self.tell(Event::SavedSessionDamaged { place, defect });
                     self.go_on(now);
                 }
                 // What is there is not known, so nothing may be sent that it could forbid.

@@ -188,7 +188,7 @@ pub enum InvalidProvider {
     /// A URI is plain http to a host that is not loopback, or that was not allowed by name.
     #[error(
         "{0} is plain http: passwords and tokens go over https only \
-         (for a test against a loopback address, say `allow_loopback_http()`)"
+         (for a test against a loopback address, call `allow_loopback_http()`)"
     )]
     PlainHttp(String),
     /// An endpoint has a fragment, which has no meaning there (RFC 6749, section 3.2).

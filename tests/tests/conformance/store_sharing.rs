@@ -115,7 +115,7 @@ const OTHER_USER: &str = "other@example.com";
 const OTHER_PASSWORD: &str = "another horse";
 
 fn foreign(event: &Event) -> bool {
-    matches!(event, Event::SavedSessionForeign)
+    matches!(event, Event::SavedSessionForeign { .. })
 }
 
 /// Whose each token is.

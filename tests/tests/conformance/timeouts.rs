@@ -240,6 +240,8 @@ fn i16_an_auth_server_that_says_nothing_keeps_each_caller_no_longer_than_the_tok
     for outcome in subject.send_all(world.crowd(20)) {
         match outcome {
             Err(Trouble::TimedOut(text)) => {
+                let from = format!("no token from {} within", world.server.origin());
+                assert!(text.starts_with(&from), "{text}");
                 assert!(
                     text.contains("the auth endpoint has not answered"),
                     "{text}"

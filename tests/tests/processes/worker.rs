@@ -222,7 +222,7 @@ fn tell(event: &Event) {
             ..
         } => say(&format!("store: {event}")),
         Event::SavedSessionDamaged { .. }
-        | Event::SavedSessionForeign
+        | Event::SavedSessionForeign { .. }
         | Event::RefusalRemembered { .. }
         | Event::Rejected { .. } => say(&format!("trouble: {event}")),
         _ => {}

@@ -133,7 +133,7 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
 }
 
 /// How the text of a failure begins that only a person can mend.
-pub(crate) const DENIED: &str = "the store of the saved session does not allow it: ";
+pub(crate) const DENIED: &str = "the store of the saved session can't be used: ";
 /// And that of one that may be over in a minute.
 pub(crate) const FAILED: &str = "the store of the saved session failed: ";
 

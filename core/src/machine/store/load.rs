@@ -45,7 +45,8 @@ impl Machine {
             if let Some(visit) = &mut store.visit {
                 visit.kept = Some(saved);
             }
-            return self.tell(Event::SavedSessionForeign);
+            let place = store.place.clone();
+            return self.tell(Event::SavedSessionForeign { place });
         }
         store.others = mem::take(&mut saved.others);
         if store.is_forgetting {

@@ -133,8 +133,7 @@ fn a_foreign_origin_says_why_it_is_one() {
         (
             "http://a.services.simacan.com/",
             "http://a.services.simacan.com is plain http, and the bearer token goes over https only: give an \
-             https URI (for a test against a loopback address, say `allow_loopback_http()` and \
-             `allow_origin(\"http://a.services.simacan.com\")`)",
+             https URI",
         ),
         (
             "https://example.com:8443/x",
@@ -241,8 +240,13 @@ fn what_happens_with_a_store() {
     let retry_at = START;
     let events = [
         Event::SaveFailed { failure, retry_at },
-        Event::SavedSessionDamaged { defect },
-        Event::SavedSessionForeign,
+        Event::SavedSessionDamaged {
+            place: "/s".to_owned(),
+            defect,
+        },
+        Event::SavedSessionForeign {
+            place: "/s".to_owned(),
+        },
         Event::RefusalRemembered {
             at: START,
             place: "/s".to_owned(),
@@ -253,8 +257,8 @@ fn what_happens_with_a_store() {
         [
             "the session was not saved: the store of the saved session failed: no space left; next try \
              after Fri, 15 Jan 2027 08:00:00 GMT",
-            "the saved session is damaged and not used: it ends before its JSON does",
-            "the saved session is not used: it is another user's, another auth endpoint's, or of another scope",
+            "the session saved in /s is damaged and not used: it ends before its JSON does",
+            "the session saved in /s is not used: it is another user's, another auth endpoint's, or of another scope",
             "the password is not sent: it was refused on Fri, 15 Jan 2027 08:00:00 GMT, says the session saved \
              in /s; set new credentials, or call `retry_refused` if it is right by now",
         ]

@@ -151,7 +151,8 @@ fn i10_a_damaged_session_counts_as_none_and_is_overwritten() {
     store.cut_off();
     let mut process = Process::asked(&store, START);
     let defect = InvalidSavedSession::Truncated;
-    let told = Event::SavedSessionDamaged { defect };
+    let place = "its store".to_owned();
+    let told = Event::SavedSessionDamaged { place, defect };
     assert!(process.events.contains(&told));
     assert_eq!(process.log.last(), Some(&Op::Password));
     process.grant();
@@ -163,7 +164,8 @@ fn i8_another_users_session_counts_as_none_and_is_overwritten() {
     let store = Memory::with_session();
     let mut other = Process::start_as(&store, START, "other", 2);
     let _pending = other.demand();
-    assert!(other.events.contains(&Event::SavedSessionForeign));
+    let place = "its store".to_owned();
+    assert!(other.events.contains(&Event::SavedSessionForeign { place }));
     assert_eq!(other.log.last(), Some(&Op::Password));
     other.grant();
     assert_eq!(store.saved().unwrap().username(), "other");
