@@ -24,7 +24,7 @@ use simacan_auth::{Denied, ErrorCause, Failure, ForeignOrigin, Origin, Timestamp
 /// }
 /// # assert_eq!(pause(&Error::Forked), None);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Error<R = Infallible> {
     /// There is no token for the request: the password was refused, or the auth endpoint or the store can't be
@@ -186,6 +186,13 @@ impl<R: StdError> fmt::Display for Error<R> {
                 ErrorCause::text_of(error)
             ),
         }
+    }
+}
+
+/// The text of `Display`: what a `main` prints that returns this error.
+impl<R: StdError> fmt::Debug for Error<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

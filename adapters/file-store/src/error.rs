@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use simacan_auth::StoreFailure;
 ///
 /// It prints its cause, so it has no source. A [`StoreFailure::Denied`] or [`StoreFailure::Other`] holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The name that was given can't be that of a folder.
@@ -82,6 +83,13 @@ pub enum Error {
         /// The number of the user whose process this is.
         user: u32,
     },
+}
+
+/// The text of `Display`: what a `main` prints that returns this error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

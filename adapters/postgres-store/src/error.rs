@@ -1,4 +1,5 @@
 use std::error::Error as _;
+use std::fmt;
 use std::io;
 
 use postgres::error::{Severity, SqlState};
@@ -11,7 +12,7 @@ use crate::store::Server;
 ///
 /// It prints its cause, so it has no source. A [`StoreFailure`] of the store holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The name that was given can't be that of a table.
@@ -67,6 +68,13 @@ pub enum Remedy {
     Person,
     /// One of the two; which can't be told.
     Either,
+}
+
+/// The text of `Display`: what a `main` prints that returns this error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl From<Error> for StoreFailure {

@@ -1,4 +1,5 @@
 use std::error::{self, Error as _};
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use simacan_auth::StoreFailure;
 ///
 /// It prints its cause, so it has no source. A [`StoreFailure`] of the store holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The name of the session is empty or has braces, which say in which slot a key is.
@@ -38,6 +39,13 @@ pub enum Error {
         /// The error of the server or the system.
         cause: RedisError,
     },
+}
+
+/// The text of `Display`: what a `main` prints that returns this error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl From<Error> for StoreFailure {

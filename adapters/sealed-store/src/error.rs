@@ -1,4 +1,4 @@
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use simacan_auth::StoreFailure;
 
@@ -6,7 +6,7 @@ use crate::KeyId;
 
 /// The reason why a session is not opened, and not overwritten. A [`StoreFailure::Denied`] holds it
 /// ([`ErrorCause::get_ref`](simacan_auth::ErrorCause::get_ref)).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The session is sealed with a key that this program does not have.
@@ -27,6 +27,13 @@ pub enum Error {
          it, which costs a password"
     )]
     NotSealed,
+}
+
+/// The text of `Display`: what a `main` prints that returns this error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl From<Error> for StoreFailure {

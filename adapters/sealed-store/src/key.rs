@@ -107,7 +107,14 @@ impl fmt::Debug for KeyId {
 }
 
 /// The error of a text that is no [`Key`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("that is no key: give 32 random bytes in base64, as `openssl rand -base64 32` prints them")]
 #[non_exhaustive]
 pub struct InvalidKey;
+
+/// The text of `Display`: what a `main` prints that returns this error.
+impl fmt::Debug for InvalidKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

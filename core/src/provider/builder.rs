@@ -177,7 +177,7 @@ fn printable(text: &str) -> String {
 }
 
 /// The reason why a [`ProviderBuilder`] can't build a provider. Its text names the cure.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidProvider {
     /// A URI is not an absolute `http` or `https` one, or has user information or an impossible port.
@@ -218,6 +218,13 @@ pub enum InvalidProvider {
     /// A further form member has a name that the library sets itself.
     #[error("the form member `{0}` is set by the library itself: leave it out")]
     ReservedMember(String),
+}
+
+/// The text of `Display`: what a `main` prints that returns this error.
+impl fmt::Debug for InvalidProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]
