@@ -37,8 +37,8 @@ pub enum Denied {
     /// allows one attempt (I2).
     #[error(
         "{endpoint} refused the password of {username}{}: it is not sent again before {until}{}; set new \
-         credentials to go on, or call `retry_refused` if it is right by now",
-        .remembered.map(|at| format!(" on {at}, to another process")).unwrap_or_default(),
+         credentials to go on, or call `retry_refused` if it is valid now",
+        .remembered.map(|at| format!(" on {at}, when another process sent it")).unwrap_or_default(),
         .saved_in.as_ref().map(|place| format!(" (remembered in {place})")).unwrap_or_default(),
     )]
     Rejected {
@@ -73,10 +73,13 @@ pub enum Denied {
     /// The store of the saved session failed, so nothing was sent: without it, it is not known whether anything
     /// should be.
     #[error(
-        "no usable token: {failure} ({attempts} attempt{}); the next attempt is made on demand after {until}",
+        "no usable token: {failure} ({place}, {attempts} attempt{}); the next attempt is made on demand after \
+         {until}",
         if *.attempts == 1 { "" } else { "s" }
     )]
     Store {
+        /// The store's [place](crate::SessionStore::place).
+        place: String,
         /// What went wrong at the last attempt.
         failure: StoreFailure,
         /// How many attempts were made before giving up.
@@ -134,7 +137,7 @@ pub enum Failure {
     },
     /// The answer is a redirect. Credentials are never sent to a second place.
     #[error(
-        "the auth endpoint answered {0}, a redirect, which is not followed: give the URL that it leads to"
+        "the auth endpoint answered {0}, a redirect, which is not followed: give the provider the URL that it leads to"
     )]
     Redirect(StatusCode),
     /// The answer is a 2xx whose body is no token response.
@@ -144,7 +147,7 @@ pub enum Failure {
     #[error(transparent)]
     Store(#[from] StoreFailure),
     /// Nothing was sent: the source of the credentials gave none.
-    #[error("the password can't be had from where it is kept: {0}")]
+    #[error("the source of the credentials failed: {0}")]
     Credentials(ErrorCause),
     /// Nothing was sent: a password would have left too soon after the last ones (I13).
     #[error("passwords were sent too often, so the next one waits")]
@@ -152,7 +155,7 @@ pub enum Failure {
     /// Nothing was sent: the last answers to this password, as another process has saved them, were neither
     /// tokens nor a refusal. [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt.
     #[error(
-        "the last answers to this password were neither tokens nor a refusal, so it waits \
+        "the last answers to this password were neither tokens nor a refusal, so the next one waits \
          (`retry_refused` allows one attempt)"
     )]
     LoginsUnclear,
@@ -160,8 +163,8 @@ pub enum Failure {
     /// and the store's [mark](crate::LockedStore::mark) says so.
     /// [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt.
     #[error(
-        "a password was sent or refused a while ago that could not be saved, so the next one waits: mend {place}, where \
-         the session is to be saved (`retry_refused` allows one attempt)"
+        "a password was sent or refused a while ago, which could not be saved, so the next one waits: mend {place}, \
+         where the session belongs (`retry_refused` allows one attempt)"
     )]
     LoginsMarked {
         /// The store's [place](crate::SessionStore::place).
@@ -337,7 +340,7 @@ pub enum BodyDefect {
     #[error("`{0}` is missing")]
     Missing(&'static str),
     /// The body has a token twice, with two values.
-    #[error("`{0}` stands there twice")]
+    #[error("`{0}` is there twice")]
     Duplicate(&'static str),
     /// A member has a value of the wrong type, such as a number in place of a string.
     #[error("`{0}` has the wrong type")]
@@ -349,10 +352,10 @@ pub enum BodyDefect {
     #[error("`{0}` has characters that no token can have")]
     BadCharacter(&'static str),
     /// `token_type` is one that a bearer header does not do for (RFC 6749, section 7.1).
-    #[error("`token_type` is none that can be sent as a bearer token")]
+    #[error("`token_type` is not `bearer`")]
     NotBearer,
     /// The body is encoded, as with gzip, and nobody asked for that.
-    #[error("its body is encoded, with {0}, although none was asked for")]
+    #[error("its body is encoded with {0}, which was not asked for")]
     Encoded(&'static str),
 }
 

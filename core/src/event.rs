@@ -223,12 +223,18 @@ impl fmt::Display for Event {
                 expiry(f, expires_at)
             }
             Self::OddLifetime => {
-                f.write_str("the lifetime that the server gave is no number of seconds")
+                f.write_str("the lifetime that the server gave is not a number of seconds")
             }
-            Self::AnswerUnclear { purpose, count } => write!(
-                f,
-                "{purpose}: unclear answer {count} (three have consequences)"
-            ),
+            Self::AnswerUnclear { purpose, count } => {
+                let third = match purpose {
+                    Purpose::Refresh => "three, some time apart, count as a refusal",
+                    Purpose::Login | Purpose::ReLogin => "after three the password waits",
+                };
+                write!(
+                    f,
+                    "{purpose}: unclear answer {count}, neither tokens nor a refusal ({third})"
+                )
+            }
             Self::RefreshRefused => {
                 f.write_str("the refresh token was refused; the password is sent again")
             }
@@ -271,10 +277,10 @@ impl fmt::Display for Event {
                 )
             }
             Self::UnlockFailed { failure } => {
-                write!(f, "the lock of the saved session was not given free: {failure}")
+                write!(f, "the lock of the saved session was not released: {failure}")
             }
             Self::SavedSessionDamaged { defect } => {
-                write!(f, "the saved session is damaged and not used: {defect}")
+                write!(f, "{defect}; it is not used, and will be overwritten")
             }
             Self::SavedSessionForeign => f.write_str(
                 "the saved session is not used: it is another user's, another auth endpoint's, or of another scope",
@@ -282,7 +288,7 @@ impl fmt::Display for Event {
             Self::RefusalRemembered { at, place } => write!(
                 f,
                 "the password is not sent: it was refused on {at}, says the session saved in {place}; set new \
-                 credentials, or call `retry_refused` if it is right by now"
+                 credentials, or call `retry_refused` if it is valid now"
             ),
             Self::Forgotten => f.write_str("logged out: the tokens are forgotten"),
             Self::Revoked => f.write_str("the auth endpoint has revoked a forgotten token"),

@@ -200,8 +200,8 @@ impl ForeignOrigin {
                 )
             } else {
                 format!(
-                    "`{scheme}://{given}` has no origin that the bearer token may go to: give a URI with https, \
-                     without user information, and with a port from 1 to 65535 if with any"
+                    "`{scheme}://{given}` has no origin that the bearer token may go to: give an https URI without \
+                     user information, with a port from 1 to 65535 or none"
                 )
             };
             let origin = None;
@@ -209,11 +209,11 @@ impl ForeignOrigin {
         };
         let text = if origin.is_https() {
             let cure = provider.allowed_origins(&origin);
-            format!("{origin} is none of the origins that may see the bearer token: {cure}")
+            format!("{origin} is not among the origins that may see the bearer token: {cure}")
         } else {
             format!(
                 "{origin} is plain http, and the bearer token goes over https only: give an https URI (for a test \
-                 against a loopback address, say `allow_loopback_http()` and `allow_origin(\"{origin}\")`)"
+                 against a loopback address, call `allow_loopback_http()` and `allow_origin(\"{origin}\")`)"
             )
         };
         let origin = Some(origin.to_string());

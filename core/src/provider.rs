@@ -217,7 +217,7 @@ impl Provider {
     /// What the user of a target can do that is none of those that may see the token.
     pub(crate) fn allowed_origins(&self, target: &Origin<'_>) -> String {
         match self.0.targets {
-            Targets::Listed(_) => format!("if it may, say `allow_origin(\"{target}\")` of the provider's builder"),
+            Targets::Listed(_) => format!("if it may, call `allow_origin(\"{target}\")` on the provider's builder"),
             Targets::Services { staging: false } => {
                 "`Provider::simacan()` allows https://<service>.services.simacan.com, and not staging".to_owned()
             }

@@ -57,7 +57,7 @@ pub trait SessionStore: Send + Sync {
     /// Returns the name of the place, as people know it: a path, a table and a row, a server and a key. Errors name
     /// it, so it holds no secret.
     fn place(&self) -> String {
-        "its store".to_owned()
+        "the session's store".to_owned()
     }
 
     /// Returns what was saved last, without the lock: for a process to which the lock is
@@ -152,23 +152,23 @@ pub trait LockedStore: Send {
 pub enum StoreFailure {
     /// Another process has held the lock for as long as was waited.
     #[error(
-        "another process has kept the lock of the saved session all the time: look for one that hangs"
+        "another process has kept the lock of the saved session for too long: look for one that hangs"
     )]
     Locked,
     /// The store's server is away: it may be there again in a minute.
     #[error("the store of the saved session can't be reached: {0}")]
     Unreachable(ErrorCause),
-    /// Another process has saved since: the lock was lost. Nothing was saved.
-    #[error("another process has saved the session since: the lock was lost")]
+    /// The lock was lost, and another process may have saved since. Nothing was saved.
+    #[error("the lock of the saved session was lost, and another process may have saved since")]
     Superseded,
-    /// The store does not allow it, which only a person can mend.
+    /// The store does not allow it, which only a person can change.
     #[error("the store of the saved session does not allow it: {0}")]
     Denied(ErrorCause),
     /// The place holds something, but no session that can be read.
-    #[error("the saved session is damaged: {0}")]
+    #[error("{0}")]
     Damaged(InvalidSavedSession),
     /// The thread that was to do it is gone or stuck: a panic, a dead disk.
-    #[error("the saved session's store did not answer")]
+    #[error("the store of the saved session did not answer")]
     Abandoned,
     /// The store has failed in another way, with this error of its own.
     #[error("the store of the saved session failed: {0}")]

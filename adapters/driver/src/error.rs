@@ -139,8 +139,8 @@ impl<R: StdError> fmt::Display for Error<R> {
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::Unauthorized { origin, until } => write!(
                 f,
-                "{origin} has refused the bearer token, and no other is got for it before {until}: see whether \
-                 this user may use that API"
+                "{origin} has refused the bearer token, and no new one is fetched for it before {until}: check \
+                 that this user may use that API"
             ),
             Self::TimedOut {
                 after,
@@ -155,23 +155,23 @@ impl<R: StdError> fmt::Display for Error<R> {
             }
             Self::NoThread(error) => write!(
                 f,
-                "there is no token, and the system gives no thread to get one with: {error}"
+                "no token, since the system can't start a thread to get one: {error}"
             ),
             Self::InCallback => f.write_str(
-                "there is no token, and a callback, a store or an exchange can't wait for one: do it in a \
-                 thread of its own",
+                "no token, and a callback, a store or an exchange can't wait for one: make this call in a thread of \
+                 its own",
             ),
             Self::Forked => f.write_str(
-                "this process was forked from the one that made the client: make clients after forking",
+                "the client was made before this process was forked: make clients after forking",
             ),
             Self::NoTls { origin } => write!(
                 f,
-                "{origin} is https, and this program was built without TLS: turn on the adapter's feature \
-                 `rustls`, or another that has TLS"
+                "{origin} is https, and this program was built without TLS: turn on the adapter's \
+                 feature `rustls`, or another that has TLS"
             ),
             Self::Client(error) => write!(
                 f,
-                "the HTTP client can't be made: {}",
+                "the HTTP client can't be built: {}",
                 ErrorCause::text_of(error)
             ),
             Self::Request(error) => write!(

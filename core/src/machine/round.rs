@@ -274,6 +274,7 @@ impl Machine {
         let (failure, attempts) = self.why_unavailable(now);
         match failure {
             Failure::Store(failure) => Denied::Store {
+                place: self.store_place().unwrap_or_default(),
                 failure,
                 attempts,
                 until,

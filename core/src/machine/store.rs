@@ -160,7 +160,7 @@ impl Machine {
     /// Has the session kept in a [`SessionStore`](crate::SessionStore): the [`Output`]s then have [`StoreOp`]s among
     /// them.
     pub fn with_store(self) -> Self {
-        self.with_store_at("its store")
+        self.with_store_at("the session's store")
     }
 
     /// Has the session kept in a store at this [place](crate::SessionStore::place), which errors name: see

@@ -182,13 +182,13 @@ fn printable(text: &str) -> String {
 pub enum InvalidProvider {
     /// A URI is not an absolute `http` or `https` one, or has user information or an impossible port.
     #[error(
-        "`{0}` is not an absolute https URI such as `https://host/path`, without user information"
+        "`{0}` can't be used: give an absolute https URI such as `https://host/path`, without user information"
     )]
     NotAnHttpUri(String),
     /// A URI is plain http to a host that is not loopback, or that was not allowed by name.
     #[error(
         "{0} is plain http: passwords and tokens go over https only \
-         (for a test against a loopback address, say `allow_loopback_http()`)"
+         (for a test against a loopback address, call `allow_loopback_http()`)"
     )]
     PlainHttp(String),
     /// An endpoint has a fragment, which has no meaning there (RFC 6749, section 3.2).
@@ -202,17 +202,17 @@ pub enum InvalidProvider {
     NotAnOrigin(String),
     /// A scope was given for the Simacan dialect, which has none.
     #[error(
-        "a scope was given, but the Simacan API knows none: leave it out, or take `Provider::oauth2`"
+        "a scope was given, but the Simacan API has none: leave it out, or use `Provider::oauth2`"
     )]
     ScopeWithoutOAuth2,
     /// A revocation endpoint was given for the Simacan dialect, which has none.
     #[error(
-        "a revocation endpoint was given, but the Simacan API has none: leave it out, or take `Provider::oauth2`"
+        "a revocation endpoint was given, but the Simacan API has none: leave it out, or use `Provider::oauth2`"
     )]
     RevocationWithoutOAuth2,
     /// A further form member was given for the Simacan dialect, which has none.
     #[error(
-        "a form member `{0}` was given, but the Simacan API knows none: leave it out, or take `Provider::oauth2`"
+        "a form member `{0}` was given, but the Simacan API has none: leave it out, or use `Provider::oauth2`"
     )]
     MemberWithoutOAuth2(String),
     /// A further form member has a name that the library sets itself.
@@ -249,7 +249,8 @@ mod tests {
     fn what_cannot_be_is_refused_by_name_and_without_its_password() {
         let error = |builder: ProviderBuilder| builder.build().unwrap_err().to_string();
         assert!(
-            error(Provider::simacan_at("auth.example/api")).contains("`auth.example/api` is not")
+            error(Provider::simacan_at("auth.example/api"))
+                .contains("`auth.example/api` can't be used")
         );
         let secret = error(Provider::simacan_at("https://me:hunter2@auth.example/api"));
         assert!(!secret.contains("hunter2"), "{secret}");
