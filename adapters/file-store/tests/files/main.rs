@@ -4,7 +4,6 @@
 mod child;
 mod common;
 mod contract;
-mod examples;
 mod faults;
 mod killed;
 mod links;

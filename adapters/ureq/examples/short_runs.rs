@@ -2,7 +2,7 @@
 //! logs in once.
 //! `cargo run --example short_runs`
 //!
-//! The platform is emulated. The example `cron_job` of `simacan-auth-ureq` is such a program for the real one.
+//! The platform is emulated. The example `cron_job` is such a program for the real one.
 
 use std::error::Error;
 use std::path::Path;
