@@ -25,16 +25,16 @@ pub enum AuthorizeError {
     ForeignOrigin(#[from] ForeignOrigin),
 }
 
-/// The reason why a [`Machine`](crate::Machine) has no token for a caller.
+/// The reason why there is no token for a request.
 ///
-/// Clones are cheap: everyone who waited gets one.
+/// Clones are cheap: each caller that waited gets one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Denied {
-    /// The auth endpoint refused the password. It is not sent again while that is believed, for
-    /// [`Config::refusal_memory`](crate::Config::refusal_memory), or less if it was a gateway that refused;
-    /// other credentials end this at once, and [`Machine::retry_refused`](crate::Machine::retry_refused)
-    /// allows one attempt (I2).
+    /// The auth endpoint refused the password. It is not sent again for
+    /// [`Config::refusal_memory`](crate::Config::refusal_memory), or less if it was a gateway that refused. Other
+    /// credentials end this at once, and [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt
+    /// (I2).
     #[error(
         "{endpoint} refused the password of {username}{}: it is not sent again before {until}{}; set new \
          credentials to go on, or call `retry_refused` if it is valid now",
@@ -46,12 +46,11 @@ pub enum Denied {
         username: String,
         /// The URL that refused the password, without its query.
         endpoint: String,
-        /// When the password was refused, if another process sent it: this one has read of it in the saved session,
-        /// and believes it for [`Config::refusal_memory`](crate::Config::refusal_memory).
+        /// When the password was refused, if another process sent it and has saved that.
         remembered: Option<Timestamp>,
-        /// Where the session is saved, if it is: the refusal is remembered there for the next process, too.
+        /// Where the session is saved, if it is, and the refusal with it.
         saved_in: Option<String>,
-        /// The time until which the refusal is believed.
+        /// The time until which the password is not sent again.
         until: Timestamp,
     },
     /// The auth endpoint could not be reached or gave no useful answer, or nothing could be sent to it.
@@ -98,8 +97,8 @@ impl Denied {
         matches!(self, Self::Rejected { .. })
     }
 
-    /// Returns whether this may be over by itself, at [`retry_at`](Self::retry_at). If not, there is something to be
-    /// mended: the password, the settings, the store's permissions.
+    /// Returns whether this may be over by itself, at [`retry_at`](Self::retry_at). If not, a person has to change
+    /// something: the password, the settings, the store's permissions.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { failure, .. } => failure.is_transient(),
@@ -149,7 +148,7 @@ pub enum Failure {
     /// Nothing was sent: the source of the credentials gave none.
     #[error("the source of the credentials failed: {0}")]
     Credentials(ErrorCause),
-    /// Nothing was sent: a password would have left too soon after the last ones (I13).
+    /// Nothing was sent: it is too soon after the last passwords (I13).
     #[error("passwords were sent too often, so the next one waits")]
     LoginsPaced,
     /// Nothing was sent: the last answers to this password, as another process has saved them, were neither
@@ -183,7 +182,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Returns whether it makes sense to try again soon. Other failures would only be repeated.
+    /// Returns whether the next attempt may succeed without any change. Other failures would only be repeated.
     pub fn is_transient(&self) -> bool {
         self.kind() == FailureKind::Transient
     }
@@ -361,9 +360,8 @@ pub enum BodyDefect {
 
 /// The reason why an exchange got no answer, as a driver reports it.
 ///
-/// Its text ends up in errors and logs, so it must hold no secret. The errors of HTTP
-/// clients name the address at most, and the auth endpoint's address is none; but leave out its query, and
-/// what the server has said.
+/// Its text ends up in errors and logs, so it must hold no secret. The address of the auth endpoint is no secret, but
+/// leave out its query, and what the server has said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransportFailure {
     cause: ErrorCause,
@@ -380,8 +378,8 @@ impl TransportFailure {
     ///
     /// The host was not found, it or its proxy refused, the TLS handshake failed: nothing of the request has left.
     ///
-    /// Say it by where the exchange was, not by what its error is: a reset in the handshake and one after
-    /// the request was read look alike. If that can't be told, it was sent.
+    /// Decide by how far the exchange got, not by the error: a reset in the handshake and one after the request was
+    /// read look alike. If you can't tell, use [`new`](Self::new).
     pub fn not_sent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             is_not_sent: true,
@@ -394,7 +392,8 @@ impl TransportFailure {
         Self::of(ErrorCause::of_text("the exchange took too long"))
     }
 
-    /// Makes the failure of an exchange whose carrier is gone: a panic, a runtime that was shut down.
+    /// Makes the failure of an exchange that nobody carries out any more: after a panic, say, or with its runtime
+    /// shut down.
     pub fn abandoned() -> Self {
         Self::of(ErrorCause::of_text("the exchange was abandoned"))
     }

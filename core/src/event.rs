@@ -8,9 +8,10 @@ use http::StatusCode;
 use crate::error::Failure;
 use crate::{Generation, InvalidSavedSession, StoreFailure, Timestamp};
 
-/// Something that has happened to a session. Whoever waits for a token should ask again.
+/// Something that has happened to a session: a login, a refresh, a failure.
 ///
-/// No event holds a secret (I9), and each prints as a sentence.
+/// No event holds a secret (I9), and each prints as a sentence. Callers that wait for a [`Machine`](crate::Machine)'s
+/// token ask again after each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -21,8 +22,8 @@ pub enum Event {
         /// The number of the attempt within its round, from 1.
         attempt: u32,
     },
-    /// A request to the auth endpoint has ended. A driver with a clock of its own tells this, such as
-    /// `simacan-auth-driver`: no [`Machine`] does.
+    /// A request to the auth endpoint has ended. It comes from a driver that has a clock, such as
+    /// `simacan-auth-driver`, and from no [`Machine`].
     ///
     /// [`Machine`]: crate::Machine
     ExchangeEnded {
@@ -45,10 +46,10 @@ pub enum Event {
         /// When the access token expires, if the server said so.
         expires_at: Option<Timestamp>,
     },
-    /// The lifetime that came with the tokens can't be understood.
+    /// The lifetime that came with the tokens is not a number of seconds, so it counts as unknown.
     OddLifetime,
-    /// An answer was neither tokens nor a refusal nor an outage's. Three of them have consequences: a refresh
-    /// token counts as refused if they are some time apart, and a password waits.
+    /// An answer was neither tokens, nor a refusal, nor an outage. After three of them a password waits; three that
+    /// are some time apart count as a refusal of the refresh token.
     AnswerUnclear {
         /// What the request was for.
         purpose: Purpose,
@@ -57,8 +58,8 @@ pub enum Event {
     },
     /// The refresh token was refused, so the password will be sent.
     RefreshRefused,
-    /// The password was refused. Nothing more is sent until there are other credentials, or until that is
-    /// believed no more.
+    /// The password was refused. It is not sent again before there are other credentials, or
+    /// [`Config::refusal_memory`](crate::Config::refusal_memory) is over.
     Rejected {
         /// The user whose password was refused.
         username: String,
@@ -72,7 +73,7 @@ pub enum Event {
         /// When the next attempt is made.
         retry_at: Timestamp,
     },
-    /// The attempts of a round are spent; those who waited are told.
+    /// All attempts of a round have failed, and the callers that waited are denied.
     RoundFailed {
         /// What went wrong at the last attempt.
         failure: Failure,
@@ -92,34 +93,33 @@ pub enum Event {
         /// The time from which the target's 401s start refreshes again.
         until: Timestamp,
     },
-    /// Another process has brought tokens: they were in the store.
+    /// The session took over the tokens that another process has saved in the store.
     Adopted {
         /// The generation of the new tokens.
         generation: Generation,
         /// When the access token expires, if the server said so.
         expires_at: Option<Timestamp>,
     },
-    /// The session could not be saved. It goes on all the same.
+    /// The session could not be saved. It goes on in memory.
     SaveFailed {
         /// Why the session could not be saved.
         failure: StoreFailure,
-        /// The time before which no visit to the store is made for the sake of this save alone.
+        /// The time before which the store is not visited for this save alone.
         retry_at: Timestamp,
     },
-    /// The store's lock could not be given free. It may have to run out.
+    /// The store's lock could not be released. Other processes may have to wait until it runs out.
     UnlockFailed {
-        /// Why the lock could not be given free.
+        /// Why the lock could not be released.
         failure: StoreFailure,
     },
-    /// What is in the store can't be read, so it counts as nothing and will be overwritten.
+    /// The saved session can't be read. It is not used, and will be overwritten.
     SavedSessionDamaged {
-        /// What is wrong with what is in the store.
+        /// What is wrong with the saved session.
         defect: InvalidSavedSession,
     },
-    /// What is in the store belongs to another user, auth endpoint or scope, so it counts as nothing and will be
-    /// overwritten.
+    /// The saved session belongs to another user, auth endpoint or scope. It is not used, and will be overwritten.
     SavedSessionForeign,
-    /// The password was refused to an earlier process, which has saved so, and is not sent.
+    /// The password is not sent, since it was refused to an earlier process, which has saved that.
     RefusalRemembered {
         /// When the password was refused.
         at: Timestamp,
@@ -130,7 +130,7 @@ pub enum Event {
     Forgotten,
     /// The auth endpoint has revoked a forgotten token (RFC 7009).
     Revoked,
-    /// The auth endpoint has not revoked a forgotten token. The token ends by itself, in its time.
+    /// The auth endpoint has not revoked a forgotten token. It stays valid until it expires.
     RevocationFailed {
         /// Why the token was not revoked.
         failure: Failure,

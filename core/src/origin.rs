@@ -102,8 +102,8 @@ impl<'a> Origin<'a> {
         self.port == Self::default_port(self.https)
     }
 
-    /// Returns whether the host is `localhost`, in 127.0.0.0/8 or `[::1]`: what never leaves the machine. No proxy of
-    /// the environment is for it.
+    /// Returns whether the host is `localhost`, in 127.0.0.0/8 or `[::1]`: what never leaves the machine. The
+    /// adapters use no proxy of the environment for it.
     pub fn is_loopback(&self) -> bool {
         let address = self.host.trim_start_matches('[').trim_end_matches(']');
         self.host.eq_ignore_ascii_case("localhost")
@@ -175,8 +175,8 @@ impl ResourceId {
     pub(crate) const NONE: Self = Self(0);
 }
 
-/// A target that the provider does not allow, so that the bearer token was not put on its request (I8). Nothing has
-/// been sent. It prints what was given, and the cure.
+/// The error of a request to an origin that may not see the bearer token (I8). Nothing was sent. It prints the origin
+/// and the cure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignOrigin {

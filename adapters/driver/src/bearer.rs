@@ -11,8 +11,8 @@ use crate::error::Error;
 
 /// The bearer token for one target: for a WebSocket, an MQTT client, a gRPC call, a vendor's SDK.
 ///
-/// [`Driver::bearer`] gives it. Tell [`Driver::report`] what became of it, above all if the target refused it:
-/// nobody else can know.
+/// [`Driver::bearer`] returns it. Tell [`Driver::report`] whether the target accepted it, above all if it did not:
+/// nobody else can see that.
 pub struct Bearer {
     uri: Uri,
     value: HeaderValue,
@@ -25,8 +25,8 @@ pub struct Bearer {
 pub enum BearerOutcome {
     /// The target took the bearer: a connection was opened, a message was taken.
     Accepted,
-    /// The target did not believe the bearer, in whatever form it said so: a close code, gRPC's `UNAUTHENTICATED`,
-    /// MQTT's reason 135, a 403 that means 401.
+    /// The target refused the bearer, in whatever form it said so: a close code, gRPC's `UNAUTHENTICATED`, MQTT's
+    /// reason 135, a 403 that means 401.
     Unauthorized,
 }
 
@@ -37,7 +37,8 @@ impl Bearer {
         text.split_once(' ').map_or(text, |(_, token)| token)
     }
 
-    /// Returns `Bearer` and the token, for an `Authorization` (RFC 6750, section 2.1). The value is marked sensitive.
+    /// Returns `Bearer` and the token, for an `Authorization` header (RFC 6750, section 2.1). The value is marked
+    /// sensitive.
     pub fn header_value(&self) -> HeaderValue {
         self.value.clone()
     }
@@ -49,20 +50,20 @@ impl Bearer {
 }
 
 impl Driver {
-    /// Returns the bearer token for `uri`, with all that is done for a request: its origin is checked (`wss` counts as
-    /// `https`), and there is a wait where there is no token. A token that has only seconds to live is not given while
-    /// its refresh is due or under way.
+    /// Returns the bearer token for `uri`. As for a request, the origin is checked (`wss` counts as `https`), and
+    /// without a token this waits for one. A token that has only seconds to live is not returned while its refresh is
+    /// due or under way.
     ///
-    /// [`Error::Unauthorized`]: that target has refused this very token, and no other is to be had just now.
+    /// [`Error::Unauthorized`]: the target has refused the current token, and no newer one is fetched for it yet.
     pub async fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
         self.bearer_after(None, uri).await
     }
 
-    /// Takes what became of a bearer, and returns the one to go on with.
+    /// Takes the outcome of using a bearer, and returns the bearer to go on with.
     ///
-    /// - [`Accepted`](BearerOutcome::Accepted): gives it back. Should it be refused later, that is news.
-    /// - [`Unauthorized`](BearerOutcome::Unauthorized): gives a newer one, with the wait for it, and never the
-    ///   same; or says why there is none, and with [`Error::retry_at`] when to try again.
+    /// - [`Accepted`](BearerOutcome::Accepted): returns the same one. If it is refused later, report that, too.
+    /// - [`Unauthorized`](BearerOutcome::Unauthorized): waits for a newer one and returns that, never the same. If
+    ///   there is none, the error says why, and [`Error::retry_at`] when to try again.
     pub async fn report(&self, bearer: Bearer, outcome: BearerOutcome) -> Result<Bearer, Error> {
         let Bearer { uri, sent, .. } = bearer;
         if outcome == BearerOutcome::Accepted {

@@ -36,7 +36,7 @@ pub enum Error {
         /// The client's error, if it is not the server's.
         cause: Option<postgres::Error>,
     },
-    /// The server is a standby, whose locks hold up nobody who writes.
+    /// The server is a standby, whose locks hold back nobody who writes.
     #[error(
         "{server} is a standby: connect to the primary server, as with several hosts and \
          `target_session_attrs=read-write`"
@@ -45,8 +45,7 @@ pub enum Error {
         /// The host and port of the server.
         server: String,
     },
-    /// A pooler in transaction mode is in between: another has been on the connection, or it is another connection
-    /// now.
+    /// A pooler in transaction mode is in between: another program uses the same connection, or this one got another.
     #[error(
         "a pooler in transaction mode is at {server}, which keeps no lock: connect to the server \
          itself, or to a pooler in session mode that resets its connections"

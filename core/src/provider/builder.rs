@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{ClientAuth, Dialect, Extras, Provider, Targets};
 use crate::Origin;
 
-/// A builder of a [`Provider`] that is not the platform's own.
+/// A builder of a [`Provider`]: endpoints, scope, and the origins that may see the token.
 #[derive(Clone)]
 #[must_use]
 pub struct ProviderBuilder {
@@ -46,7 +46,7 @@ impl ProviderBuilder {
         self
     }
 
-    /// Asks for the [scope](Self::scope) at each refresh, too. The RFC has a refresh without one ask for what was
+    /// Asks for the [scope](Self::scope) at each refresh, too. By the RFC a refresh without a scope asks for what was
     /// granted (section 6), but some servers want it.
     pub fn scope_at_refresh(mut self) -> Self {
         self.extras.scope_at_refresh = true;
@@ -73,8 +73,8 @@ impl ProviderBuilder {
         self
     }
 
-    /// Sets where tokens are revoked (RFC 7009) that are [forgotten](crate::Machine::forget). The client authenticates
-    /// there as at the token endpoint.
+    /// Sets the endpoint that revokes tokens (RFC 7009) at a [logout](crate::Machine::forget). The client
+    /// authenticates there as at the token endpoint. Default: none.
     pub fn revocation_endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.revocation = Some(endpoint.into());
         self
@@ -86,7 +86,7 @@ impl ProviderBuilder {
         self
     }
 
-    /// Builds the provider, or says which of the given things can't be.
+    /// Builds the provider. Fails if one of the URIs, origins or settings is invalid.
     pub fn build(self) -> Result<Provider, InvalidProvider> {
         let origins = self.origins.iter().map(|origin| {
             let uri = self.parse(origin)?;

@@ -65,7 +65,7 @@ impl SavedSession {
 
     /// Reads a session from the JSON that [`to_json`](Self::to_json) has written.
     ///
-    /// It ends with a checksum over all that stands before; without that member it is read as it is.
+    /// A checksum at its end has to fit; JSON without one is read unchecked.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidSavedSession> {
         #[derive(serde::Deserialize)]
         struct Versioned {
