@@ -10,7 +10,7 @@ use crate::entry::Entry;
 use crate::model::{Emulator, Reply};
 use crate::server::{Server, Socket};
 
-/// The options of a [`Server`], which [`start`](Self::start) starts.
+/// The options of a [`Server`]: port, clock, log, TLS. [`start`](Self::start) starts it.
 #[must_use = "`start` starts the server"]
 pub struct Options {
     pub(crate) port: u16,

@@ -66,7 +66,7 @@ pub use stopped::{Stopped, Waiting};
 use crate::MemoryStore;
 use crate::numbers::Numbers;
 
-/// A clock, its timers, and the tasks and threads that live by it. Clones are the same.
+/// A virtual clock, with the timers, tasks and threads that run by it. Clones share it.
 #[derive(Clone)]
 pub struct Time(Arc<Shared>);
 
