@@ -60,7 +60,7 @@ pub enum Denied {
         if *.attempts == 1 { "" } else { "s" }
     )]
     Unavailable {
-        /// The URL that is to bring the next token, without its query.
+        /// The URL of the auth endpoint that is asked next, without its query.
         endpoint: String,
         /// What went wrong at the last attempt.
         failure: Failure,
@@ -69,8 +69,8 @@ pub enum Denied {
         /// The time before which no attempt is made; after it, the next caller causes one.
         until: Timestamp,
     },
-    /// The store of the saved session failed, so nothing was sent: without it, it is not known whether anything
-    /// should be.
+    /// The store of the saved session failed, so nothing was sent: without the saved session it is unknown what may
+    /// be sent.
     #[error(
         "no usable token: {failure} ({place}, {attempts} attempt{}); the next attempt is made on demand after \
          {until}",
@@ -142,7 +142,7 @@ pub enum Failure {
     /// The answer is a 2xx whose body is no token response.
     #[error("the auth endpoint answered with success, but {0}")]
     Body(BodyDefect),
-    /// Nothing was sent, since the store failed: without the saved session it is not known whether anything should be.
+    /// Nothing was sent, since the store failed: without the saved session it is unknown what may be sent.
     #[error(transparent)]
     Store(#[from] StoreFailure),
     /// Nothing was sent: the source of the credentials gave none.

@@ -164,6 +164,16 @@ impl fmt::Display for Purpose {
     }
 }
 
+impl Purpose {
+    /// What three unclear answers lead to.
+    fn after_three_unclear(self) -> &'static str {
+        match self {
+            Self::Refresh => "three, some time apart, count as a refusal",
+            Self::Login | Self::ReLogin => "after three the password waits",
+        }
+    }
+}
+
 impl Event {
     /// Returns the event's name in `snake_case`: for counters, and for fields of logs.
     pub fn name(&self) -> &'static str {
@@ -225,16 +235,11 @@ impl fmt::Display for Event {
             Self::OddLifetime => {
                 f.write_str("the lifetime that the server gave is not a number of seconds")
             }
-            Self::AnswerUnclear { purpose, count } => {
-                let third = match purpose {
-                    Purpose::Refresh => "three, some time apart, count as a refusal",
-                    Purpose::Login | Purpose::ReLogin => "after three the password waits",
-                };
-                write!(
-                    f,
-                    "{purpose}: unclear answer {count}, neither tokens nor a refusal ({third})"
-                )
-            }
+            Self::AnswerUnclear { purpose, count } => write!(
+                f,
+                "{purpose}: unclear answer {count}, neither tokens nor a refusal ({})",
+                purpose.after_three_unclear()
+            ),
             Self::RefreshRefused => {
                 f.write_str("the refresh token was refused; the password is sent again")
             }

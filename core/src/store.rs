@@ -132,7 +132,8 @@ pub trait LockedStore: Send {
     /// a full disk: without it, a program would send a password at each start.
     ///
     /// By default it fails.
-    fn mark(&mut self, _until: Timestamp) -> Result<(), StoreFailure> {
+    fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {
+        let _ = until;
         Err(StoreFailure::new("this store has no place for a mark"))
     }
 
