@@ -1,4 +1,4 @@
-//! Time that goes by only when nothing else can happen: tasks and threads in it live through a year in
+//! Virtual time, for tests: it goes by only when nothing else can happen, so tasks and threads live through a year in
 //! seconds, in an order that follows from a seed.
 //!
 //! ```
