@@ -6,7 +6,6 @@
     reason = "a driver does what the core does not"
 )]
 
-use simacan_auth::Pending;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread;
@@ -14,8 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use http::{Request, Response};
 use simacan_auth::{
-    Authorization, Config, Credentials, Machine, Output, Provider, Review, Timestamp, Transmit,
-    TransportFailure,
+    Authorization, Config, Credentials, Machine, Output, Pending, Provider, Review, Timestamp,
+    Transmit, TransportFailure,
 };
 use simacan_auth_emulator::{Emulator, Server, Settings};
 

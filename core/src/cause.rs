@@ -4,11 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// An error of other code, such as an HTTP client or a database.
+/// The error of other code, such as an HTTP client or a database, with the texts of all its sources.
 ///
-/// Its text has all of that error's sources, each once, so it needs no printer of chains, and its own
-/// [`source`](Error::source) is empty. The error itself is [`get_ref`](Self::get_ref). Two with the same text are
-/// equal.
+/// Each text is in it once, so its own [`source`](Error::source) is empty. [`get_ref`](Self::get_ref) returns the
+/// error itself. Two with the same text are equal.
 #[derive(Clone, Debug)]
 pub struct ErrorCause {
     text: Arc<str>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The settings by which a [`Machine`](crate::Machine) paces itself.
+/// The times and limits of a session: when it refreshes, how often it tries, how long it waits.
 ///
 /// The defaults suit a long-lived program that pushes to the platform; each number says why it is what it is.
 ///
@@ -16,16 +16,16 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Whether tokens are refreshed when it is due, and not at the next request: for a driver that keeps polling.
-    /// Default: no, since nothing should happen that nobody asked for.
+    /// Whether a token is refreshed as soon as that is due, and not at the next request; the driver has to keep
+    /// polling. Default: no, since nothing should happen that nobody asked for.
     pub keep_alive: bool,
 
     /// The seed of the jitter: give each process its own, so that a fleet that was started
     /// together does not refresh together. Default: 0; the adapters draw one.
     pub seed: u64,
 
-    /// How long before its expiry a token is refreshed: a quarter of its life at most, and earlier by a jitter of up
-    /// to as much again. Default: 60 s, time for all retries.
+    /// How long before its expiry a token is refreshed: a quarter of its life at most. A jitter makes that earlier by
+    /// up to as much again. Default: 60 s, time for all retries.
     pub refresh_margin: Duration,
 
     /// How many transient failures in a row end a round of attempts, so that those who wait are told. Default: 3; 0
@@ -39,54 +39,55 @@ pub struct Config {
     /// outage costs the auth endpoint some requests an hour for each client.
     pub cool_down: Doubling,
 
-    /// How far away the next attempt may be for callers to be kept waiting for it. Default: 30 s.
+    /// How far away the next attempt may be for callers to wait for it; if it is further, they are denied at once.
+    /// Default: 30 s.
     pub patience: Duration,
 
-    /// How many passwords may leave without a wait between them. Default: 3, one round of attempts.
+    /// How many passwords may be sent without a wait between them. Default: 3, one round of attempts.
     pub free_logins: u32,
 
     /// The wait between two passwords after the [free ones](Self::free_logins). Default: 30 s doubling to 15 min,
     /// which makes at most 10 an hour (I13; rule 3 of the platform).
     pub login_spacing: Doubling,
 
-    /// How long no password may have left for the next ones to be [free](Self::free_logins) again. Default: 1 h, a
+    /// The time without a password after which the next ones are [free](Self::free_logins) again. Default: 1 h, a
     /// token's life.
     pub login_reset: Duration,
 
-    /// How long the refusal of a password is believed, and that password not sent again, by this process and the next.
-    /// Default: 24 h, so that a program that is started each minute with a wrong password sends it once a day (I2).
+    /// How long a password that was refused is not sent again, by this process and the next. Default: 24 h, so that a
+    /// program that is started each minute with a wrong password sends it once a day (I2).
     pub refusal_memory: Duration,
 
-    /// How long a refusal is believed that plainly came from a gateway in front of the API; it doubles to
-    /// `refusal_memory`. Default: 1 h, since a gateway's bad minute should not cost a day.
+    /// How long a password is not sent again if a gateway in front of the API has plainly refused it, not the API;
+    /// doubling to `refusal_memory`. Default: 1 h, since a gateway's bad minute should not cost a day.
     pub gateway_refusal: Duration,
 
-    /// How far apart the first and the last of three unclear answers to one refresh token (a 4xx that does not say
-    /// why) are, for them to count as its refusal. Default: 15 min, longer than a gateway's bad minute.
+    /// The time between the first and the last of three unclear answers (a 4xx that does not say why) from which they
+    /// count as a refusal of the refresh token. Default: 15 min, longer than a gateway's bad minute.
     pub unclear_refusal: Duration,
 
-    /// How long a password waits after three answers to it that are neither tokens nor a refusal nor an outage; it
-    /// doubles to `refusal_memory`. Default: 1 h, as for a gateway's refusal.
+    /// How long a password waits after three answers to it that are neither tokens nor a refusal nor an outage;
+    /// doubling to `refusal_memory`. Default: 1 h, as for a gateway's refusal.
     pub unclear_login: Duration,
 
-    /// Whether a password may leave that is recorded nowhere, since the store can neither save that it does nor
-    /// [mark](crate::LockedStore::mark) it. Then each start of the program may send one. Default: no.
+    /// Whether a password may be sent although the store can neither save nor [mark](crate::LockedStore::mark) that.
+    /// Then each start of the program may send one. Default: no.
     pub unrecorded_logins: bool,
 
-    /// How long the 401s of a target that answers even a fresh token with 401 are delivered and start no refresh. A
-    /// token that is older than the longest is not fresh. Default: 10 s doubling to 10 min.
+    /// How long the 401s of a target start no refresh, after it has answered even a fresh token with 401. A token
+    /// that is older than the longest of these times is not fresh. Default: 10 s doubling to 10 min.
     pub target_guard: Doubling,
 
     /// How many refreshes the 401s of one target origin may start in any [`target_window`](Self::target_window),
-    /// whatever it answers in between; and as many again for requests that it has answered otherwise with the same
-    /// token. Default: 60; 0 counts as 1.
+    /// whatever it answers in between. The same number again is for requests that it has answered otherwise with the
+    /// same token. Default: 60; 0 counts as 1.
     pub target_refreshes: u32,
 
     /// The time in which [`target_refreshes`](Self::target_refreshes) are counted. Default: 1 h (I15).
     pub target_window: Duration,
 }
 
-/// A length of time that doubles each time, up to a longest.
+/// A length of time that doubles with each use, up to a longest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -95,7 +96,7 @@ pub struct Config {
 pub struct Doubling {
     /// The first length of time.
     pub first: Duration,
-    /// The length of time at which the doubling ends.
+    /// The longest length of time, where the doubling ends.
     pub longest: Duration,
 }
 

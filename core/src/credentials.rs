@@ -27,10 +27,9 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes a username and a password as they are: the platform's support issues them, any text is allowed.
+    /// Takes a username and a password. Any text is allowed.
     ///
-    /// Give the password as a `String` that you own to leave no copy behind; a
-    /// `&str` is copied, and wiping the original is up to you.
+    /// A `String` is taken over, and leaves no copy behind. A `&str` is copied, and wiping the original is up to you.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             username: username.into(),

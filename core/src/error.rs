@@ -25,20 +25,20 @@ pub enum AuthorizeError {
     ForeignOrigin(#[from] ForeignOrigin),
 }
 
-/// The reason why a [`Machine`](crate::Machine) has no token for a caller.
+/// The reason why there is no token for a request.
 ///
-/// Clones are cheap: everyone who waited gets one.
+/// Clones are cheap: each caller that waited gets one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Denied {
-    /// The auth endpoint refused the password. It is not sent again while that is believed, for
-    /// [`Config::refusal_memory`](crate::Config::refusal_memory), or less if it was a gateway that refused;
-    /// other credentials end this at once, and [`Machine::retry_refused`](crate::Machine::retry_refused)
-    /// allows one attempt (I2).
+    /// The auth endpoint refused the password. It is not sent again for
+    /// [`Config::refusal_memory`](crate::Config::refusal_memory), or less if it was a gateway that refused. Other
+    /// credentials end this at once, and [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt
+    /// (I2).
     #[error(
         "{endpoint} refused the password of {username}{}: it is not sent again before {until}{}; set new \
-         credentials to go on, or call `retry_refused` if it is right by now",
-        .remembered.map(|at| format!(" on {at}, to another process")).unwrap_or_default(),
+         credentials to go on, or call `retry_refused` if it is valid now",
+        .remembered.map(|at| format!(" on {at}, when another process sent it")).unwrap_or_default(),
         .saved_in.as_ref().map(|place| format!(" (remembered in {place})")).unwrap_or_default(),
     )]
     Rejected {
@@ -46,12 +46,11 @@ pub enum Denied {
         username: String,
         /// The URL that refused the password, without its query.
         endpoint: String,
-        /// When the password was refused, if another process sent it: this one has read of it in the saved session,
-        /// and believes it for [`Config::refusal_memory`](crate::Config::refusal_memory).
+        /// When the password was refused, if another process sent it and has saved that.
         remembered: Option<Timestamp>,
-        /// Where the session is saved, if it is: the refusal is remembered there for the next process, too.
+        /// Where the session is saved, if it is, and the refusal with it.
         saved_in: Option<String>,
-        /// The time until which the refusal is believed.
+        /// The time until which the password is not sent again.
         until: Timestamp,
     },
     /// The auth endpoint could not be reached or gave no useful answer, or nothing could be sent to it.
@@ -60,7 +59,7 @@ pub enum Denied {
         if *.attempts == 1 { "" } else { "s" }
     )]
     Unavailable {
-        /// The URL that is to bring the next token, without its query.
+        /// The URL of the auth endpoint that is asked next, without its query.
         endpoint: String,
         /// What went wrong at the last attempt.
         failure: Failure,
@@ -69,8 +68,8 @@ pub enum Denied {
         /// The time before which no attempt is made; after it, the next caller causes one.
         until: Timestamp,
     },
-    /// The store of the saved session failed, so nothing was sent: without it, it is not known whether anything
-    /// should be.
+    /// The store of the saved session failed, so nothing was sent: without the saved session it is unknown what may
+    /// be sent.
     #[error(
         "no usable token: {failure} ({place}, {attempts} attempt{}); a request after {until} tries again",
         if *.attempts == 1 { "" } else { "s" }
@@ -96,8 +95,8 @@ impl Denied {
         matches!(self, Self::Rejected { .. })
     }
 
-    /// Returns whether this may be over by itself, at [`retry_at`](Self::retry_at). If not, there is something to be
-    /// mended: the password, the settings, the store's permissions.
+    /// Returns whether this may be over by itself, at [`retry_at`](Self::retry_at). If not, a person has to change
+    /// something: the password, the settings, the store's permissions.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { failure, .. } => failure.is_transient(),
@@ -135,25 +134,25 @@ pub enum Failure {
     },
     /// The answer is a redirect. Credentials are never sent to a second place.
     #[error(
-        "the auth endpoint answered {0}, a redirect, which is not followed: give the URL that it leads to"
+        "the auth endpoint answered {0}, a redirect, which is not followed: give the provider the URL that it leads to"
     )]
     Redirect(StatusCode),
     /// The answer is a 2xx whose body is no token response.
     #[error("the auth endpoint answered with success, but {0}")]
     Body(BodyDefect),
-    /// Nothing was sent, since the store failed: without the saved session it is not known whether anything should be.
+    /// Nothing was sent, since the store failed: without the saved session it is unknown what may be sent.
     #[error(transparent)]
     Store(#[from] StoreFailure),
     /// Nothing was sent: the source of the credentials gave none.
-    #[error("the password can't be read: {0}")]
+    #[error("the source of the credentials failed: {0}")]
     Credentials(ErrorCause),
-    /// Nothing was sent: a password would have left too soon after the last ones (I13).
+    /// Nothing was sent: it is too soon after the last passwords (I13).
     #[error("passwords were sent too often, so the next one waits")]
     LoginsPaced,
     /// Nothing was sent: the last answers to this password, as another process has saved them, were neither
     /// tokens nor a refusal. [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt.
     #[error(
-        "the last answers to this password were neither tokens nor a refusal, so it waits \
+        "the last answers to this password were neither tokens nor a refusal, so the next one waits \
          (`retry_refused` allows one attempt)"
     )]
     LoginsUnclear,
@@ -161,8 +160,8 @@ pub enum Failure {
     /// and the store's [mark](crate::LockedStore::mark) says so.
     /// [`Machine::retry_refused`](crate::Machine::retry_refused) allows one attempt.
     #[error(
-        "a password was sent or refused a while ago that could not be saved, so the next one waits: mend {place}, where \
-         the session is to be saved (`retry_refused` allows one attempt)"
+        "a password was sent or refused a while ago, which could not be saved, so the next one waits: mend {place}, \
+         where the session belongs (`retry_refused` allows one attempt)"
     )]
     LoginsMarked {
         /// The store's [place](crate::SessionStore::place).
@@ -181,7 +180,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Returns whether it makes sense to try again soon. Other failures would only be repeated.
+    /// Returns whether the next attempt may succeed without any change. Other failures would only be repeated.
     pub fn is_transient(&self) -> bool {
         self.kind() == FailureKind::Transient
     }
@@ -338,7 +337,7 @@ pub enum BodyDefect {
     #[error("`{0}` is missing")]
     Missing(&'static str),
     /// The body has a token twice, with two values.
-    #[error("`{0}` stands there twice")]
+    #[error("`{0}` is there twice")]
     Duplicate(&'static str),
     /// A member has a value of the wrong type, such as a number in place of a string.
     #[error("`{0}` has the wrong type")]
@@ -350,18 +349,17 @@ pub enum BodyDefect {
     #[error("`{0}` has characters that no token can have")]
     BadCharacter(&'static str),
     /// `token_type` is one that a bearer header does not do for (RFC 6749, section 7.1).
-    #[error("`token_type` is none that can be sent as a bearer token")]
+    #[error("`token_type` is not `bearer`")]
     NotBearer,
     /// The body is encoded, as with gzip, and nobody asked for that.
-    #[error("its body is encoded, with {0}, although none was asked for")]
+    #[error("its body is encoded with {0}, which was not asked for")]
     Encoded(&'static str),
 }
 
 /// The reason why an exchange got no answer, as a driver reports it.
 ///
-/// Its text ends up in errors and logs, so it must hold no secret. The errors of HTTP
-/// clients name the address at most, and the auth endpoint's address is none; but leave out its query, and
-/// what the server has said.
+/// Its text ends up in errors and logs, so it must hold no secret. The address of the auth endpoint is no secret, but
+/// leave out its query, and what the server has said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransportFailure {
     cause: ErrorCause,
@@ -378,8 +376,8 @@ impl TransportFailure {
     ///
     /// The host was not found, it or its proxy refused, the TLS handshake failed: nothing of the request has left.
     ///
-    /// Say it by where the exchange was, not by what its error is: a reset in the handshake and one after
-    /// the request was read look alike. If that can't be told, it was sent.
+    /// Decide by how far the exchange got, not by the error: a reset in the handshake and one after the request was
+    /// read look alike. If you can't tell, use [`new`](Self::new).
     pub fn not_sent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             is_not_sent: true,
@@ -392,7 +390,8 @@ impl TransportFailure {
         Self::of(ErrorCause::of_text("the exchange took too long"))
     }
 
-    /// Makes the failure of an exchange whose carrier is gone: a panic, a runtime that was shut down.
+    /// Makes the failure of an exchange that nobody carries out any more: after a panic, say, or with its runtime
+    /// shut down.
     pub fn abandoned() -> Self {
         Self::of(ErrorCause::of_text("the exchange was abandoned"))
     }

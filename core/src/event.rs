@@ -8,9 +8,10 @@ use http::StatusCode;
 use crate::error::Failure;
 use crate::{Generation, InvalidSavedSession, StoreFailure, Timestamp};
 
-/// Something that has happened to a session. Whoever waits for a token should ask again.
+/// Something that has happened to a session: a login, a refresh, a failure.
 ///
-/// No event holds a secret (I9), and each prints as a sentence.
+/// No event holds a secret (I9), and each prints as a sentence. Callers that wait for a [`Machine`](crate::Machine)'s
+/// token ask again after each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -21,8 +22,8 @@ pub enum Event {
         /// The number of the attempt within its round, from 1.
         attempt: u32,
     },
-    /// A request to the auth endpoint has ended. A driver with a clock of its own tells this, such as
-    /// `simacan-auth-driver`: no [`Machine`] does.
+    /// A request to the auth endpoint has ended. It comes from a driver that has a clock, such as
+    /// `simacan-auth-driver`, and from no [`Machine`].
     ///
     /// [`Machine`]: crate::Machine
     ExchangeEnded {
@@ -45,10 +46,10 @@ pub enum Event {
         /// When the access token expires, if the server said so.
         expires_at: Option<Timestamp>,
     },
-    /// The lifetime that came with the tokens can't be understood.
+    /// The lifetime that came with the tokens is not a number of seconds, so it counts as unknown.
     OddLifetime,
-    /// An answer was neither tokens nor a refusal nor an outage's. Three of them have consequences: a refresh
-    /// token counts as refused if they are some time apart, and a password waits.
+    /// An answer was neither tokens, nor a refusal, nor an outage. After three of them a password waits; three that
+    /// are some time apart count as a refusal of the refresh token.
     AnswerUnclear {
         /// What the request was for.
         purpose: Purpose,
@@ -57,8 +58,8 @@ pub enum Event {
     },
     /// The refresh token was refused, so the password will be sent.
     RefreshRefused,
-    /// The password was refused. Nothing more is sent until there are other credentials, or until that is
-    /// believed no more.
+    /// The password was refused. It is not sent again before there are other credentials, or
+    /// [`Config::refusal_memory`](crate::Config::refusal_memory) is over.
     Rejected {
         /// The user whose password was refused.
         username: String,
@@ -72,7 +73,7 @@ pub enum Event {
         /// When the next attempt is made.
         retry_at: Timestamp,
     },
-    /// The attempts of a round are spent; those who waited are told.
+    /// All attempts of a round have failed, and the callers that waited are denied.
     RoundFailed {
         /// What went wrong at the last attempt.
         failure: Failure,
@@ -92,39 +93,38 @@ pub enum Event {
         /// The time from which the target's 401s start refreshes again.
         until: Timestamp,
     },
-    /// Another process has brought tokens: they were in the store.
+    /// The session took over the tokens that another process has saved in the store.
     Adopted {
         /// The generation of the new tokens.
         generation: Generation,
         /// When the access token expires, if the server said so.
         expires_at: Option<Timestamp>,
     },
-    /// The session could not be saved. It goes on all the same.
+    /// The session could not be saved. It goes on in memory.
     SaveFailed {
         /// Why the session could not be saved.
         failure: StoreFailure,
-        /// The time before which no visit to the store is made for the sake of this save alone.
+        /// The time before which the store is not visited for this save alone.
         retry_at: Timestamp,
     },
-    /// The store's lock could not be given free. It may have to run out.
+    /// The store's lock could not be released. Other processes may have to wait until it runs out.
     UnlockFailed {
-        /// Why the lock could not be given free.
+        /// Why the lock could not be released.
         failure: StoreFailure,
     },
-    /// What is in the store can't be read, so it counts as nothing and will be overwritten.
+    /// The saved session can't be read. It is not used, and will be overwritten.
     SavedSessionDamaged {
         /// The store's [place](crate::SessionStore::place).
         place: String,
-        /// What is wrong with what is in the store.
+        /// What is wrong with the saved session.
         defect: InvalidSavedSession,
     },
-    /// What is in the store belongs to another user, auth endpoint or scope, so it counts as nothing and will be
-    /// overwritten.
+    /// The saved session belongs to another user, auth endpoint or scope. It is not used, and will be overwritten.
     SavedSessionForeign {
         /// The store's [place](crate::SessionStore::place).
         place: String,
     },
-    /// The password was refused to an earlier process, which has saved so, and is not sent.
+    /// The password is not sent, since it was refused to an earlier process, which has saved that.
     RefusalRemembered {
         /// When the password was refused.
         at: Timestamp,
@@ -135,7 +135,7 @@ pub enum Event {
     Forgotten,
     /// The auth endpoint has revoked a forgotten token (RFC 7009).
     Revoked,
-    /// The auth endpoint has not revoked a forgotten token. The token ends by itself, in its time.
+    /// The auth endpoint has not revoked a forgotten token. It stays valid until it expires.
     RevocationFailed {
         /// Why the token was not revoked.
         failure: Failure,
@@ -166,6 +166,16 @@ impl fmt::Display for Purpose {
             Self::Refresh => "refresh",
             Self::ReLogin => "login after a refused refresh",
         })
+    }
+}
+
+impl Purpose {
+    /// What three unclear answers lead to.
+    fn after_three_unclear(self) -> &'static str {
+        match self {
+            Self::Refresh => "three, some time apart, count as a refusal",
+            Self::Login | Self::ReLogin => "after three the password waits",
+        }
     }
 }
 
@@ -229,11 +239,12 @@ impl fmt::Display for Event {
                 expiry(f, expires_at)
             }
             Self::OddLifetime => {
-                f.write_str("the lifetime that the server gave is no number of seconds")
+                f.write_str("the lifetime that the server gave is not a number of seconds")
             }
             Self::AnswerUnclear { purpose, count } => write!(
                 f,
-                "{purpose}: unclear answer {count} (three have consequences)"
+                "{purpose}: unclear answer {count}, neither tokens nor a refusal ({})",
+                purpose.after_three_unclear()
             ),
             Self::RefreshRefused => {
                 f.write_str("the refresh token was refused; the password is sent again")
@@ -279,13 +290,13 @@ impl fmt::Display for Event {
             Self::UnlockFailed { failure } => {
                 write!(
                     f,
-                    "the lock of the saved session was not given free: {failure}"
+                    "the lock of the saved session was not released: {failure}"
                 )
             }
             Self::SavedSessionDamaged { place, defect } => {
                 write!(
                     f,
-                    "the session saved in {place} is damaged and not used: {defect}"
+                    "{defect} ({place}); it is not used, and will be overwritten"
                 )
             }
             Self::SavedSessionForeign { place } => write!(
@@ -296,7 +307,7 @@ impl fmt::Display for Event {
             Self::RefusalRemembered { at, place } => write!(
                 f,
                 "the password is not sent: it was refused on {at}, says the session saved in {place}; set new \
-                 credentials, or call `retry_refused` if it is right by now"
+                 credentials, or call `retry_refused` if it is valid now"
             ),
             Self::Forgotten => f.write_str("logged out: the tokens are forgotten"),
             Self::Revoked => f.write_str("the auth endpoint has revoked a forgotten token"),

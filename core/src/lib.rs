@@ -36,22 +36,21 @@
 //!
 //! # The machine
 //!
-//! [`Machine`] is one such session for a whole program: one value, many callers, behind whatever
-//! lock the runtime likes. It decides when to send what, and drivers only carry:
+//! [`Machine`] is one such session for a whole program: one value, many callers, behind whatever lock the runtime
+//! likes. It decides what to send when; a driver does the sending:
 //!
 //! 1. For each target request make a [`Pending`] and call [`authorize`](Machine::authorize).
 //!    [`Ready`](Authorization::Ready): the token is on the request; send it.
 //! 2. Then call [`poll`](Machine::poll) until it says [`Wait`](Output::Wait), whatever `authorize`
 //!    has said.
-//! 3. On [`Transmit`](Output::Transmit) release the lock, send the request, and hand the end back:
-//!    [`handle_response`](Machine::handle_response) or [`handle_failure`](Machine::handle_failure). Then
-//!    poll again.
-//! 4. On [`Event`](Output::Event) log it, and wake everyone to whom `authorize` said
-//!    [`Wait`](Authorization::Wait): they ask again, with what they got back.
-//!    [`Store`](Output::Store) comes only if you have given the machine a store; see below.
+//! 3. On [`Transmit`](Output::Transmit) release the lock, send the request, and report how it ended:
+//!    [`handle_response`](Machine::handle_response) or [`handle_failure`](Machine::handle_failure). Then poll again.
+//! 4. On [`Event`](Output::Event) log it, and wake everyone to whom `authorize` said [`Wait`](Authorization::Wait):
+//!    they call `authorize` again, with the [`Pending`] that they got back. [`Store`](Output::Store) comes only if
+//!    you have given the machine a store; see below.
 //! 5. On [`Wait`](Output::Wait) with a time, poll again when it has come, or after any other call.
 //! 6. When the target has answered, call [`review`](Machine::review) with what `Ready` gave and the status.
-//!    [`Retry`](Review::Retry): go to step 1 with what it gives and the same request.
+//!    [`Retry`](Review::Retry): go to step 1 with its [`Pending`] and the same request.
 //!
 //! The example `custom_runtime` is that loop over a bare `TcpStream`.
 //!
@@ -62,15 +61,15 @@
 //! | word | what it means |
 //! |---|---|
 //! | target | an API that wants the bearer token: RFC 6749's resource server |
-//! | exchange | one request to the auth endpoint and its end, whatever that is |
+//! | exchange | one request to the auth endpoint with its answer, or the failure to get one |
 //! | generation | the number of a set of tokens: the next login or refresh brings the next one |
-//! | round | the attempts that one demand is worth; who waits, waits for the end of its round |
-//! | to condemn | to use an access token no more, since a target has answered it with 401 |
+//! | round | a few attempts to get a token, one after the other; a caller waits for one round at most |
+//! | to condemn | to stop using an access token, since a target has answered it with 401 |
 //! | carrier | the thread of `simacan-auth-driver` that makes the exchanges of a session |
 //!
 //! # A whole life
 //!
-//! The emulator of the tests plays the platform here, also without I/O.
+//! Here `simacan-auth-emulator` plays the platform, also without I/O.
 //!
 //! ```
 //! use http::{Request, StatusCode};
@@ -143,32 +142,29 @@
 //!
 //! # A session that outlives the process
 //!
-//! A program that logs in at each start sends its password too often, and processes that share a refresh
-//! token end each other's sessions unless they agree. Tell the machine that it has a store, with
-//! [`with_store`](Machine::with_store), and it sees to both: [`Output::Store`] asks its driver to lock, load,
-//! save and unlock a [`SavedSession`], and each end is reported like that of an exchange
-//! ([`handle_end`](Machine::handle_end)).
+//! A program that logs in at each start sends its password too often, and processes that share a refresh token end
+//! each other's sessions unless they agree. A machine [with a store](Machine::with_store) prevents both:
+//! [`Output::Store`] asks its driver to lock, load, save and unlock a [`SavedSession`], and each end is reported like
+//! that of an exchange ([`handle_end`](Machine::handle_end)).
 //!
-//! Before each exchange the machine looks whether another process has made it already. After one it
-//! saves what it has got, and only then are its callers woken. Before a password leaves it saves that one
-//! does, and a refusal is saved, too: passwords are paced, and refused ones not repeated, across restarts.
-//! A store that fails costs no request that could be made without it. The adapters drive
-//! any [`SessionStore`]; `simacan-auth-file-store` is one in a file. Without a machine, see
-//! [`Session::resume`] and [`Session::save`].
+//! Before each exchange the machine looks whether another process has made it already. After one it saves the tokens,
+//! and only then wakes its callers. It also saves that a password is about to leave, and that one was refused: so
+//! passwords are paced, and refused ones not repeated, across restarts. A store that fails costs no request that
+//! could be made without it. The adapters drive any [`SessionStore`]; `simacan-auth-file-store` is one in a file.
+//! Without a machine, see [`Session::resume`] and [`Session::save`].
 //!
 //! # Time
 //!
-//! A [`Timestamp`] is milliseconds since the Unix epoch, and the driver supplies it. The clock may
-//! jump. One that has been set back by more than a minute makes refreshes and expiries count as due,
-//! and delays start again: it can neither freeze the machine nor let a password out early. A jump
-//! forward may end one delay early.
+//! A [`Timestamp`] is milliseconds since the Unix epoch, and the driver supplies it. The clock may jump. If it is set
+//! back by more than a minute, refreshes and expiries count as due, and delays start again: so it neither freezes the
+//! machine nor sends a password early. A jump forward may end one delay early.
 //!
 //! # Secrets
 //!
-//! Passwords, tokens and bodies are wiped from memory when they are dropped, print as `[redacted]`,
-//! and stand in no error and no event, whatever the server has sent. Header values that hold
-//! one are marked sensitive. What an HTTP client copies into its own buffers is out of reach. The
-//! token goes to the origins that the [`Provider`] allows and over https only.
+//! Passwords, tokens and bodies are wiped from memory when they are dropped, print as `[redacted]`, and are in no
+//! error and no event, whatever the server has sent. Header values that hold one are marked sensitive. What an HTTP
+//! client copies into its own buffers is out of reach. The token goes to the origins that the [`Provider`] allows and
+//! over https only.
 //!
 //! Sources of the rules: the platform's documentation of its Auth API; RFC 6749 (OAuth 2.0), RFC
 //! 6750 (bearer tokens), RFC 9700 (their security), RFC 9110 (HTTP).

@@ -102,8 +102,8 @@ impl<'a> Origin<'a> {
         self.port == Self::default_port(self.https)
     }
 
-    /// Returns whether the host is `localhost`, in 127.0.0.0/8 or `[::1]`: what never leaves the machine. No proxy of
-    /// the environment is for it.
+    /// Returns whether the host is `localhost`, in 127.0.0.0/8 or `[::1]`: what never leaves the machine. The
+    /// adapters use no proxy of the environment for it.
     pub fn is_loopback(&self) -> bool {
         let address = self.host.trim_start_matches('[').trim_end_matches(']');
         self.host.eq_ignore_ascii_case("localhost")
@@ -175,8 +175,8 @@ impl ResourceId {
     pub(crate) const NONE: Self = Self(0);
 }
 
-/// The error of a request whose target the provider doesn't allow, so that it got no bearer token (I8). Nothing has been
-/// sent. It prints the target and what to do.
+/// The error of a request to an origin that may not see the bearer token (I8). Nothing was sent. It prints the origin
+/// and the cure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignOrigin {
@@ -200,8 +200,8 @@ impl ForeignOrigin {
                 )
             } else {
                 format!(
-                    "`{scheme}://{given}` has no origin that the bearer token may go to: give a URI with https, \
-                     without user information, and with a port from 1 to 65535 if with any"
+                    "`{scheme}://{given}` has no origin that the bearer token may go to: give an https URI without \
+                     user information, with a port from 1 to 65535 or none"
                 )
             };
             let origin = None;
@@ -209,7 +209,7 @@ impl ForeignOrigin {
         };
         let text = if origin.is_https() || origin.is_loopback() {
             let cure = provider.allowed_origins(&origin);
-            format!("{origin} is none of the origins that may see the bearer token: {cure}")
+            format!("{origin} is not among the origins that may see the bearer token: {cure}")
         } else {
             format!(
                 "{origin} is plain http, and the bearer token goes over https only: give an https URI"

@@ -33,7 +33,7 @@ pub(crate) use client_auth::SecretPlace;
 ///     .build()?;
 /// assert!(other.allows(&"https://api.example.com/v1/trips".parse()?));
 ///
-/// // An emulator on this machine, over plain http because that is said by name.
+/// // An emulator on this machine, over plain http, which has to be allowed by name.
 /// Provider::simacan_at("http://127.0.0.1:4780/api/v1")
 ///     .allow_origin("http://127.0.0.1:4780")
 ///     .allow_loopback_http()
@@ -41,7 +41,7 @@ pub(crate) use client_auth::SecretPlace;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A clone is a reference count.
+/// Clones are cheap: they share one value.
 #[derive(Clone)]
 pub struct Provider(Arc<Parts>);
 
@@ -95,7 +95,8 @@ enum Targets {
 }
 
 impl Provider {
-    /// Returns the Simacan platform, production.
+    /// Returns the provider of the Simacan platform's production environment. Its token may go to
+    /// `https://<service>.services.simacan.com`.
     pub fn simacan() -> Self {
         static PRODUCTION: LazyLock<Provider> = LazyLock::new(|| {
             let dialect = Dialect::Simacan {
@@ -111,7 +112,8 @@ impl Provider {
         PRODUCTION.clone()
     }
 
-    /// Returns the Simacan platform, staging. Its users, tokens and origins are separate ones.
+    /// Returns the provider of the Simacan platform's staging environment, which has its own users and tokens. Its
+    /// token may go to `https://<service>-stg.services.simacan.com`.
     pub fn simacan_staging() -> Self {
         static STAGING: LazyLock<Provider> = LazyLock::new(|| {
             let dialect = Dialect::Simacan {
@@ -127,19 +129,18 @@ impl Provider {
         STAGING.clone()
     }
 
-    /// Starts a provider that speaks the Simacan protocol at another place: a gateway, an emulator.
+    /// Returns a builder of a provider that speaks the Simacan protocol at another address: a gateway, an emulator.
     ///
-    /// `base` is what stands before `/auth/password`. No target origin is
-    /// allowed but those named by [`allow_origin`](ProviderBuilder::allow_origin).
+    /// `base` is the URL before `/auth/password`. The token may go to no origin but those of
+    /// [`allow_origin`](ProviderBuilder::allow_origin).
     pub fn simacan_at(base: impl Into<String>) -> ProviderBuilder {
         ProviderBuilder::new(base.into(), None)
     }
 
-    /// Starts a provider of an RFC 6749 authorization server with the resource owner password credentials grant
-    /// (section 4.3) and refresh tokens (section 6).
+    /// Returns a builder of a provider for an RFC 6749 authorization server with the resource owner password
+    /// credentials grant (section 4.3) and refresh tokens (section 6).
     ///
-    /// No target origin is allowed but those named by
-    /// [`allow_origin`](ProviderBuilder::allow_origin).
+    /// The token may go to no origin but those of [`allow_origin`](ProviderBuilder::allow_origin).
     pub fn oauth2(token_endpoint: impl Into<String>, client: ClientAuth) -> ProviderBuilder {
         ProviderBuilder::new(token_endpoint.into(), Some(client))
     }
@@ -164,7 +165,7 @@ impl Provider {
         }
     }
 
-    /// Returns whether any origin of this machine may see the bearer token.
+    /// Returns whether the bearer token may go to any loopback address.
     pub fn allows_loopback(&self) -> bool {
         match &self.0.targets {
             Targets::Services { .. } => false,

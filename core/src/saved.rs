@@ -21,14 +21,13 @@ use crate::{Credentials, Provider, Timestamp, fnv};
 pub(crate) use json::Others;
 pub use json::{InvalidSavedSession, SavedJson};
 
-/// A session outside of its process: the tokens with their times, and what paces logins and refreshes.
+/// A session as it is saved: the tokens with their times, and what paces logins and refreshes.
 ///
-/// It belongs to one user at one auth endpoint, and what is asked of that, and is used for no other. Its *revision* counts how
-/// often the session was saved; of two, the higher one is newer, whatever the clocks say.
+/// It belongs to one user at one auth endpoint, with one scope and form, and is used for no other. Its *revision*
+/// counts how often the session was saved; of two, the higher one is newer, whatever the clocks say.
 ///
-/// It holds secrets: it is wiped when dropped and prints none. So is what
-/// [`to_json`](Self::to_json) gives; where you put that has to be as safe as the place that you have
-/// the password from.
+/// It holds secrets: it is wiped when dropped, and prints none. So is the JSON of [`to_json`](Self::to_json), which
+/// has to be kept as safe as the password.
 ///
 /// ```
 /// use simacan_auth::{InvalidSavedSession, SavedSession};

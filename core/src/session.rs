@@ -25,8 +25,8 @@ pub use unauthenticated::{Resumed, Unauthenticated};
 
 /// A session in the state `S`: [`Unauthenticated`], [`Authenticated`], [`Refreshing`] or [`ReLogin`].
 ///
-/// What a session can do depends on its state, so misuse does not compile. It is no `Clone`: the
-/// refresh token that it holds can be sent once.
+/// What a session can do depends on its state, so misuse does not compile. It is not `Clone`, since its refresh token
+/// can be sent only once.
 ///
 /// Most programs want a [`Machine`](crate::Machine), which moves a session through its states on
 /// behalf of many callers and paces it, or an adapter, which drives a machine. Use a session

@@ -12,9 +12,9 @@ use crate::{InvalidSavedSession, Timestamp};
 
 /// A place for the bytes of one saved session, which several processes may share.
 ///
-/// Processes that share a refresh token end each other's sessions unless one waits for the other: the
-/// token is good once. So there is a lock, held while one of them loads, makes an exchange and
-/// saves. Where there is one process, a `Mutex` is a lock.
+/// Processes that share a refresh token end each other's sessions unless one waits for the other: the token is good
+/// once. So there is a lock, held while one of them loads, makes an exchange and saves. In one process a `Mutex`
+/// does.
 ///
 /// The driver calls it from a thread of its own, never from the threads or tasks of the program's callers:
 /// each method may block. A client that needs an async runtime brings its own.
@@ -57,13 +57,13 @@ pub trait SessionStore: Send + Sync {
     /// Returns the name of the place, as people know it: a path, a table and a row, a server and a key. Errors name
     /// it, so it holds no secret.
     fn place(&self) -> String {
-        "its store".to_owned()
+        "the session's store".to_owned()
     }
 
-    /// Returns what was saved last, without the lock: for a process to which the lock is
-    /// [denied](StoreFailure::Denied), and which may read all the same. It uses the access token alone.
+    /// Returns what was saved last, without the lock: for a process that may read the store but is
+    /// [denied](StoreFailure::Denied) the lock. Such a process uses the access token and refreshes nothing.
     ///
-    /// By default it sees nothing.
+    /// By default it returns `None`.
     fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
         Ok(None)
     }
@@ -103,15 +103,14 @@ impl<S: SessionStore + ?Sized> SessionStore for Box<S> {
 pub struct LockRequest {
     /// How long to wait while another holds the lock.
     pub patience: Duration,
-    /// How long the lock is held at most between two calls of [`renew`](LockedStore::renew): for locks that are
-    /// leases. Those that end with their process or connection need no such time.
+    /// For locks that are leases: how long the lock is held at most without a [`renew`](LockedStore::renew). Locks
+    /// that end with their process or connection need no such time.
     pub hold: Duration,
 }
 
 /// A [`SessionStore`] whose lock is held.
 ///
-/// [`unlock`](Self::unlock) gives it free; so does dropping it, and the death of the process, by whatever
-/// the system or the server has for that.
+/// [`unlock`](Self::unlock) releases it. So does dropping it, and so does the death of the process.
 pub trait LockedStore: Send {
     /// Returns what was saved last, or `None` if nothing was.
     fn load(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure>;
@@ -129,11 +128,12 @@ pub trait LockedStore: Send {
         Ok(())
     }
 
-    /// Notes that no password is to leave before then, where even a store that can't be written to can note it: a
-    /// program whose disk is full must not send one at each of its starts.
+    /// Notes that no password may be sent before this time. It is called when `save` has failed, so it has to work on
+    /// a full disk: without it, a program would send a password at each start.
     ///
-    /// By default it can't.
-    fn mark(&mut self, _until: Timestamp) -> Result<(), StoreFailure> {
+    /// By default it fails.
+    fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {
+        let _ = until;
         Err(StoreFailure::new("this store has no place for a mark"))
     }
 
@@ -142,7 +142,7 @@ pub trait LockedStore: Send {
         Ok(None)
     }
 
-    /// Gives the lock free.
+    /// Releases the lock.
     fn unlock(self: Box<Self>) -> Result<(), StoreFailure>;
 }
 
@@ -150,25 +150,25 @@ pub trait LockedStore: Send {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StoreFailure {
-    /// Another process has held the lock for as long as was waited.
+    /// Another process has held the lock for longer than the `patience`.
     #[error(
-        "another process has kept the lock of the saved session all the time: look for one that hangs"
+        "another process has kept the lock of the saved session for too long: look for one that hangs"
     )]
     Locked,
     /// The store's server is away: it may be there again in a minute.
     #[error("the store of the saved session can't be reached: {0}")]
     Unreachable(ErrorCause),
-    /// Another process has saved since: the lock was lost. Nothing was saved.
-    #[error("another process has saved the session since: the lock was lost")]
+    /// The lock was lost, and another process may have saved since. Nothing was saved.
+    #[error("the lock of the saved session was lost, and another process may have saved since")]
     Superseded,
-    /// The store does not allow it, which only a person can mend.
+    /// The store does not allow it, which only a person can change.
     #[error("the store of the saved session can't be used: {0}")]
     Denied(ErrorCause),
     /// The place holds something, but no session that can be read.
-    #[error("the saved session is damaged: {0}")]
+    #[error("{0}")]
     Damaged(InvalidSavedSession),
-    /// The thread that was to do it is gone or stuck: a panic, a dead disk.
-    #[error("the saved session's store did not answer")]
+    /// The thread that uses the store has panicked or hangs.
+    #[error("the store of the saved session did not answer")]
     Abandoned,
     /// The store has failed in another way, with this error of its own.
     #[error("the store of the saved session failed: {0}")]
@@ -176,7 +176,7 @@ pub enum StoreFailure {
 }
 
 impl StoreFailure {
-    /// Returns whether this may be over by itself. If not, a person has to do what it says.
+    /// Returns whether this may be over by itself. If not, a person has to do something first.
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::Denied(_) | Self::Damaged(_))
     }

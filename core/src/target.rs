@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Request, header};
 
-/// A request to a target API: where it goes, and what it is authorized with.
+/// A request to a target API, as far as authorizing it goes: its origin, and its `Authorization` header.
 ///
 /// [`http::Request`] is one. For another client's, or for what is no request at all:
 ///

@@ -11,7 +11,8 @@ use crate::error::Error;
 
 /// The bearer token for one target: for a WebSocket, an MQTT client, a gRPC call, a vendor's SDK.
 ///
-/// [`Driver::bearer`] gives it. Tell [`Driver::report`] whether the target accepted it: the library doesn't see that.
+/// [`Driver::bearer`] returns it. Tell [`Driver::report`] whether the target accepted it, above all if it did not:
+/// nobody else can see that.
 pub struct Bearer {
     uri: Uri,
     value: HeaderValue,
@@ -36,7 +37,8 @@ impl Bearer {
         text.split_once(' ').map_or(text, |(_, token)| token)
     }
 
-    /// Returns `Bearer` and the token, for an `Authorization` (RFC 6750, section 2.1). The value is marked sensitive.
+    /// Returns `Bearer` and the token, for an `Authorization` header (RFC 6750, section 2.1). The value is marked
+    /// sensitive.
     pub fn header_value(&self) -> HeaderValue {
         self.value.clone()
     }
@@ -48,19 +50,20 @@ impl Bearer {
 }
 
 impl Driver {
-    /// Returns the bearer token for `uri`. As for a request, it checks the origin (`wss` counts as `https`), and waits
-    /// if there is no token. It gives no token that has only seconds to live while its refresh is due or under way.
+    /// Returns the bearer token for `uri`. As for a request, the origin is checked (`wss` counts as `https`), and
+    /// without a token this waits for one. A token that has only seconds to live is not returned while its refresh is
+    /// due or under way.
     ///
-    /// [`Error::Unauthorized`]: the target has refused the current token, and no newer one can be got now.
+    /// [`Error::Unauthorized`]: the target has refused the current token, and no newer one is fetched for it yet.
     pub async fn bearer(&self, uri: &Uri) -> Result<Bearer, Error> {
         self.bearer_after(None, uri).await
     }
 
     /// Reports whether the target accepted a bearer token, and returns the token to use next.
     ///
-    /// - [`Accepted`](BearerOutcome::Accepted): gives it back, for a report if it is refused later.
-    /// - [`Unauthorized`](BearerOutcome::Unauthorized): waits for a newer one and gives that, never the same. If there
-    ///   is none, the error says why, and [`Error::retry_at`] when to call [`bearer`](Self::bearer) again.
+    /// - [`Accepted`](BearerOutcome::Accepted): returns the same one. If it is refused later, report that, too.
+    /// - [`Unauthorized`](BearerOutcome::Unauthorized): waits for a newer one and returns that, never the same. If
+    ///   there is none, the error says why, and [`Error::retry_at`] when to call [`bearer`](Self::bearer) again.
     pub async fn report(&self, bearer: Bearer, outcome: BearerOutcome) -> Result<Bearer, Error> {
         let Bearer { uri, sent, .. } = bearer;
         if outcome == BearerOutcome::Accepted {

@@ -11,18 +11,18 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::{CredentialsSource, Settings, carrier};
 
-/// The keeper of an HTTP client's session: it puts the token on requests, and looks at what becomes of them.
+/// A session for an HTTP client: it puts the bearer token on requests, and acts on the status of their answers.
 ///
-/// Clones share one session. What waits is `async`, under any executor; [`block_on`](crate::block_on) waits
-/// for it in blocking code.
+/// Clones share one session. The methods that wait are `async` and run on any executor; in blocking code
+/// [`block_on`](crate::block_on) runs them.
 #[derive(Clone)]
 pub struct Driver(Arc<Client>);
 
-/// The way in which a request waits for its token.
+/// How a request waits for its token: for how long, and whether it can be sent only once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wait {
-    /// Whether the request can be sent only once, so that no 401 to it is cured: if the token has only seconds to
-    /// live, it waits for the refresh that is due anyway. Should that fail, the token serves to its end. Default: no.
+    /// Whether the request can be sent only once, so that a 401 to it can't be cured. Then a token that has only
+    /// seconds to live is not used while its refresh is due or under way, unless that fails. Default: no.
     pub is_once: bool,
     /// The longest wait of this request, if that is shorter than the session's
     /// [`token_timeout`](Settings::token_timeout). Default: none.
@@ -40,7 +40,7 @@ impl Wait {
 struct Client(Arc<Session>);
 
 impl Driver {
-    /// Starts a driver that logs in at this provider with these credentials.
+    /// Returns the settings of a driver that logs in at this provider with these credentials.
     pub fn settings(provider: Provider, credentials: impl Into<CredentialsSource>) -> Settings {
         Settings::new(provider, credentials)
     }
@@ -49,8 +49,8 @@ impl Driver {
         Self(Arc::new(Client(Arc::new(session))))
     }
 
-    /// Waits until the bearer token is on the request, or until it is certain that there is none. `pending` is
-    /// what [`Retry`](Review::Retry) gave; `None` for a request that has not been sent yet.
+    /// Puts the bearer token on the request, and waits for one if there is none. `pending` is what
+    /// [`Retry`](Review::Retry) gave; `None` for a request that has not been sent yet.
     pub async fn authorize(
         &self,
         pending: Option<Pending>,
@@ -59,7 +59,7 @@ impl Driver {
         self.authorize_with(pending, Wait::default(), request).await
     }
 
-    /// Waits as [`authorize`](Self::authorize) does, with more said about how.
+    /// Puts the bearer token on the request as [`authorize`](Self::authorize) does, and waits as `wait` says.
     pub async fn authorize_with(
         &self,
         pending: Option<Pending>,
@@ -72,8 +72,8 @@ impl Driver {
         }
     }
 
-    /// Waits as [`authorize_with`](Self::authorize_with) does, in blocking code: what need not wait has no future
-    /// around it.
+    /// Puts the bearer token on the request as [`authorize_with`](Self::authorize_with) does, in blocking code.
+    /// Without a wait it makes no future.
     pub fn authorize_blocking(
         &self,
         pending: Option<Pending>,
@@ -99,8 +99,8 @@ impl Driver {
         .await
     }
 
-    /// Puts this thread's cached bearer on a request that has not been sent yet, without a lock. Returns `None` if the
-    /// request has to be [authorized](Self::authorize).
+    /// Puts this thread's copy of the token on a request that has not been sent yet, without a lock. Returns `None`
+    /// if there is no such copy, so that the request needs [`authorize`](Self::authorize).
     #[inline]
     pub fn authorize_now(
         &self,
@@ -118,7 +118,7 @@ impl Driver {
         session.cached.ask(|cached| cached.authorize(now, request))
     }
 
-    /// Logs in, if there is no token yet.
+    /// Logs in, if there is no token yet. The first request does the same.
     pub async fn log_in(&self) -> Result<Status, Error> {
         let sent = Box::pin(self.session().ask(None, Wait::default(), Machine::log_in)).await?;
         drop(sent);
@@ -127,7 +127,8 @@ impl Driver {
         Ok(self.status())
     }
 
-    /// Says what the status of an answer means for the request that was [`Sent`]: see [`Machine::review`].
+    /// Says what to do with the answer to a request that was [`Sent`]: deliver it, or send the request once more. See
+    /// [`Machine::review`].
     #[inline]
     pub fn review(&self, sent: Sent, status: StatusCode) -> Review {
         let session = self.session();
@@ -150,20 +151,20 @@ impl Driver {
         review
     }
 
-    /// Replaces the credentials, which ends a rejection at once.
+    /// Replaces the credentials. Other ones end a [`Denied::Rejected`](simacan_auth::Denied::Rejected) at once.
     pub fn set_credentials(&self, credentials: Credentials) {
         self.input(|machine, now| machine.handle_credentials(now, credentials));
     }
 
-    /// Logs out, and waits until that is saved, and the tokens are revoked if the provider has a [revocation
-    /// endpoint](simacan_auth::ProviderBuilder::revocation_endpoint). Returns whether nothing is left to do within
+    /// Logs out: forgets the tokens, here and in the store, and revokes them if the provider has a [revocation
+    /// endpoint](simacan_auth::ProviderBuilder::revocation_endpoint). Returns `false` if that takes longer than
     /// `timeout`; an event says whether they were revoked. See [`Machine::forget`].
     pub async fn forget(&self, timeout: Duration) -> bool {
         self.input(Machine::forget);
         self.settle(timeout).await
     }
 
-    /// Allows one attempt with the password that was refused: somebody says that it is right by now.
+    /// Lets the password that was refused be sent once more, since it is valid now: an account was unlocked, say.
     pub fn retry_refused(&self) {
         self.input(Machine::retry_refused);
     }
@@ -178,12 +179,12 @@ impl Driver {
         }
     }
 
-    /// Waits for a future in this thread, by its [`System`](crate::System), as all calls that block do.
+    /// Runs a future to its end in this thread, which waits as its [`System`](crate::System) says.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.session().process.block_on(future)
     }
 
-    /// Returns what the session is doing.
+    /// Returns the state of the session: logged in, refreshing, rejected and so on.
     pub fn status(&self) -> Status {
         match self.session().check_process() {
             Ok(()) => self.session().lock().machine.status(),
@@ -191,8 +192,8 @@ impl Driver {
         }
     }
 
-    /// Returns how the session does: whether there is a token that can be used now, and if not, why not and until
-    /// when. For a page or a probe; starts nothing.
+    /// Returns the health of the session: whether a token can be used now, and if not, why not and until when. For a
+    /// page or a probe; starts nothing.
     ///
     /// [`Error::Forked`]: this process was forked from the one that made the client.
     pub fn health(&self) -> Result<Health, Error> {
@@ -202,8 +203,8 @@ impl Driver {
         Ok(session.lock().machine.health(now))
     }
 
-    /// Waits until nothing is under way and all is saved, for a program that is about to end. Returns whether that is
-    /// so within `timeout`.
+    /// Waits until nothing is under way and the session is saved, for a program that is about to end. Returns `false`
+    /// if that takes longer than `timeout`.
     pub async fn settle(&self, timeout: Duration) -> bool {
         self.session().settle(timeout).await
     }

@@ -17,7 +17,7 @@ use simacan_auth::{Denied, ErrorCause, Failure, ForeignOrigin, Origin, Timestamp
 /// use simacan_auth_driver::Error;
 /// use std::time::{Duration, SystemTime};
 ///
-/// /// How long to wait before the same again; `None`: somebody has to mend it.
+/// /// How long to wait before the next try; `None`: a person has to do something first.
 /// fn pause(error: &Error) -> Option<Duration> {
 ///     let at = error.is_transient().then(|| error.retry_at().unwrap_or_else(SystemTime::now))?;
 ///     Some(at.duration_since(SystemTime::now()).unwrap_or_default())
@@ -32,29 +32,29 @@ pub enum Error<R = Infallible> {
     Denied(Denied),
     /// The token may not go to the request's origin. Nothing was sent.
     ForeignOrigin(ForeignOrigin),
-    /// The target has refused this token as a [`Bearer`](crate::Bearer), and just now there is no reason to expect
-    /// that it takes another.
+    /// The target has refused the current token as a [`Bearer`](crate::Bearer), and no newer one is fetched for it
+    /// yet.
     Unauthorized {
         /// The origin of the target.
         origin: String,
         /// The time before which no refresh is made for the target's sake.
         until: Timestamp,
     },
-    /// There was no token within the time that a request waits for one. What was under way goes on.
+    /// There was no token within the time that a request waits for one. The login or refresh goes on.
     TimedOut {
         /// The auth endpoint's, where the token was to come from.
         origin: String,
         /// How long the request has waited.
         after: Duration,
-        /// What the request has waited for at last.
+        /// What the request was waiting for when it gave up.
         waited_for: &'static str,
         /// How the last attempt failed, if one has.
         failure: Option<Failure>,
     },
-    /// The system gives no thread to get a token with. The next request tries again.
+    /// The system can't start a thread to get a token. The next request tries again.
     NoThread(Arc<io::Error>),
-    /// A callback, the store or the exchange of a session has asked for a token that is not there: to wait
-    /// for it would be to wait for itself.
+    /// A callback, a store or an exchange has asked its own session for a token that is not there yet: it would wait
+    /// for itself.
     InCallback,
     /// This process was forked from the one that made the client: the two would spend each other's refresh
     /// tokens.
@@ -64,7 +64,7 @@ pub enum Error<R = Infallible> {
         /// The origin of the auth endpoint, or of the target.
         origin: String,
     },
-    /// The HTTP client can't be made as it is configured, for this reason.
+    /// The HTTP client can't be built as it is configured, for this reason.
     Client(R),
     /// The request to the target API failed, for this reason.
     Request(R),
@@ -76,9 +76,9 @@ impl<R> Error<R> {
         matches!(self, Self::Denied(denied) if denied.is_rejected())
     }
 
-    /// Returns whether there may be a token if the same is tried again, at [`retry_at`](Self::retry_at) or soon. If
-    /// not, there is something to be mended. `false` for [`Request`](Self::Request), too: there was a token, and what
-    /// the HTTP client's error means is for its own methods to say.
+    /// Returns whether there may be a token at the next try, at [`retry_at`](Self::retry_at) or soon. If not, a
+    /// person has to do something first. It is `false` for [`Request`](Self::Request), too: there was a token, so ask
+    /// the HTTP client's error.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Denied(denied) => denied.is_transient(),
@@ -87,8 +87,8 @@ impl<R> Error<R> {
         }
     }
 
-    /// Returns when it is of use to try again. `None` after [`TimedOut`](Self::TimedOut) and
-    /// [`NoThread`](Self::NoThread): soon, since the next call waits again; else there is something to be mended.
+    /// Returns when to try again. `None` means soon after [`TimedOut`](Self::TimedOut) and
+    /// [`NoThread`](Self::NoThread), since the next call waits again; otherwise a person has to do something first.
     pub fn retry_at(&self) -> Option<SystemTime> {
         let at = match self {
             Self::Denied(denied) => denied.retry_at()?,
@@ -110,7 +110,7 @@ impl<R> Error<R> {
 }
 
 impl Error {
-    /// Converts to the error of an adapter.
+    /// Converts this into the error of an adapter, whose HTTP client's error is `R`.
     pub fn cast<R>(self) -> Error<R> {
         match self {
             Self::Denied(denied) => Error::Denied(denied),
@@ -143,8 +143,8 @@ impl<R: StdError> fmt::Display for Error<R> {
             Self::ForeignOrigin(foreign) => foreign.fmt(f),
             Self::Unauthorized { origin, until } => write!(
                 f,
-                "{origin} has refused the bearer token, and no other is got for it before {until}: see whether \
-                 this user may use that API"
+                "{origin} has refused the bearer token, and no new one is fetched for it before {until}: check \
+                 that this user may use that API"
             ),
             Self::TimedOut {
                 origin,
@@ -161,23 +161,23 @@ impl<R: StdError> fmt::Display for Error<R> {
             }
             Self::NoThread(error) => write!(
                 f,
-                "there is no token, and the system gives no thread to get one with: {error}"
+                "no token, since the system can't start a thread to get one: {error}"
             ),
             Self::InCallback => f.write_str(
-                "there is no token, and a callback, a store or an exchange can't wait for one: do it in a \
-                 thread of its own",
+                "no token, and a callback, a store or an exchange can't wait for one: make this call in a thread of \
+                 its own",
             ),
             Self::Forked => f.write_str(
-                "this process was forked from the one that made the client: make clients after forking",
+                "the client was made before this process was forked: make clients after forking",
             ),
             Self::NoTls { origin } => write!(
                 f,
-                "{origin} is https, and this program was built without TLS: turn on the adapter's feature \
-                 `rustls`, or another that has TLS"
+                "{origin} is https, and this program was built without TLS: turn on the adapter's \
+                 feature `rustls`, or another that has TLS"
             ),
             Self::Client(error) => write!(
                 f,
-                "the HTTP client can't be made: {}",
+                "the HTTP client can't be built: {}",
                 ErrorCause::text_of(error)
             ),
             Self::Request(error) => write!(

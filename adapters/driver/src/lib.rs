@@ -1,9 +1,9 @@
-//! Keeps a program logged in over any HTTP client: the [`Machine`] of [`simacan_auth`] behind a lock, and the
-//! one thread that does for it what takes time.
+//! Keeps a program logged in over any HTTP client: a [`Machine`] of [`simacan_auth`] behind a lock, and one thread
+//! that makes its exchanges with the auth server.
 //!
-//! The adapters `simacan-auth-ureq` and `simacan-auth-reqwest` are built on it. Take it to put another client
-//! under it: you write one function that makes an exchange, and get all that the adapters promise. It knows no
-//! HTTP client and no async runtime.
+//! The adapters `simacan-auth-ureq` and `simacan-auth-reqwest` are built on it. Use it for another HTTP client: you
+//! write one function that makes an exchange, and get all that the adapters promise. It depends on no HTTP client and
+//! no async runtime.
 //!
 //! ```
 //! use http::{Request, Response};
@@ -60,34 +60,33 @@
 //!
 //! # Why a thread
 //!
-//! An exchange replaces the refresh token, and has to outlive whoever wanted it: an answer that nobody reads is
-//! a session lost. A caller may go away. A task dies with its runtime, sleeps with it, and would let go of a
-//! store's lock on a runtime's worker, where nothing may block. So what rotates a token or holds a store's lock
-//! is on a stack that none of them can take away: a plain thread, the *carrier*. It lives for as long as there
-//! is something to do, which is once an hour. There is one at most for each session, and at most 64 at a time
-//! for one auth host over one kind of store; more queue behind their own kind.
+//! An exchange replaces the refresh token, so it has to outlive the request that wanted it: if nobody reads the
+//! answer, the session is lost. A caller may go away, and a task ends with its runtime. So a plain thread, the
+//! *carrier*, makes the exchanges and holds the store's lock. It runs only while there is something to do, which is
+//! about once an hour. A session has one at most, and at most 64 run at a time for one auth host and one type of
+//! store; further ones wait for these.
 //!
-//! What it costs, and whom:
+//! What it costs:
 //!
 //! | who | what |
 //! |---|---|
-//! | a request with a good token | nothing: it looks into its thread's cached bearer, takes no lock, and waits for no exchange |
+//! | a request with a good token | nothing: it uses its thread's copy of the token, takes no lock, and waits for no exchange |
 //! | the request that finds a refresh due | the start of a thread |
 //! | a request without a token | the exchange, and to be woken from another thread |
 //! | a program at rest | nothing; with [`stay_logged_in`](Settings::stay_logged_in) one thread for all its sessions |
 //! | an exchange, a store or a callback that hangs | one thread, until it comes back |
 //!
 //! A thread inherits signal mask, priority and seccomp filter from the one that starts it.
-//! `tokio::runtime::Handle::current` has no meaning in a store, an exchange or a callback: a store over an async
-//! client brings a runtime of its own.
+//! `tokio::runtime::Handle::current` panics in a store, an exchange or a callback: a store over an async client
+//! brings a runtime of its own.
 //!
 //! # What ends, and when
 //!
-//! After the drop of the last [`Driver`] no exchange is begun. What is in flight ends, and is saved; where a
-//! store is, that drop waits for it, [`drop_timeout`](Settings::drop_timeout) at most. A program that ends
-//! without drops (a client in a `static`, [`std::process::exit`]) calls [`settle`](Driver::settle) first, and
-//! so does an async one, so that no worker is blocked. In a forked child every call that would need the session
-//! is [`Error::Forked`]: make clients after forking.
+//! When the last [`Driver`] is dropped, no further exchange begins. One that is in flight ends, and the session is
+//! saved; with a store, the drop waits for that, [`drop_timeout`](Settings::drop_timeout) at most. Call
+//! [`settle`](Driver::settle) first in a program that ends without drops (a client in a `static`,
+//! [`std::process::exit`]), and in an async one, whose worker the drop would block. In a forked child each call that
+//! needs the session fails with [`Error::Forked`]: make clients after forking.
 //!
 //! # What it tells
 //!
@@ -95,35 +94,34 @@
 //! [`health`](Driver::health) says at any time whether there is a token that can be used, until when, what failed
 //! last and when the next attempt can be made.
 //!
-//! With the feature `tracing` each event is one of `tracing`, too, and each exchange is in a span `exchange` with
+//! With the feature `tracing` each event is also a `tracing` event, and each exchange is in a span `exchange` with
 //! `server.address`, `url.path` and `http.response.status_code` or `error`:
 //!
 //! | level | when |
 //! |---|---|
-//! | `ERROR` | the password was refused: somebody has to give another |
+//! | `ERROR` | the password was refused: a person has to give another |
 //! | `WARN` | an attempt or a round has failed, a refresh token was refused, the store failed, a target refuses even fresh tokens: the session goes on by itself |
 //! | `INFO` | logged in, refreshed, took over a saved session, logged out, got new credentials |
 //! | `DEBUG` | an exchange has begun or ended, a target has refused a token, an answer was unclear |
 //!
-//! Its fields, each where it has a meaning: `event` (its [name](simacan_auth::Event::name)), `generation`, `attempt`,
+//! The fields, where they apply: `event` (its [name](simacan_auth::Event::name)), `generation`, `attempt`,
 //! `expires_at`, `retry_at`, `failure`, and `took`, in seconds.
 //!
 //! With the feature `metrics` the recorder that the program has installed gets the counter
 //! `simacan_auth_events_total` with the label `event`, and the histogram `simacan_auth_exchange_seconds` with the label
 //! `status` (`none` if no answer came). The example `metrics_page` shows them on a page.
 //!
-//! # Where things are
-//!
-//! - `session`: what callers, carrier and time-keeper share, and which carrier is at work
-//! - `caller`: what a request does that has to ask, and how it waits
-//! - `carrier`: polls the machine, makes the exchanges, is inside the store, tells the events
-//! - `process`: the threads of all sessions, and the time-keeper
-//! - `wakeup`: the one wake-up, for threads and for tasks
-//! - `interleavings`: all of these under the checker shuttle
-//!
 //! [`Machine`]: simacan_auth::Machine
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+// Where things are:
+// - `session`: what callers, carrier and time-keeper share, and which carrier is at work
+// - `caller`: what a request does that has to ask, and how it waits
+// - `carrier`: polls the machine, makes the exchanges, is inside the store, tells the events
+// - `process`: the threads of all sessions, and the time-keeper
+// - `wakeup`: the one wake-up, for threads and for tasks
+// - `interleavings`: all of these under the checker shuttle
 
 mod adapter;
 mod bearer;
@@ -158,7 +156,7 @@ pub use source::CredentialsSource;
 #[cfg(feature = "tower")]
 pub use tower::{Authorize, AuthorizeLayer};
 
-/// Waits for a future in this thread: for the async methods of a [`Driver`] in blocking code.
+/// Runs a future to its end in this thread: for the async methods of a [`Driver`] in blocking code.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     sync::block_on(future)
 }

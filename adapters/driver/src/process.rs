@@ -12,10 +12,10 @@ use crate::session::Session;
 use crate::sync::{self, Mutex, caught, lock};
 use crate::wakeup::Wakeup;
 
-/// The threads and clocks that a [`Process`] lives by: the system's, or a test's.
+/// The threads and clocks that a [`Process`] uses: the system's, or a test's.
 pub trait System: Send + Sync + 'static {
-    /// Starts a thread of this name: `simacan-auth` does what is to be done and ends; `simacan-time` only
-    /// calls [`Process::tick`] when it is time.
+    /// Starts a thread of this name. `simacan-auth` makes exchanges, and ends; `simacan-time` calls [`Process::tick`]
+    /// when it is time, and does nothing else.
     fn spawn(&self, name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>;
 
     /// Returns the time since some moment, by a clock that does not jump.
@@ -24,8 +24,8 @@ pub trait System: Send + Sync + 'static {
     /// Returns the time of day, which may jump.
     fn time(&self) -> SystemTime;
 
-    /// Waits in this thread until the future is ready, or until then by [`monotonic`](Self::monotonic). Whatever
-    /// blocks waits here, the time-keeper too. By default the thread is parked.
+    /// Waits in this thread until the future is ready, or until this time of [`monotonic`](Self::monotonic). All that
+    /// blocks waits here, the thread `simacan-time` too. By default the thread is parked.
     fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>, until: Option<Duration>) {
         sync::block_on_for(future, || {
             until.map(|until| until.saturating_sub(self.monotonic()))
@@ -33,8 +33,8 @@ pub trait System: Send + Sync + 'static {
     }
 }
 
-/// The threads of all sessions of a process, and their time-keeper. There is [one](Process::global) for everybody;
-/// tests make their own.
+/// The threads that all sessions of a process share, and the one that keeps their time. Programs use the
+/// [global](Process::global) one; tests make their own.
 pub struct Process {
     system: Box<dyn System>,
     lines: Mutex<HashMap<Line, Queue>>,
@@ -94,8 +94,8 @@ impl Process {
         })
     }
 
-    /// Returns the process that a driver uses if it is given no other. A forked child has one of its own: it has none
-    /// of its parent's threads, and its parent's locks may be held for ever.
+    /// Returns the process that a driver uses if it is given no other. A forked child gets a new one, since it has
+    /// none of its parent's threads.
     pub fn global() -> Arc<Self> {
         static FIRST: OnceLock<Global> = OnceLock::new();
         let mut place = &FIRST;
@@ -241,11 +241,10 @@ impl Process {
         }
     }
 
-    /// Looks at the sessions whose time has come; at all of them if the time of day has jumped.
+    /// Wakes the sessions whose time has come, or all of them if the time of day has jumped.
     ///
-    /// The time-keeper does it; who runs no such thread ([`System::spawn`]) does it whenever time goes by. Returns the
-    /// next time at which there is something to look at, by [`System::monotonic`]: an earlier one may be added at any
-    /// moment.
+    /// The thread `simacan-time` calls it; a [`System`] without that thread calls it as its time goes by. Returns
+    /// when to call it again, by [`System::monotonic`]; an earlier time may be added at any moment.
     pub fn tick(&self) -> Option<Duration> {
         let now = (self.system.monotonic(), self.system.time());
         let mut times = lock(&self.times);

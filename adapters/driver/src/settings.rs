@@ -18,7 +18,7 @@ use crate::wakeup::Wakeup;
 use crate::{CredentialsSource, Driver, Error, Process, count};
 
 /// The settings of a [`Driver`], which [`build`](Self::build) makes. The builders of the adapters have the same
-/// methods, and their client's own.
+/// methods, and those of their HTTP client.
 #[must_use]
 pub struct Settings {
     provider: Provider,
@@ -49,28 +49,28 @@ pub struct Settings {
 #[macro_export]
 macro_rules! settings_methods {
     ($self:ident => $settings:expr) => {
-        /// Saves the session in this store, so that it outlives the program, and that other processes may share it:
-        /// `FileStore` of `simacan-auth-file-store`, or one of your own. Default: none, the session ends with the
-        /// program.
+        /// Saves the session in this store, so that it outlives the program and other processes can share it:
+        /// `FileStore` of `simacan-auth-file-store`, say, or one of your own. Default: none; the session ends with
+        /// the program.
         ///
-        /// The store is used from a thread of the driver's, which no request with a good token waits for. That
-        /// thread waits for the store's lock a little longer than [an exchange](Self::exchange_timeout) may
-        /// take, in which another process must have made its own. A store that hangs or panics costs an
-        /// attempt and one thread, and no more.
+        /// A thread of the driver uses the store, and no request with a good token waits for it. It waits for the
+        /// store's lock a little longer than [an exchange](Self::exchange_timeout) may take, since another process
+        /// may be making one. A store that hangs or panics costs one attempt and one thread, no more.
         pub fn store<S: $crate::simacan_auth::SessionStore + 'static>(mut $self, store: S) -> Self {
             let kind = ::std::any::TypeId::of::<S>();
             $settings.store = Some((::std::sync::Arc::new(store), kind));
             $self
         }
 
-        /// Sets how the session is paced. A `seed` of 0 is replaced by a random one.
+        /// Sets the times and limits of the session. A `seed` of 0 is replaced by a random one. Call
+        /// [`stay_logged_in`](Self::stay_logged_in) after this, since this replaces it.
         pub fn config(mut $self, config: $crate::simacan_auth::Config) -> Self {
             $settings.config = config;
             $self
         }
 
-        /// Refreshes whenever it is time, not at the next request, until the last client is gone. There is nothing to
-        /// spawn. (It is [`Config::keep_alive`]($crate::simacan_auth::Config).) Default: off.
+        /// Refreshes as soon as a refresh is due, not at the next request, until the last client is dropped. It sets
+        /// [`Config::keep_alive`]($crate::simacan_auth::Config), and needs no task of yours. Default: off.
         pub fn stay_logged_in(mut $self) -> Self {
             $settings.config.keep_alive = true;
             $self
@@ -78,8 +78,8 @@ macro_rules! settings_methods {
 
         /// Sets how long one exchange with the auth endpoint may take in all. Default: 20 s; a day at most.
         ///
-        /// Choose it rather long than short: if the server has replaced the refresh token and the answer comes too
-        /// late, the session is lost, and the next exchange sends the password.
+        /// Don't make it short: if an answer is given up after the server has replaced the refresh token, the session
+        /// is lost, and the password is sent.
         pub fn exchange_timeout(mut $self, timeout: ::std::time::Duration) -> Self {
             $settings.exchange_timeout =
                 timeout.min(::std::time::Duration::from_secs(86_400));
@@ -88,18 +88,18 @@ macro_rules! settings_methods {
 
         /// Sets how long a request waits for a token, in all. Default: 30 s.
         ///
-        /// Then it fails with [`Error::TimedOut`]($crate::Error::TimedOut). What was under way goes on
-        /// without it: the next request may find a token.
+        /// After that it fails with [`Error::TimedOut`]($crate::Error::TimedOut). The login or refresh goes on: the
+        /// next request may find a token.
         pub fn token_timeout(mut $self, timeout: ::std::time::Duration) -> Self {
             $settings.token_timeout = timeout;
             $self
         }
 
-        /// Sets how long the drop of the last client waits, if there is a store, for what is under way to be saved.
-        /// Default: 5 s.
+        /// Sets how long dropping the last client waits, if there is a store, until the session is saved. Default: 5
+        /// s.
         ///
-        /// `settle` waits longer. A program that keeps its client in a `static`, or ends with
-        /// [`std::process::exit`], drops nothing: it calls `settle` first.
+        /// A program that keeps its client in a `static`, or ends with [`std::process::exit`], drops nothing: call
+        /// `settle` first.
         pub fn drop_timeout(mut $self, timeout: ::std::time::Duration) -> Self {
             $settings.drop_timeout = timeout;
             $self
@@ -107,7 +107,7 @@ macro_rules! settings_methods {
 
         /// Sets the clock, for tests. Default: the system's.
         ///
-        /// It may jump, but waiting takes real time: a wait of a second ends after a real one.
+        /// It may jump. Waits take real time: a wait of a second ends after a real second.
         pub fn clock(
             mut $self,
             clock: impl Fn() -> $crate::simacan_auth::Timestamp + Send + Sync + 'static,
@@ -116,10 +116,10 @@ macro_rules! settings_methods {
             $self
         }
 
-        /// Calls this with each event, to log it. No event holds a secret. Default: events are dropped.
+        /// Sets the function that is told of each event, to log it. No event holds a secret. Default: none.
         ///
-        /// A thread of the driver's calls it, one event at a time, before it wakes those who wait. A panic in it is
-        /// caught. It can't wait for a token: if there is none, a request in it fails with
+        /// A thread of the driver calls it, one event after the other, before it wakes those who wait. A panic in it
+        /// is caught. A request inside it can't wait for a token: without one it fails with
         /// [`Error::InCallback`]($crate::Error::InCallback).
         pub fn on_event(
             mut $self,
@@ -129,7 +129,8 @@ macro_rules! settings_methods {
             $self
         }
 
-        /// Sets the threads and clocks to run on. Default: [those of the process]($crate::Process::global).
+        /// Sets the threads and clocks to run on, for tests. Default: [those of the
+        /// process]($crate::Process::global).
         pub fn process(mut $self, process: ::std::sync::Arc<$crate::Process>) -> Self {
             $settings.process = Some(process);
             $self
@@ -138,7 +139,7 @@ macro_rules! settings_methods {
 }
 
 impl Settings {
-    /// Makes the default settings, for this user at this provider.
+    /// Makes the default settings, for these credentials at this provider.
     pub fn new(provider: Provider, credentials: impl Into<CredentialsSource>) -> Self {
         Self {
             provider,
@@ -180,12 +181,12 @@ impl Settings {
         })
     }
 
-    /// Builds a driver that makes its exchanges by this function. Nothing is sent before the first request.
+    /// Builds a driver that makes its exchanges with this function. Nothing is sent before the first request.
     ///
-    /// `exchange` sends the request to the auth endpoint and gives the answer that it has read to its end.
-    /// It blocks, and is called by one thread at a time, which is the driver's. It follows no redirect,
-    /// sends nothing twice, and gives up within the [time-out](Self::exchange_timeout). A
-    /// [`ResponseBody`] keeps what is read, bounded and wiped.
+    /// `exchange` sends the request to the auth endpoint and returns the answer, read to its end. It blocks, and runs
+    /// in a thread of the driver, one call at a time. It must follow no redirect, send nothing twice, and give up
+    /// within the [time-out](Self::exchange_timeout). A [`ResponseBody`] keeps what is read: bounded, and wiped when
+    /// it is dropped.
     pub fn build(
         mut self,
         exchange: impl Fn(Request<RequestBody>) -> Result<Response<ResponseBody>, TransportFailure>

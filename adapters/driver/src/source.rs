@@ -7,11 +7,11 @@ use std::{env, fs, io};
 
 use simacan_auth::{Credentials, Zeroizing};
 
-/// The user, and where the password is kept: in the program, in a file, in a variable, or wherever a closure looks.
+/// A username, and where the password comes from: the program itself, a file, a variable or a closure.
 ///
-/// [`Credentials`] convert into a source that never changes. The others are read each time that a password is needed,
-/// and again when it was refused, so a changed password needs no restart. A password that is the same as the refused
-/// one is not sent again.
+/// [`Credentials`] are a source whose password stays the same. The others are asked each time that a password is
+/// needed, and again after a refusal, so a new password needs no restart. If it is still the one that was refused, it
+/// is not sent again.
 ///
 /// ```
 /// use simacan_auth_driver::CredentialsSource;
@@ -37,9 +37,8 @@ enum Kind {
 }
 
 impl CredentialsSource {
-    /// Asks this closure for the password. It may block: it is called by a thread of the driver's, which keeps
-    /// no store's lock meanwhile. A failure is retried and paced like one of the auth endpoint. What its error
-    /// says is logged, so it must hold no secret.
+    /// Asks this closure for the password. It may block: a thread of the driver calls it, without the store's lock. A
+    /// failure is retried like one of the auth endpoint. Its error is logged, so it must hold no secret.
     pub fn new<P, E>(
         username: impl Into<String>,
         ask: impl Fn() -> Result<P, E> + Send + Sync + 'static,
@@ -55,14 +54,13 @@ impl CredentialsSource {
         }
     }
 
-    /// Reads the password from a file. A line end at its end is none of it.
+    /// Reads the password from a file, without the line end at its end.
     pub fn file(username: impl Into<String>, path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
         Self::new(username, move || read(&path))
     }
 
-    /// Reads the password from a variable of the environment, which keeps it out of this program's memory while none
-    /// is needed. (A variable changes only if the program changes it.)
+    /// Reads the password from a variable of the environment. (A variable changes only if the program changes it.)
     pub fn variable(username: impl Into<String>, name: impl Into<String>) -> Self {
         let name = name.into();
         let ask = move || env::var(&name).map_err(|error| format!("variable {name}: {error}"));

@@ -18,12 +18,12 @@ impl Driver {
     /// Returns a layer for a [`Service`] that sends `http` requests, such as hyper's and tonic's clients: each request
     /// gets the token. A 401 is delivered; it has ended the token, so the next request has a new one.
     ///
-    /// The service gets absolute URIs (of tonic's clients, those that were made `with_origin`). What it
-    /// does with redirects is its own affair; hyper and tonic follow none. A layer that follows them goes
-    /// above this one, which then checks each hop; below it, nobody does.
+    /// The service gets absolute URIs (of tonic's clients, those that were made `with_origin`). Its redirects are its
+    /// own; hyper and tonic follow none. Put a layer that follows them around this one, which then checks each hop;
+    /// the other way round, nobody does.
     ///
-    /// gRPC's `UNAUTHENTICATED` counts as a 401, if it comes in the response's head, as that of a call which was
-    /// refused before its first message does.
+    /// gRPC's `UNAUTHENTICATED` counts as a 401 if it comes in the response's head, as it does for a call that is
+    /// refused before its first message.
     ///
     /// ```
     /// # use simacan_auth_driver::Driver;
@@ -39,8 +39,9 @@ impl Driver {
         }
     }
 
-    /// Returns a [`layer`](Self::layer) that also sends a request once more after a 401, with a newer token. For
-    /// bodies that are cheap to clone. The body of the 401 is not read, which may cost its connection.
+    /// Returns a [`layer`](Self::layer) that also sends a request once more after a 401, with a newer token. It
+    /// clones each body, so bodies should be cheap to clone. The body of the 401 is not read, which may cost its
+    /// connection.
     pub fn replaying_layer<B: Clone>(&self) -> AuthorizeLayer<B> {
         AuthorizeLayer {
             driver: self.clone(),

@@ -81,9 +81,8 @@ fn status(status: StatusCode, error: Option<OAuthError>) -> Denied {
 
 fn store(failure: StoreFailure) -> Denied {
     let (attempts, until) = (1, NOON);
-    let place = "/var/lib/fleet".to_owned();
     Denied::Store {
-        place,
+        place: "/var/lib/fleet/session.json".to_owned(),
         failure,
         attempts,
         until,
@@ -115,14 +114,14 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             rejected(None, None).into(),
             Password,
             "https://login.example/token refused the password of fleet: it is not sent again before NOON; set new \
-             credentials to go on, or call `retry_refused` if it is right by now",
+             credentials to go on, or call `retry_refused` if it is valid now",
         ),
         (
             rejected(AT_NOON, Some("/var/lib/fleet/session.json")).into(),
             Password,
-            "https://login.example/token refused the password of fleet on NOON, to another process: it is not sent \
-             again before NOON (remembered in /var/lib/fleet/session.json); set new credentials to go on, or call \
-             `retry_refused` if it is right by now",
+            "https://login.example/token refused the password of fleet on NOON, when another process sent it: it is \
+             not sent again before NOON (remembered in /var/lib/fleet/session.json); set new credentials to go on, or \
+             call `retry_refused` if it is valid now",
         ),
         (
             unavailable(Failure::Transport(transport.clone())).into(),
@@ -157,8 +156,9 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             unavailable(Failure::Redirect(StatusCode::FOUND)).into(),
             Person(AT_NOON),
-            "no usable token: the auth endpoint answered 302 Found, a redirect, which is not followed: give the URL \
-             that it leads to (https://login.example/token, 3 attempts); a request after NOON tries again",
+            "no usable token: the auth endpoint answered 302 Found, a redirect, which is not followed: give the \
+             provider the URL that it leads to (https://login.example/token, 3 attempts); a request after NOON tries \
+             again",
         ),
         (
             unavailable(BodyDefect::Missing("access_token")).into(),
@@ -169,8 +169,8 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             unavailable(Failure::Credentials(ErrorCause::new("the vault is sealed"))).into(),
             Time(AT_NOON),
-            "no usable token: the password can't be read: the vault is sealed \
-             (https://login.example/token, 3 attempts); a request after NOON tries again",
+            "no usable token: the source of the credentials failed: the vault is sealed (https://login.example/token, \
+             3 attempts); a request after NOON tries again",
         ),
         (
             unavailable(Failure::LoginsPaced).into(),
@@ -181,9 +181,9 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             unavailable(Failure::LoginsUnclear).into(),
             Time(AT_NOON),
-            "no usable token: the last answers to this password were neither tokens nor a refusal, so it waits \
-             (`retry_refused` allows one attempt) (https://login.example/token, 3 attempts); a request after NOON \
-             tries again",
+            "no usable token: the last answers to this password were neither tokens nor a refusal, so the next one \
+             waits (`retry_refused` allows one attempt) (https://login.example/token, 3 attempts); a request after \
+             NOON tries again",
         ),
         (
             unavailable(Failure::LoginsMarked {
@@ -191,9 +191,9 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             })
             .into(),
             Time(AT_NOON),
-            "no usable token: a password was sent or refused a while ago that could not be saved, so the next one \
-             waits: mend /var/lib/fleet/session.json, where the session is to be saved (`retry_refused` allows one \
-             attempt) (https://login.example/token, 3 attempts); a request after NOON tries again",
+            "no usable token: a password was sent or refused a while ago, which could not be saved, so the next one \
+             waits: mend /var/lib/fleet/session.json, where the session belongs (`retry_refused` allows one attempt) \
+             (https://login.example/token, 3 attempts); a request after NOON tries again",
         ),
         (
             unavailable(Failure::CoolingDown {
@@ -208,45 +208,45 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             store(StoreFailure::Locked).into(),
             Time(AT_NOON),
-            "no usable token: another process has kept the lock of the saved session all the time: look for one \
-             that hangs (/var/lib/fleet, 1 attempt); a request after NOON tries again",
+            "no usable token: another process has kept the lock of the saved session for too long: look for one that \
+             hangs (/var/lib/fleet/session.json, 1 attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::unreachable(clients())).into(),
             Time(AT_NOON),
             "no usable token: the store of the saved session can't be reached: error sending request: connection \
-             refused (/var/lib/fleet, 1 attempt); a request after NOON tries again",
+             refused (/var/lib/fleet/session.json, 1 attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::Superseded).into(),
             Time(AT_NOON),
-            "no usable token: another process has saved the session since: the lock was lost (/var/lib/fleet, 1 \
-             attempt); a request after NOON tries again",
+            "no usable token: the lock of the saved session was lost, and another process may have saved since \
+             (/var/lib/fleet/session.json, 1 attempt); a request after NOON tries again",
         ),
         (
             store(StoreFailure::denied("mount it for writing")).into(),
             Person(AT_NOON),
-            "no usable token: the store of the saved session can't be used: mount it for writing (/var/lib/fleet, 1 \
-             attempt); a request after NOON tries again",
+            "no usable token: the store of the saved session can't be used: mount it for writing \
+             (/var/lib/fleet/session.json, 1 attempt); a request after NOON tries again",
         ),
         (
             store(InvalidSavedSession::UnknownVersion(2).into()).into(),
             Person(AT_NOON),
-            "no usable token: the saved session is damaged: its format has the number 2, and this program knows number \
-             1: it was saved by a newer program, so update this one, or give each its own place (/var/lib/fleet, 1 \
-             attempt); a request after NOON tries again",
+            "no usable token: the saved session has format 2, and this program knows format 1: a newer program has \
+             saved it, so update this one, or give each its own place (/var/lib/fleet/session.json, 1 attempt); a \
+             request after NOON tries again",
         ),
         (
             store(StoreFailure::Abandoned).into(),
             Time(AT_NOON),
-            "no usable token: the saved session's store did not answer (/var/lib/fleet, 1 attempt); a request after \
-             NOON tries again",
+            "no usable token: the store of the saved session did not answer (/var/lib/fleet/session.json, 1 attempt); \
+             a request after NOON tries again",
         ),
         (
             store(StoreFailure::new("no space left")).into(),
             Time(AT_NOON),
-            "no usable token: the store of the saved session failed: no space left (/var/lib/fleet, 1 attempt); a \
-             request after NOON tries again",
+            "no usable token: the store of the saved session failed: no space left (/var/lib/fleet/session.json, 1 \
+             attempt); a request after NOON tries again",
         ),
         (
             Denied::Interrupted.into(),
@@ -256,7 +256,7 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             foreign(listed(), "https://other.example:8443/x").into(),
             Person(None),
-            "refused before anything was sent: https://other.example:8443 is none of the origins that may see the \
+            "refused before anything was sent: https://other.example:8443 is not among the origins that may see the \
              bearer token: if it may, call `allow_origin(\"https://other.example:8443\")` on the provider's builder",
         ),
         (
@@ -266,7 +266,7 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             )
             .into(),
             Person(None),
-            "refused before anything was sent: https://a.services.simacan.com is none of the origins that may see \
+            "refused before anything was sent: https://a.services.simacan.com is not among the origins that may see \
              the bearer token: `Provider::simacan_staging()` allows https://<service>-stg.services.simacan.com",
         ),
         (
@@ -291,8 +291,8 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             foreign(listed(), "https://me:s3cret@api.example/x").into(),
             Person(None),
-            "refused before anything was sent: `https://api.example` has no origin that the bearer token may go \
-             to: give a URI with https, without user information, and with a port from 1 to 65535 if with any",
+            "refused before anything was sent: `https://api.example` has no origin that the bearer token may go to: \
+             give an https URI without user information, with a port from 1 to 65535 or none",
         ),
         (
             Error::Unauthorized {
@@ -300,8 +300,8 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
                 until: NOON,
             },
             Time(AT_NOON),
-            "https://api.example has refused the bearer token, and no other is got for it before NOON: see whether \
-             this user may use that API",
+            "https://api.example has refused the bearer token, and no new one is fetched for it before NOON: check \
+             that this user may use that API",
         ),
         (
             Error::TimedOut {
@@ -317,18 +317,18 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             Error::NoThread(Arc::new(io::Error::other("out of memory"))),
             Time(None),
-            "there is no token, and the system gives no thread to get one with: out of memory",
+            "no token, since the system can't start a thread to get one: out of memory",
         ),
         (
             Error::InCallback,
             Person(None),
-            "there is no token, and a callback, a store or an exchange can't wait for one: do it in a thread of its \
+            "no token, and a callback, a store or an exchange can't wait for one: make this call in a thread of its \
              own",
         ),
         (
             Error::Forked,
             Person(None),
-            "this process was forked from the one that made the client: make clients after forking",
+            "the client was made before this process was forked: make clients after forking",
         ),
         (
             Error::check_no_tls(Origin::parse("https", "login.example").expect("an origin"))
@@ -340,7 +340,7 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             Error::Client(clients()),
             Person(None),
-            "the HTTP client can't be made: error sending request: connection refused",
+            "the HTTP client can't be built: error sending request: connection refused",
         ),
         (
             Error::Request(clients()),
@@ -359,7 +359,11 @@ fn i9_every_error_says_once_what_failed_why_and_what_cures_it() {
         assert!(error.source().is_none(), "printed twice in a chain: {text}");
         assert!(!text.contains(SECRET), "{text}");
         let debug = format!("{error:?}");
-        assert_eq!(debug, error.to_string(), "a `main` that returns it prints less");
+        assert_eq!(
+            debug,
+            error.to_string(),
+            "a `main` that returns it prints less"
+        );
     }
 }
 

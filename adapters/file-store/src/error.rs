@@ -71,8 +71,8 @@ pub enum Error {
     },
     /// The file belongs to another user, or this process runs as another user than before.
     #[error(
-        "{path} belongs to the user with the number {owner}, and this process runs as {user}: run it \
-         as that user, or choose another path",
+        "{path} belongs to user {owner}, and this process runs as user {user}: run it as that user, or \
+         choose another path",
         path = .path.display()
     )]
     ForeignOwner {

@@ -4,7 +4,17 @@
 //! A program that starts once a minute sends its password once a day at most, and ten processes on one host share one
 //! session.
 //!
-//! Give a [`FileStore`] to the builder of a client, which does the rest. By hand, what it does is:
+//! Give a [`FileStore`] to the builder of a client, which does the rest:
+//!
+//! ```
+//! use simacan_auth_file_store::{Error, FileStore};
+//!
+//! let store = FileStore::for_app("truck-tracker")?; // where the platform keeps a program's state
+//! // With simacan-auth-ureq or simacan-auth-reqwest: Client::builder(provider, credentials).store(store)
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! This is what the client does with it:
 //!
 //! ```
 //! use simacan_auth_file_store::{FileStore, LockRequest, SessionStore, StoreFailure};
@@ -13,8 +23,8 @@
 //! # let folder = std::env::temp_dir().join(format!("simacan-file-store-{}", std::process::id()));
 //! let store = FileStore::new(folder.join("session.json"));
 //! let request = LockRequest {
-//!     patience: Duration::from_secs(30), // another process waits, here or there
-//!     hold: Duration::ZERO,              // it is held until it is given free
+//!     patience: Duration::from_secs(30), // how long to wait for another process
+//!     hold: Duration::ZERO,              // for leases; this lock is none
 //! };
 //!
 //! let mut locked = store.lock(request)?;
@@ -35,33 +45,30 @@
 //!
 //! # Who can read the file
 //!
-//! **Whoever can read it can act as the user**: with the access token for its hour, and with the
-//! refresh token until that dies, which takes a day, or until this program uses it up. If they use it
-//! first, its successor is theirs, and this program's own refresh is refused. So the file has to be as
-//! safe as the place that the password comes from.
+//! **Whoever can read it can act as the user**: with the access token until it expires, and with the refresh token
+//! until it expires or this program has used it. If they use it first, they get its successor, and this program's
+//! refresh is refused. So keep the file as safe as the password.
 //!
 //! - It is made with mode 0600, in a folder that is made with mode 0700: for this user alone. So
 //!   every other program of this user can read it, and so can root and a backup.
-//! - It is not encrypted: the key would have to lie beside it. Where a file is not wanted,
-//!   [`SessionStore`] is quickly implemented over a secret manager.
-//! - **It holds no password**: of one that was refused, 16 bits of a hash, too few to guess it by.
-//! - A file that others may read or write, that another user has made, or that is none (a symbolic
-//!   link, a folder, a pipe) is not used but refused, with an [`Error`] that says what to do. A volume's
-//!   group can be allowed: [`FileStore::allow_group`].
-//! - A folder that others may write to is not refused: they can't read or forge the session there,
-//!   but they can take it or its lock away, which costs passwords.
-//! - On Windows there are no modes: the file is as private as its folder, and
-//!   [`for_app`](FileStore::for_app)'s is in the user's profile.
+//! - It is not encrypted. With a key that is kept elsewhere, `simacan-auth-sealed-store` encrypts it.
+//! - **It holds no password.** Of a refused one it holds 16 bits of a hash, too few to guess it by.
+//! - A file that others may read or write, a file of another user, and what is no file (a symbolic link, a folder, a
+//!   pipe) is refused, with an [`Error`] that says what to do. A volume's group can be allowed:
+//!   [`FileStore::allow_group`].
+//! - A folder that others may write to is not refused: they can't read or forge the session there, but they can
+//!   remove it or its lock, so that the password is sent more often.
+//! - On Windows there are no modes: the file is as private as its folder. That of [`for_app`](FileStore::for_app) is
+//!   in the user's profile.
 //!
 //! # What is beside it
 //!
-//! - `session.json.lock` is locked (with [`File::try_lock`](std::fs::File::try_lock)) while somebody
-//!   loads, makes an exchange and saves. Threads and processes exclude each other alike. The system
-//!   frees the lock when its process dies, however it dies (and the ones that it has forked without
-//!   starting a program in them), so there is no stale lock: **don't delete the file.** Whoever does
-//!   lets in a second process; the first notices, and saves nothing. Its modification time is the store's
-//!   [mark](LockedStore::mark) if it is ahead and has a certain fraction of a second: it can be set on a
-//!   full disk.
+//! - `session.json.lock` is locked (with [`File::try_lock`](std::fs::File::try_lock)) while somebody loads, makes an
+//!   exchange and saves. Threads and processes exclude each other alike. The system releases the lock when its
+//!   process dies, however it dies (and its forked children, if they have not started another program), so there is
+//!   no stale lock. **Don't delete the file**: that lets in a second process; the first one notices, and saves
+//!   nothing. The file's modification time, if it is in the future and has a certain fraction of a second, is the
+//!   store's [mark](LockedStore::mark): it can be set on a full disk.
 //! - `session.json.tmp` is there during a save only. It is written, synced and renamed, and the folder
 //!   is synced, so a crash or a full disk leaves the old session or the new one, never half of one.
 //!   What a killed process has left of it is removed by the next save.
@@ -71,9 +78,9 @@
 //!
 //! # Disks
 //!
-//! Where no other file can be put in the session's place, it is written in place. A crash in the middle of
-//! that may leave half of it: then it is [damaged](StoreFailure::Damaged), which costs a password. Line end
-//! and spaces fill the file up to a multiple of 4 KiB, so that the next session needs no more room.
+//! Where the session's file can't be replaced, it is written in place. A crash during that may leave half of it: then
+//! it is [damaged](StoreFailure::Damaged), and the program logs in anew. A line end and spaces fill the file up to a
+//! multiple of 4 KiB, so that the next session needs no more room.
 //!
 //! | disk | session | lock, and mark |
 //! |---|---|---|
@@ -86,9 +93,9 @@
 //! | times of whole seconds (HFS+, ext with small inodes) | as above | no mark: an error |
 //! | no modes (FAT, SMB) | refused, unless mounted for this user alone | – |
 //!
-//! A file that is mounted by itself has to exist: make it empty, with mode 0600, as the user who uses it.
-//! Everybody who uses it has to see it that way. To one who has its folder, the lock is another file, and a
-//! save would leave the others with the old one. Mount the folder if you can choose.
+//! A file that is mounted by itself has to exist: make it empty, with mode 0600, as the user who uses it. Every
+//! process that shares it has to have it mounted so: one that sees the folder uses another lock, and its save would
+//! leave the others with the old file. Mount the folder if you can choose.
 
 mod error;
 mod file;

@@ -13,7 +13,7 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// A session in a file, for one process or for several that share it.
 ///
-/// Holds nothing open: the file is looked at under the lock only, each time anew.
+/// It keeps nothing open: it opens the file anew under each lock.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     path: PathBuf,

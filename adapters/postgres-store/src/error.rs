@@ -37,7 +37,7 @@ pub enum Error {
         /// The client's error, if it is not the server's.
         cause: Option<postgres::Error>,
     },
-    /// The server is a standby, whose locks hold up nobody who writes.
+    /// The server is a standby, whose locks hold back nobody who writes.
     #[error(
         "{server} is a standby: connect to the primary server, as with several hosts and \
          `target_session_attrs=read-write`"
@@ -46,8 +46,7 @@ pub enum Error {
         /// The host and port of the server.
         server: String,
     },
-    /// A pooler in transaction mode is in between: another has been on the connection, or it is another connection
-    /// now.
+    /// A pooler in transaction mode is in between: another program uses the same connection, or this one got another.
     #[error(
         "a pooler in transaction mode is at {server}, which keeps no lock: connect to the server \
          itself, or to a pooler in session mode that resets its connections"
@@ -116,15 +115,15 @@ fn remedy(server: &Server, error: &postgres::Error) -> (Remedy, String) {
     let table = server.table.name();
     let role = server.config.get_user().unwrap_or("…");
     let Some(code) = error.code() else {
-        let advice = "Check that the server runs and that this machine can reach it";
+        let advice = "Check that the server runs and can be reached from here";
         return match io_error(error).map(io::Error::kind) {
             Some(io::ErrorKind::InvalidData) => (
                 Person,
-                "Give the roots that the server's certificate is from".to_owned(),
+                "Give the connector the root of the server's certificate".to_owned(),
             ),
             None if !error.is_closed() => (
                 Person,
-                "Mend the settings of the connection: password, TLS".to_owned(),
+                "Check the settings of the connection: password, TLS".to_owned(),
             ),
             _ => (Time, advice.to_owned()),
         };
@@ -135,11 +134,11 @@ fn remedy(server: &Server, error: &postgres::Error) -> (Remedy, String) {
             || *code == SqlState::INVALID_SCHEMA_NAME =>
         {
             let create = server.table.create();
-            return (Person, format!("Let an owner make the table: {create}"));
+            return (Person, format!("Have an owner make the table: {create}"));
         }
         code if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
             let grant = format!("GRANT SELECT, INSERT, UPDATE ON {table} TO {role}");
-            return (Person, format!("Let an owner say: {grant}"));
+            return (Person, format!("Have an owner execute: {grant}"));
         }
         code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => (
             Person,
@@ -154,7 +153,7 @@ fn remedy(server: &Server, error: &postgres::Error) -> (Remedy, String) {
         }
         code if *code == SqlState::TOO_MANY_CONNECTIONS => (
             Time,
-            "Raise its max_connections, or look for programs that leave connections open",
+            "Raise its max_connections, or find the programs that leave connections open",
         ),
         code if ["08", "57"].contains(&&code.code()[..2]) => {
             (Time, "The server will be ready in a while")

@@ -1,31 +1,46 @@
 //! Keeps a session of [`simacan_auth`] in a row of PostgreSQL: programs on several machines share it.
 //!
-//! Give a [`PostgresStore`] to the builder of a client, which does the rest. By hand, what it does is:
+//! Give a [`PostgresStore`] to the builder of a client, which does the rest:
 //!
 //! ```no_run
-//! use simacan_auth_postgres_store::{LockRequest, PostgresStore, SessionStore, postgres};
-//! use std::time::Duration;
+//! use simacan_auth_postgres_store::{PostgresStore, postgres};
+//! use simacan_auth_ureq::{Client, Credentials, Provider};
 //!
 //! let config: postgres::Config = "postgres://auth:s3cret@db.example/fleet".parse()?;
 //! let store = PostgresStore::new(config, postgres::NoTls, "truck-tracker");
 //! store.create_table()?; // once, or by whoever looks after the database
 //!
+//! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
+//! let client = Client::builder(Provider::simacan(), credentials).store(store).build()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! This is what the client does with it:
+//!
+//! ```no_run
+//! use simacan_auth_postgres_store::{LockRequest, SessionStore};
+//! use std::time::Duration;
+//!
+//! # use simacan_auth_postgres_store::{PostgresStore, StoreFailure};
+//! # fn example(store: PostgresStore) -> Result<(), StoreFailure> {
 //! let request = LockRequest {
-//!     patience: Duration::from_secs(30), // another process waits, anywhere
-//!     hold: Duration::ZERO,              // it is held until it is given free
+//!     patience: Duration::from_secs(30), // how long to wait for another process, on any machine
+//!     hold: Duration::ZERO,              // for leases; this lock is none
 //! };
 //! let mut locked = store.lock(request)?;
 //! let found = locked.load()?;
-//! locked.renew()?; // it is still held
+//! locked.renew()?; // fails if the lock is lost
 //! locked.save(b"a saved session")?; // committed once it returns
 //! locked.unlock()?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # drop(found);
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # The table
 //!
 //! A row for each session, by name. [`create_table`](PostgresStore::create_table) makes it;
-//! [`table_sql`](PostgresStore::table_sql) is what it says, for a migration of yours:
+//! [`table_sql`](PostgresStore::table_sql) returns the statement, for a migration of yours:
 //!
 //! ```sql
 //! CREATE TABLE IF NOT EXISTS "simacan_sessions" (
@@ -40,26 +55,26 @@
 //!
 //! # The lock
 //!
-//! It is an advisory lock on the table and the name, taken on a connection of its own, which is opened
-//! for each lock: about once an hour. It ends with that connection, so with the process, and within half
-//! a minute with a machine that vanishes. A save goes through the same connection, and compares the row's
-//! version with what was loaded. If that connection is lost, the lock is too: nothing is saved, and the
-//! failure is [`Superseded`](StoreFailure::Superseded). What is there can still be loaded, over another one.
+//! It is an advisory lock on the table and the name. Each lock opens a connection of its own, about once an hour. The
+//! lock ends with that connection: at once with the process, and within half a minute with a machine that vanishes. A
+//! save goes through the same connection, and compares the row's version with what was loaded. If that connection is
+//! lost, the lock is too: nothing is saved, and the failure is [`Superseded`](StoreFailure::Superseded). The session
+//! can still be loaded, over another connection.
 //!
-//! **No pooler in transaction mode**: it gives each statement another connection to the server, so that
-//! the lock stays behind on one of them, and it gives several programs the same one, so that they have
-//! the lock together. The store marks the connection, and says so when it finds another's mark or misses its
-//! own, which may not be the first time. A pooler in session mode is good if it resets its connections
-//! (`DISCARD ALL`, as PgBouncer does), and so is the server's own port.
+//! **No pooler in transaction mode**: it gives each statement another connection to the server, so that the lock
+//! stays behind on one of them, and it gives several programs the same connection, so that they hold the lock
+//! together. The store marks its connection, and fails with [`Error::Pooler`] when it finds another's mark or misses
+//! its own, which may happen late. A pooler in session mode works if it resets its connections (`DISCARD ALL`, as
+//! PgBouncer does), and so does the server's own port.
 //!
-//! A standby is no place for it: nobody on the primary sees its locks. Until it is the primary, nothing is sent.
+//! A standby is refused, since its locks hold back nobody on the primary. Until it is the primary, nothing is sent to
+//! the auth endpoint.
 //!
 //! # What can be lost
 //!
-//! What a save has said is committed and on the disk, also where `synchronous_commit` is off by default.
-//! A failover to a standby that is behind may lose the last writes. What that costs is a password: the
-//! older session's refresh token is spent, so the program logs in anew. `synchronous_standby_names`
-//! prevents it.
+//! When a save returns, the session is committed and on the disk, even where `synchronous_commit` is off by default.
+//! A failover to a standby that is behind may lose the last writes: then the older session's refresh token is spent,
+//! and the program logs in anew. `synchronous_standby_names` prevents that.
 //!
 //! # Who can read it
 //!

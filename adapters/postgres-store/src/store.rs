@@ -20,7 +20,7 @@ const IDLE_BY_DEFAULT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A session in PostgreSQL, for programs on several machines.
 ///
-/// Holds nothing open: each lock has a connection of its own.
+/// It keeps nothing open: each lock has a connection of its own.
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(crate) server: Server,
@@ -84,7 +84,7 @@ impl PostgresStore {
         }
     }
 
-    /// Takes another table, perhaps in a schema: `auth.sessions`. Upper case counts. Fails with
+    /// Sets another table, which can be in a schema: `auth.sessions`. The name is case-sensitive. Fails with
     /// [`Error::InvalidTable`].
     pub fn table(mut self, name: &str) -> Result<Self, Error> {
         self.server.table = Table::new(name)?;
@@ -96,7 +96,7 @@ impl PostgresStore {
         self.server.table.create()
     }
 
-    /// Makes the table if it is not there, which needs the right to do so.
+    /// Makes the table if it is not there. The role needs the right to do so.
     pub fn create_table(&self) -> Result<(), Error> {
         let made = self.connect()?.batch_execute(&self.table_sql());
         match made {

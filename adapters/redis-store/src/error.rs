@@ -21,8 +21,10 @@ pub enum Error {
         /// The name that was given.
         name: String,
     },
-    /// The URL is none of a Redis. It is not shown: it may hold a password.
-    #[error("that is no URL of a Redis: {cause}. It is like rediss://user:password@host:6379/0")]
+    /// The URL is not one of Redis. It is not shown: it may hold a password.
+    #[error(
+        "the URL is not one of Redis: {cause}. Give one like rediss://user:password@host:6379/0"
+    )]
     InvalidUrl {
         /// What is wrong with the URL.
         cause: RedisError,
@@ -90,14 +92,14 @@ impl Remedy {
         };
         match (error.kind(), error.code().unwrap_or_default()) {
             (Io, _) if is_about_certificates(error) => {
-                Self::Person("Give the client the roots that the server's certificate is from")
+                Self::Person("Give the client the root of the server's certificate")
             }
-            (Io, _) => Self::Time("Check that the server runs and that this machine can reach it"),
+            (Io, _) => Self::Time("Check that the server runs and can be reached from here"),
             (Server(BusyLoading | ClusterDown | MasterDown | TryAgain), _) | (_, "BUSY") => {
                 Self::Time("The server will be ready in a while")
             }
             (Server(ResponseError), _) if is_crowded(error) => {
-                Self::Time("Raise its maxclients, or look for programs that leave connections open")
+                Self::Time("Raise its maxclients, or find the programs that leave connections open")
             }
             (AuthenticationFailed, _) | (_, "NOAUTH" | "WRONGPASS") => {
                 Self::Person("Give the server's user and password in the URL")
@@ -114,7 +116,7 @@ impl Remedy {
             }
             (_, "OOM") => Self::Either("Redis is full: raise its maxmemory, or remove something"),
             (_, "MISCONF") => Self::Either("Redis can't write to its disk: see its log"),
-            (_, "NOREPLICAS") => Self::Either("Redis misses its replicas: start them"),
+            (_, "NOREPLICAS") => Self::Either("Redis has too few replicas: start them"),
             _ => Self::Either("See the log of the server"),
         }
     }

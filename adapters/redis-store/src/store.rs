@@ -13,7 +13,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// A session in Redis, for programs on several machines.
 ///
-/// Holds nothing open: each lock has a connection of its own.
+/// It keeps nothing open: each lock has a connection of its own.
 #[derive(Clone, Debug)]
 pub struct RedisStore {
     server: Server,

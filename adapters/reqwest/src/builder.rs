@@ -33,15 +33,14 @@ impl Builder {
 
     /// Configures reqwest's clients: proxy, roots, time-outs, pool. Default: reqwest's configuration.
     ///
-    /// Called for the client that sends the requests to target APIs, whose redirect policy is then replaced
-    /// by one that keeps to the provider's origins; and for those that make the exchanges, which take over
-    /// roots, proxies, name resolution and local address, and else do what an exchange needs: no redirect, no
-    /// pool, no retry, HTTP/1.1, time-outs of their own, certificates that are always checked. Default headers
-    /// go to the auth endpoint, too, since reqwest can't be told otherwise.
+    /// It is called for the client of target APIs, whose redirect policy is then replaced by one that keeps to the
+    /// provider's origins; and for the clients of exchanges, which take over roots, proxies, name resolution and
+    /// local address. The rest of theirs is what an exchange needs: HTTP/1.1, no redirect, no pool, no retry,
+    /// time-outs of their own, and certificates that are always checked. Default headers go to the auth endpoint,
+    /// too, since reqwest can't remove them.
     ///
-    /// Proxies that are set here count always, those of the environment never where loopback addresses are
-    /// concerned: the exchanges don't ask for them if the auth endpoint is one, and the requests to target APIs
-    /// don't if the provider allows any.
+    /// A proxy that is set here is always used. A proxy of the environment is not used for exchanges if the auth
+    /// endpoint is a loopback address, and not for target APIs if the provider allows a loopback address.
     ///
     /// ```no_run
     /// # use simacan_auth_reqwest::{Client, Credentials, Provider, reqwest};
@@ -60,12 +59,11 @@ impl Builder {
         self
     }
 
-    /// Sends the requests to target APIs with this client, which exists already.
+    /// Sends the requests to target APIs with this client, in place of one that [`http`](Self::http) configures.
     ///
-    /// Its redirect policy can't be changed any more, so here only the first hop is checked: reqwest may send the
-    /// token to a second place, and on 307 and 308 the body, too. Nor can its proxies, so one of the environment gets
-    /// what is meant for a loopback address, if there is any. Prefer [`http`](Self::http), or build it with
-    /// [`redirect::Policy::none`].
+    /// Its redirect policy can't be changed any more, so only the first hop is checked: reqwest may send the token to
+    /// a second place, and on 307 and 308 the body, too. Nor can its proxies: one of the environment is used for
+    /// loopback addresses, too. Prefer [`http`](Self::http), or build the client with [`redirect::Policy::none`].
     pub fn target_client(mut self, client: reqwest::Client) -> Self {
         self.target_client = Some(client);
         self
@@ -73,8 +71,8 @@ impl Builder {
 
     /// Builds the client. Nothing is sent before its first request.
     ///
-    /// [`Error::NoTls`]: the auth endpoint is https, and reqwest was built without TLS. [`Error::Client`]:
-    /// reqwest can't make a client of what [`http`](Self::http) says.
+    /// [`Error::NoTls`]: the auth endpoint is https, and reqwest was built without TLS. [`Error::Client`]: reqwest
+    /// can't build a client as [`http`](Self::http) configures it.
     pub fn build(self) -> Result<Client, Error> {
         let provider = self.settings.provider().clone();
         let (auth, timeout) = (provider.auth_origin(), self.settings.exchange_timeout);

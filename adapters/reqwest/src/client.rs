@@ -8,10 +8,10 @@ use crate::exchange::check_tls;
 use crate::simacan_auth::{Origin, Pending, Review, Sent, TargetRequest};
 use crate::{Builder, Error, RequestBuilder};
 
-/// A client of target APIs, which sends requests with a bearer token and keeps it good.
+/// A client that sends requests with a bearer token, and gets and refreshes that token by itself.
 ///
-/// Clones are cheap and share one session. The drop of the last one waits, if there is a store, until what
-/// is under way is saved: an async program calls [`settle`](Self::settle) before.
+/// Clones are cheap and share one session. With a store, dropping the last one blocks until the session is saved, [5
+/// s at most](crate::Builder::drop_timeout) by default: an async program calls [`settle`](Self::settle) first.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) client: reqwest::Client,
@@ -21,12 +21,12 @@ pub struct Client {
 impl Client {
     /// Sends a request to a target API and returns its answer, whatever the status.
     ///
-    /// Waits for a token where there is none. After a 401 the request is sent once more with
-    /// a newer one, if its body can be sent twice. If it can't, a token that has only seconds to live is not used
-    /// while its refresh is due or under way. A time-out of the request's own covers all of that.
+    /// Waits for a token if there is none. After a 401 it refreshes and sends the request once more with the newer
+    /// token, if the body can be sent twice. If it can't, a token that has only seconds to live is not used while its
+    /// refresh is due or under way. A time-out of the request's own covers all of that.
     ///
-    /// It is what [`RequestBuilder::send`] does. One that was made with another client, of this crate or of reqwest,
-    /// is sent with this one all the same.
+    /// [`RequestBuilder::send`] does the same. A request that was made with another client, of this crate or of
+    /// reqwest, is sent with this one.
     pub async fn send(&self, request: impl Into<Inner>) -> Result<Response, Error> {
         let request = request.into().build().map_err(Error::Request)?;
         self.execute(request).await

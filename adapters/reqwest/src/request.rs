@@ -5,7 +5,7 @@ use reqwest::{Body, Request, RequestBuilder as Inner, Response};
 
 use crate::{Client, Error};
 
-/// A request to a target API, which its own [`send`](Self::send) puts the token on: reqwest's
+/// A builder of a request to a target API, whose [`send`](Self::send) puts the token on it: reqwest's
 /// [`RequestBuilder`](reqwest::RequestBuilder), bound to a [`Client`] of this crate.
 #[must_use = "it does nothing until it is sent"]
 #[derive(Debug)]
@@ -28,8 +28,8 @@ impl RequestBuilder {
         self.with(|request| request.json(json))
     }
 
-    /// Sets how long the request may take in all, with the wait for a token and a second try. Default: no time-out
-    /// beside those of the client's [configuration](crate::Builder::http), which are for each sending.
+    /// Sets how long the request may take in all, with the wait for a token and a second try. Default: none. The
+    /// time-outs of the client's [configuration](crate::Builder::http) hold for each sending.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|request| request.timeout(timeout))
     }
@@ -43,7 +43,7 @@ impl RequestBuilder {
         self.with(|request| request.header(name, value))
     }
 
-    /// Sets whatever else reqwest's builder can, with those of reqwest's features that are on.
+    /// Sets anything else that reqwest's builder offers, with the features of reqwest that are on.
     ///
     /// ```
     /// # fn example(client: &simacan_auth_reqwest::Client) {

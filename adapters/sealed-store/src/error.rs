@@ -11,8 +11,8 @@ use crate::KeyId;
 pub enum Error {
     /// The session is sealed with a key that this program does not have.
     #[error(
-        "the session is sealed with the key {sealed_with}, and this program has {}: give it that key, \
-         too (`also_opens`), or delete the session, which costs a password",
+        "the session is sealed with the key {sealed_with}, and this program has {}: give it that \
+         key, too (`also_opens`), or delete the session, so that the program logs in anew",
         list(.known)
     )]
     OtherKey {
@@ -24,7 +24,7 @@ pub enum Error {
     /// The session is not sealed, as a store without a seal has saved it.
     #[error(
         "the session is not sealed: let the program take it over (`also_opens_plaintext`), or delete \
-         it, which costs a password"
+         it, so that the program logs in anew"
     )]
     NotSealed,
 }

@@ -34,8 +34,8 @@ impl Key {
         }
     }
 
-    /// Reads a key of 32 random bytes in base64, as `openssl rand -base64 32` prints them. Space around them is no
-    /// matter.
+    /// Reads a key of 32 random bytes in base64, as `openssl rand -base64 32` prints them. White space around it is
+    /// ignored.
     ///
     /// ```
     /// use simacan_auth_sealed_store::Key;
@@ -56,7 +56,7 @@ impl Key {
         Ok(key)
     }
 
-    /// Makes a new key, of the system's randomness. Put [`to_base64`](Self::to_base64) of it where keys are kept.
+    /// Makes a new key of the system's randomness. Keep its [`to_base64`](Self::to_base64) where keys are kept.
     ///
     /// # Panics
     ///
@@ -70,7 +70,7 @@ impl Key {
         Zeroizing::new(BASE64.encode(**self.bytes))
     }
 
-    /// Returns what tells the key from others, and may be shown.
+    /// Returns the name of the key, which may be shown.
     #[expect(clippy::missing_panics_doc, reason = "it never does")]
     pub fn id(&self) -> KeyId {
         let tag = self.cipher().encrypt(&XNonce::from(NONCE_OF_ID), &[][..]);

@@ -1,9 +1,8 @@
 //! Encrypts a session of [`simacan_auth`] in any store: in a file, a database, or one of your own.
 //!
-//! Whoever can read a saved session can act as the user. Where that are too many, as with a database that
-//! others look after and a backup that lies about, seal it with a key that they don't have: one from a
-//! keychain, a key management service, or a secret of the orchestrator. Keychains often refuse a value of
-//! a session's size; a key fits.
+//! Whoever can read a saved session can act as the user. If others can read the store, such as a shared database or
+//! its backups, encrypt the session with a key that they don't have: one from a keychain, a key management service,
+//! or a secret of the orchestrator. (A session is often too large for a keychain; a key is not.)
 //!
 //! ```
 //! use simacan_auth_sealed_store::{Key, LockRequest, SealedStore, SessionStore};
@@ -25,22 +24,21 @@
 //!
 //! # Another key
 //!
-//! A session that is sealed with a key that this program does not have is not damaged, and is not
-//! overwritten: a program that was given the wrong key must not take away the session of all others. Load
-//! and save are [`Denied`](StoreFailure::Denied), with an error that names the keys by their
-//! [`KeyId`]s. A newer format is not overwritten either.
+//! A session that is sealed with a key that this program does not have is not overwritten: a program with the wrong
+//! key must not destroy the session of all others. Load and save are [`Denied`](StoreFailure::Denied), with an error
+//! that names the keys by their [`KeyId`]s. A newer format is not overwritten either.
 //!
 //! To give all programs a new key while they run:
 //!
-//! 1. Give each the new one beside the old: `SealedStore::new(store, old).also_opens(new)`.
-//! 2. When all have it, turn them around: `SealedStore::new(store, new).also_opens(old)`.
+//! 1. Give each program the new key beside the old one: `SealedStore::new(store, old).also_opens(new)`.
+//! 2. When all have both, swap them: `SealedStore::new(store, new).also_opens(old)`.
 //! 3. The next save, within the hour, seals with the new key. Then the old one can go.
 //!
 //! # From a store without a seal
 //!
-//! A session that is not sealed is refused, too: that whoever can write to the store chooses whose tokens
-//! are used is what a seal prevents. [`also_opens_plaintext`](SealedStore::also_opens_plaintext) takes
-//! one over. Leave it out again when that is done.
+//! A session that is not sealed is refused, too. Otherwise whoever can write to the store could choose whose tokens
+//! are used, which a seal prevents. [`also_opens_plaintext`](SealedStore::also_opens_plaintext) takes one over.
+//! Remove that call when it is done.
 //!
 //! # What is there
 //!
@@ -49,13 +47,13 @@
 //! 14 bytes        1        8       24     16 more than the session
 //! ```
 //!
-//! It is XChaCha20-Poly1305 with a random nonce; version and key id are authenticated. The key id is
-//! derived from the key and tells nothing of it. What is altered or cut off is
-//! [`Damaged`](StoreFailure::Damaged), and the next save replaces it.
+//! It is XChaCha20-Poly1305 with a random nonce; version and key id are authenticated. The key id is derived from the
+//! key and tells nothing of it. A record that was altered or cut off is [`Damaged`](StoreFailure::Damaged), and the
+//! next save replaces it.
 //!
-//! A seal does not tell how old it is, nor in which place it belongs: who can write to the store can put
-//! back an older session, or one of another place with the same key, or take the session away. Locks and
-//! marks are the inner store's, and are not sealed.
+//! A seal does not tell how old a session is, nor where it belongs: whoever can write to the store can put back an
+//! older session, or one of another place with the same key, or remove the session. Locks and marks are the inner
+//! store's, and are not sealed.
 
 mod error;
 mod key;

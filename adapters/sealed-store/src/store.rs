@@ -25,7 +25,7 @@ impl<S> SealedStore<S> {
         Self { store, keys }
     }
 
-    /// Opens what was sealed with this key, too: an old one, or one that others will soon seal with.
+    /// Opens sessions that are sealed with this key, too: an old key, or one that others will soon seal with.
     #[must_use]
     pub fn also_opens(mut self, key: Key) -> Self {
         Arc::make_mut(&mut self.keys).others.push(key);
@@ -34,7 +34,7 @@ impl<S> SealedStore<S> {
 
     /// Takes over a session that is not sealed, and seals it with the next save.
     ///
-    /// For as long as it says so, whoever can write to the store can give this program tokens of theirs.
+    /// While this is set, whoever can write to the store can make this program use their tokens.
     #[must_use]
     pub fn also_opens_plaintext(mut self) -> Self {
         Arc::make_mut(&mut self.keys).opens_plaintext = true;

@@ -10,7 +10,7 @@ use crate::{Client, Error, exchange};
 
 type AgentConfig = ConfigBuilder<AgentScope>;
 
-/// A builder of a [`Client`].
+/// A builder of a [`Client`]: store, time-outs, events, and the settings of ureq.
 #[must_use]
 pub struct Builder {
     settings: Settings,
@@ -33,10 +33,10 @@ impl Builder {
     /// Configures ureq for the requests to target APIs: proxy, roots, time-outs, pool. Default: ureq's configuration,
     /// and `simacan-auth-ureq` with its version as the `User-Agent`.
     ///
-    /// The exchanges take over its proxy, TLS configuration (but `disable_verification`) and address family.
-    /// Whatever it says, redirects are followed without the token, no status is an error, and what goes to a
-    /// loopback address does not go by a proxy of the environment. Middleware belongs to an
-    /// [`agent`](Self::agent); with one of those, this is not used at all.
+    /// The exchanges take over its proxy, TLS configuration (but not `disable_verification`) and address family.
+    /// Whatever it says, redirects are followed without the token, no status is an error, and a proxy of the
+    /// environment is not used for a loopback address. With an [`agent`](Self::agent), which middleware needs, this
+    /// is not used at all.
     ///
     /// ```no_run
     /// # use simacan_auth_ureq::{Client, Credentials, Provider};
@@ -55,12 +55,11 @@ impl Builder {
         self
     }
 
-    /// Sends the requests to target APIs with this agent, in place of one that is configured by [`http`](Self::http).
-    /// Each request has to be told what it needs, which takes ureq a tenth more work.
+    /// Sends the requests to target APIs with this agent, in place of one that [`http`](Self::http) configures. Each
+    /// request is then configured by itself, which takes ureq a tenth more work.
     ///
-    /// The exchanges take over of it what they take over of [`http`](Self::http)'s. A connector or resolver of
-    /// your own ([`Agent::with_parts`]) serves the target requests only, and so does its middleware, which
-    /// sees the token.
+    /// The exchanges take over the same settings as from [`http`](Self::http). A connector or resolver of your own
+    /// ([`Agent::with_parts`]) serves the target requests only, and so does its middleware, which sees the token.
     pub fn agent(mut self, agent: Agent) -> Self {
         self.agent = Some(agent);
         self

@@ -12,10 +12,10 @@ use ureq::{Agent, AsSendBody, ResponseExt};
 use crate::simacan_auth::{Origin, Pending, Review, Sent};
 use crate::{Body, Builder, Error, exchange};
 
-/// A client of target APIs, which sends requests with a bearer token and keeps it good.
+/// A client that sends requests with a bearer token, and gets and refreshes that token by itself.
 ///
-/// Clones share one session. The drop of the last one waits, if there is a store, until what is under way is
-/// saved.
+/// Clones share one session. With a store, dropping the last one waits until the session is saved, [5 s at
+/// most](crate::Builder::drop_timeout) by default.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) agent: Agent,
@@ -31,8 +31,8 @@ pub struct Client {
 impl Client {
     /// Sends a request to a target API and returns its answer, whatever the status.
     ///
-    /// Waits for a token where there is none. After a 401 the request is sent once more with
-    /// a newer one.
+    /// Waits for a token if there is none. After a 401 it refreshes and sends the request once more with the newer
+    /// token.
     pub fn send<B: Body>(&self, request: Request<B>) -> Result<Response<ureq::Body>, Error> {
         let (parts, mut body) = request.into_parts();
         let mut pending = None;
@@ -54,9 +54,8 @@ impl Client {
     /// Sends a request whose body can be read once only, such as
     /// [`SendBody::from_reader`](ureq::SendBody::from_reader).
     ///
-    /// A 401 is delivered. It has ended the token all the same, so the next request
-    /// brings a new one. A token that has only seconds to live is not used if its refresh is due or under way:
-    /// this waits for that, and if it fails goes with the old one.
+    /// A 401 is delivered, and the next request gets a new token. A token that has only seconds to live is not used
+    /// while its refresh is due or under way, unless that fails.
     pub fn send_once<B: AsSendBody>(
         &self,
         mut request: Request<B>,
@@ -67,8 +66,8 @@ impl Client {
         Ok(response)
     }
 
-    /// Starts a configuration for this request alone, from the client's: its proxy, roots and time-outs hold, but for
-    /// what is set here. One that another agent has begun has none of them.
+    /// Starts a configuration of this request alone: it has the client's proxy, roots and time-outs until you change
+    /// them. A configuration that was begun with another agent has none of these.
     ///
     /// ```no_run
     /// # use simacan_auth_ureq::{Client, Error, ureq::http::Request};

@@ -1,9 +1,9 @@
 //! Sends requests with [ureq] and keeps the program logged in: the blocking adapter of [`simacan_auth`].
 //!
-//! A [`Client`] takes a username, a password and the requests to send. It logs in at the first,
-//! refreshes before tokens expire and when a target API answers 401, sends such a request once
-//! more, and falls back to the password only when the refresh is refused. Clones share one
-//! session: a thousand threads at the moment of expiry cost one refresh.
+//! A [`Client`] takes a username and a password, and sends requests. It logs in at the first request, and refreshes
+//! the token before it expires. When a target API answers 401, it refreshes and sends that request once more. It
+//! sends the password again only when the refresh is refused. Clones share one session: a thousand threads at the
+//! moment of expiry cause one refresh.
 //!
 //! ```no_run
 //! use simacan_auth_ureq::{Client, CredentialsSource, Provider};
@@ -34,35 +34,35 @@
 //!
 //! # What the adapter decides, and what it leaves to you
 //!
-//! - **Your agent serves your requests**: give one with its proxy, roots, time-outs, pool and
-//!   middleware to [`Builder::agent`]. Give it a time-out: ureq has none by default.
-//! - **A status is an answer.** Whatever the agent's `http_status_as_error` says, the response
-//!   comes back to you. Only a 401 is handled; every other status is left to you.
-//! - **The exchanges run on an agent of their own**, with your agent's proxy, roots, client certificate
-//!   and address family: no redirects, no pool, no cookies, no middleware, time-outs of their own and a bounded
-//!   body. They check certificates even if your agent accepts invalid ones: give it the root instead.
-//! - **Exchanges and requests to a loopback address use no proxy of the environment**. A proxy that you set yourself
-//!   is used. (An agent that has a [`Client`] as its middleware is yours, and so are its proxies.)
-//! - **A redirect is followed without the token**, also within one origin, since ureq doesn't let the library check
-//!   each hop. Whatever the agent's `redirect_auth_headers` says, no redirect target sees the token, and a 401 from
-//!   there doesn't end it. `simacan-auth-reqwest` keeps the token within the origins that the provider allows.
-//! - **A body that can be replayed** is sent again after a 401: see [`Body`]. One that can't is
-//!   sent with [`Client::send_once`]: a reader, a multipart form. Its 401 is returned to you. To avoid that, the
-//!   library doesn't use a token with less than five seconds to live while its refresh is due or under way.
-//! - **A 401 that comes while a body is being sent** is seen once the body is sent. A server that closes the
-//!   connection instead of reading on may lose its 401 that way, and the request fails.
-//!   `Expect: 100-continue` spares the body, but ureq 3.5 sees an answer in place of the 100 only
-//!   if the connection ends behind it, else after its time-out.
-//! - **A session can outlive the program**: give a store to [`Builder::store`]. Processes that have the same
-//!   one share one session.
-//! - **An agent that you have already** can take a [`Client`] as its middleware, which can't send a
-//!   request again.
-//! - **The exchanges are made in a thread of the driver's**, for as long as there is something to do. A request
-//!   waits for it only if there is no token, and no longer than [`Builder::token_timeout`].
+//! - **Your settings serve your requests**: set proxy, roots, time-outs and pool with [`Builder::http`], or give an
+//!   agent with middleware to [`Builder::agent`]. Set a time-out: ureq has none by default.
+//! - **A status is an answer.** Whatever `http_status_as_error` says, the response comes back to you. The adapter
+//!   acts on a 401 only; a 403 is yours, like all others.
+//! - **The exchanges run on an agent of their own**, with your proxy, roots, client certificate and address family:
+//!   no redirects, no pool, no cookies, no middleware, time-outs of their own and a bounded body. They check
+//!   certificates even if `disable_verification` is set for targets: add the root instead.
+//! - **A proxy of the environment is not used for a loopback address**, neither for an exchange nor for a request. A
+//!   proxy that you set is. (An agent that has a [`Client`] as its middleware keeps its own proxies.)
+//! - **A redirect is followed without the token**, also within one origin, since ureq offers no check of each hop.
+//!   `redirect_auth_headers` does not change that. A 401 from the second place says nothing about the token.
+//!   `simacan-auth-reqwest` keeps the token within the origins that the provider allows.
+//! - **A body that can be replayed** is sent again after a 401: see [`Body`]. Send one that can't, such as a reader
+//!   or a multipart form, with [`Client::send_once`]: its 401 is delivered. To avoid that 401, a token with less than
+//!   five seconds to live is not used while its refresh is due or under way.
+//! - **A 401 that comes while a body is being sent** is read after the body. If the server closes the connection
+//!   instead of reading on, the 401 may be lost, and the request fails. `Expect: 100-continue` spares the body, but
+//!   ureq 3.5 notices an answer in place of the 100 only if the connection closes after it, else after its time-out.
+//! - **A session can outlive the program**: give a store to [`Builder::store`]. Processes with the same store share
+//!   one session.
+//! - **An agent that you have already** can take a [`Client`] as its middleware, which delivers each 401, since it
+//!   can't send a request again.
+//! - **A thread of the driver makes the exchanges**, and runs only while there is something to do. A request waits
+//!   for it only if there is no token, and no longer than [`Builder::token_timeout`].
 //!
 //! # The token for something else
 //!
-//! A WebSocket, an MQTT client and a vendor's SDK need the token itself, and only you see whether it is accepted:
+//! A WebSocket, an MQTT client or a vendor's SDK needs the token itself, and only you see whether the target accepts
+//! it:
 //!
 //! ```no_run
 //! # fn example(client: simacan_auth_ureq::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -78,12 +78,12 @@
 //! # }
 //! ```
 //!
-//! [`Client::report`] waits for the newer token as a request would. If there is none, its error says
-//! [when to try again](simacan_auth_driver::Error::retry_at).
+//! [`Client::report`] waits for a newer token as a request would. If there is none, its error says [when to try
+//! again](simacan_auth_driver::Error::retry_at).
 //!
 //! # Tests without a socket
 //!
-//! [`Builder::exchange_with`] takes any function in place of the exchange, such as the emulator's:
+//! [`Builder::exchange_with`] takes a function that makes the exchanges, such as the emulator's:
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -102,25 +102,24 @@
 //! # Ok::<(), simacan_auth_ureq::Error>(())
 //! ```
 //!
-//! # Logs
+//! # Secrets in logs
 //!
 //! No error, event or `Debug` of this library holds a secret. ureq itself writes what goes over the wire
 //! to the `log` crate at the level `trace`, tokens and password included: keep `ureq` and
 //! `ureq_proto` at `debug` or above.
 //!
-//! # Health, logs and metrics
+//! # Health, events and metrics
 //!
-//! [`Client::health`] says whether there is a token that can be used now, until when, what failed last, and when the
-//! next attempt can be made. With the feature `tracing`, each [`Event`] is a `tracing` event with fields, and each
-//! exchange with the auth endpoint a span named `exchange`, a root. With the feature `metrics`, events are counted and
-//! exchanges timed. None of these holds a secret; the levels and the names are in the documentation of
-//! [`simacan_auth_driver`].
+//! [`Client::health`] says whether a token can be used now, until when, what failed last, and when the next attempt
+//! can be made. With the feature `tracing`, each [`Event`] is a `tracing` event with fields, and each exchange with
+//! the auth endpoint is in a root span named `exchange`. With the feature `metrics`, events are counted and exchanges
+//! timed. None of these holds a secret; levels and names are in the documentation of [`simacan_auth_driver`].
 //!
 //! # TLS
 //!
-//! The features `rustls` (the default), `rustls-no-provider` and `native-tls` are ureq's. Choose here, not
-//! in ureq alone: the exchanges take over what the `TlsConfig` of your agent says. Without one of them, no client
-//! is built that would log in over https ([`Error::NoTls`]), and ureq sends nothing to a target over https.
+//! The features `rustls` (the default), `rustls-no-provider` and `native-tls` are ureq's. Choose here, not in ureq
+//! alone: the exchanges take over the `TlsConfig` of your agent. Without any of these features, [`Builder::build`]
+//! fails with [`Error::NoTls`] if the auth endpoint is https, and ureq sends nothing to a target over https.
 
 mod body;
 mod builder;
@@ -133,11 +132,11 @@ pub use builder::Builder;
 pub use client::Client;
 pub use simacan_auth_driver::simacan_auth::{
     self, ClientAuth, Config, Credentials, Denied, Event, Failure, ForeignOrigin, Health,
-    LockRequest, LockedStore, Provider, SavedSession, SessionStore, Status, StoreFailure,
-    Timestamp,
+    InvalidProvider, LockRequest, LockedStore, Provider, ProviderBuilder, SavedSession,
+    SessionStore, Status, StoreFailure, Timestamp,
 };
 pub use simacan_auth_driver::{self, Bearer, BearerOutcome, CredentialsSource, Driver};
 pub use ureq;
 
-/// The reason why a request got no answer.
+/// The reason why a request got no answer. Its variants say what failed, and its methods what to do.
 pub type Error = simacan_auth_driver::Error<ureq::Error>;

@@ -15,15 +15,13 @@ use crate::origin::ResourceId;
 use crate::targets::Watched;
 use crate::token::Generation;
 
-/// A copy of the current token, which answers as [`Machine::authorize`] would, without the machine and its lock: for
-/// each thread of a driver to keep one.
+/// A copy of the current token, with which a driver's thread authorizes requests without the machine and its lock.
 ///
-/// It is void as soon as the machine has anything else to say: the token is due, or has got a 401, or there
-/// is another, or an [`Event`](crate::Event) to tell. Then, and for an origin that the machine has not met
-/// yet, it says nothing, and the machine is to be asked, which gives a new one. A request that is sent a
-/// second time is the machine's.
+/// It stops answering as soon as the machine has something to do: a refresh is due, the token got a 401, there is a
+/// newer token, or an [`Event`](crate::Event) to tell. Then, for an origin that is new to the machine, and for a
+/// request that is sent a second time, ask the machine.
 ///
-/// It holds the token, which is wiped when the last clone is dropped: so drop one that says nothing any more.
+/// It holds the token, which is wiped when the last clone is dropped: so drop one that no longer answers.
 #[derive(Clone)]
 pub struct CachedBearer(Arc<Terms>);
 
@@ -110,7 +108,7 @@ impl Machine {
         }
     }
 
-    /// Returns a copy of the bearer, unless there is more to do for now than to authorize with the current token.
+    /// Returns a copy of the current token, or `None` if the machine has something else to do first.
     pub fn cached_bearer(&mut self) -> Option<CachedBearer> {
         // A save that has failed is tried again by whoever polls.
         if self.store.as_ref().is_some_and(|store| store.is_busy()) {

@@ -110,10 +110,10 @@ impl Machine {
 
     /// Says what the status of an answer means for the request that was [`Sent`].
     ///
-    /// Only 401 means anything (RFC 6750, section 3.1; a 403 is about permissions, and a refresh does not
-    /// help). A 401 for a token that has been replaced is worth another try with the current one
-    /// and starts nothing (I5). A 401 for the current token ends that token and
-    /// starts one refresh, unless this target's 401s have proved to be no use (I15).
+    /// Only 401 means anything (RFC 6750, section 3.1; a 403 is about permissions, and a refresh does not help). A
+    /// 401 for a token that has been replaced is worth another try with the current one and starts nothing (I5). A
+    /// 401 for the current token ends that token and starts one refresh, unless refreshes have not cured this
+    /// target's 401s lately (I15).
     #[expect(
         clippy::needless_pass_by_value,
         reason = "what was sent is reviewed once"
@@ -144,9 +144,8 @@ impl Machine {
         })
     }
 
-    /// Takes note that a target has accepted the token, for what goes on after that, such as a connection that was
-    /// opened. It is the [`review`](Self::review) of an answer other than 401, and a 401 that comes later is the first
-    /// one again.
+    /// Notes that a target has accepted the token of something that goes on, such as a connection. It is the
+    /// [`review`](Self::review) of an answer other than 401; a 401 that comes later counts as the first.
     pub fn accepted(&mut self, sent: Sent) -> Sent {
         if self.is_of_session(&sent) {
             self.accept(&sent);

@@ -18,7 +18,7 @@ impl Machine {
     /// to requests that were sent with them are delivered as they are.
     ///
     /// Credentials that are in use already, or whose refusal is still believed, change nothing:
-    /// [`retry_refused`](Self::retry_refused) is the way to say that they are right by now.
+    /// [`retry_refused`](Self::retry_refused) is the way to say that they are valid now.
     pub fn handle_credentials(&mut self, now: Timestamp, credentials: Credentials) {
         let Some(current) = self.state.credentials() else {
             return;

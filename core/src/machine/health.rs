@@ -8,8 +8,8 @@ use super::{Machine, Status};
 use crate::error::Failure;
 use crate::{Generation, Timestamp};
 
-/// The state of a session for a page or a probe: whether there is a token that can be used now, and if not, why not
-/// and until when.
+/// The health of a session, for a page or a probe: whether a token can be used now, and if not, why not and until
+/// when.
 ///
 /// It prints as a sentence.
 ///
@@ -28,7 +28,7 @@ use crate::{Generation, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// What the session is doing.
+    /// The state of the session.
     pub status: Status,
     /// Whether a request gets a token now, without a wait.
     pub is_usable: bool,
@@ -46,7 +46,7 @@ pub struct Health {
 }
 
 impl Machine {
-    /// Returns how the session does just now. Starts nothing.
+    /// Returns the health of the session. Starts nothing.
     pub fn health(&mut self, now: Timestamp) -> Health {
         let is_usable = self.state.has_usable_token(now) && !self.holds_token();
         Health {

@@ -24,8 +24,8 @@ pub enum Output {
     /// [`JobEnd::NoCredentials`](crate::JobEnd::NoCredentials). Comes only from a machine [with a
     /// source](Machine::with_credentials_source).
     Credentials(JobId),
-    /// Do nothing until then, always later than the `now` that was given (I11), or until the next call of another
-    /// method. `None`: until the next call.
+    /// Do nothing until this time, which is always later than the given `now` (I11), or until the next call of
+    /// another method. `None`: until the next call.
     Wait(Option<Timestamp>),
 }
 
@@ -36,8 +36,8 @@ pub enum Output {
 /// until then no other exchange starts (I4). Don't follow redirects, and give up after some
 /// time: half a minute is ample.
 ///
-/// An exchange whose body breaks off, or takes too long, is answered: report the status, the headers and
-/// what was read. A refusal is one without its body, and a rotated token in a whole object is not to be lost.
+/// An exchange whose body breaks off, or takes too long, is answered: report the status, the headers and what was
+/// read. The status alone makes a refusal, and tokens in a whole JSON object must not be lost.
 #[derive(Debug)]
 #[must_use = "send the request and report how it ended, or nobody gets a token any more"]
 #[expect(clippy::exhaustive_structs, reason = "a driver takes it apart")]
@@ -125,10 +125,10 @@ impl Machine {
         Output::Transmit(Transmit { exchange, request })
     }
 
-    /// Returns whether [`poll`](Self::poll) would say anything but [`Output::Wait`]: for a driver that wants to know
-    /// whether there is anything to do, before it gets somebody to do it. It changes nothing that a poll would not.
+    /// Returns whether [`poll`](Self::poll) would return anything but [`Output::Wait`], so that a driver can decide
+    /// whether to start a thread. It changes nothing that a poll would not.
     ///
-    /// When a time has come that a poll has named, poll: it may name another.
+    /// When the time of an [`Output::Wait`] has come, call `poll`, which may name a later one.
     pub fn wants(&mut self, now: Timestamp) -> bool {
         if !self.events.is_empty() {
             return true;
@@ -152,8 +152,8 @@ impl Machine {
             && self.until_attempt(now).is_none()
     }
 
-    /// Begins no exchange from now on, since nobody will ask any more. What is in flight is to be ended and saved as
-    /// ever, so poll until there is nothing to do.
+    /// Begins no exchange from now on, since nobody will ask any more. What is in flight still has to end and to be
+    /// saved, so poll until there is nothing to do.
     pub fn close(&mut self) {
         self.is_closed = true;
         self.round.close();

@@ -33,7 +33,7 @@ enum Step {
 }
 
 impl Machine {
-    /// Has credentials asked for whenever a password is needed, and after one was refused: by [`Output::Credentials`].
+    /// Asks for the credentials by [`Output::Credentials`] whenever a password is needed, and after one was refused.
     /// The password that the machine was made with is never sent.
     ///
     /// So a password that is changed where it is kept needs no restart. Nobody keeps the store's lock while

@@ -15,7 +15,7 @@ use crate::token::{AccessToken, RefreshToken};
 use crate::wire::GrantType;
 use crate::{Credentials, Provider, Timestamp};
 
-/// The state of a machine's session.
+/// The state of a session: logged in, refreshing, rejected and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {

@@ -157,13 +157,13 @@ enum AfterMark {
 }
 
 impl Machine {
-    /// Has the session kept in a [`SessionStore`](crate::SessionStore): the [`Output`]s then have [`StoreOp`]s among
-    /// them.
+    /// Keeps the session in a [`SessionStore`](crate::SessionStore): [`poll`](Self::poll) then returns
+    /// [`Output::Store`], too.
     pub fn with_store(self) -> Self {
-        self.with_store_at("its store")
+        self.with_store_at("the session's store")
     }
 
-    /// Has the session kept in a store at this [place](crate::SessionStore::place), which errors name: see
+    /// Keeps the session in a store at this [place](crate::SessionStore::place), which errors name: see
     /// [`with_store`](Self::with_store).
     pub fn with_store_at(mut self, place: impl Into<String>) -> Self {
         self.store.get_or_insert_default().place = place.into();

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{ClientAuth, Dialect, Extras, Provider, Targets};
 use crate::Origin;
 
-/// A builder of a [`Provider`] that is not the platform's own.
+/// A builder of a [`Provider`]: endpoints, scope, and the origins that may see the token.
 #[derive(Clone)]
 #[must_use]
 pub struct ProviderBuilder {
@@ -46,7 +46,7 @@ impl ProviderBuilder {
         self
     }
 
-    /// Asks for the [scope](Self::scope) at each refresh, too. The RFC has a refresh without one ask for what was
+    /// Asks for the [scope](Self::scope) at each refresh, too. By the RFC a refresh without a scope asks for what was
     /// granted (section 6), but some servers want it.
     pub fn scope_at_refresh(mut self) -> Self {
         self.extras.scope_at_refresh = true;
@@ -73,8 +73,8 @@ impl ProviderBuilder {
         self
     }
 
-    /// Sets where tokens are revoked (RFC 7009) that are [forgotten](crate::Machine::forget). The client authenticates
-    /// there as at the token endpoint.
+    /// Sets the endpoint that revokes tokens (RFC 7009) at a [logout](crate::Machine::forget). The client
+    /// authenticates there as at the token endpoint. Default: none.
     pub fn revocation_endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.revocation = Some(endpoint.into());
         self
@@ -86,7 +86,7 @@ impl ProviderBuilder {
         self
     }
 
-    /// Builds the provider, or says which of the given things can't be.
+    /// Builds the provider. Fails if one of the URIs, origins or settings is invalid.
     pub fn build(self) -> Result<Provider, InvalidProvider> {
         let origins = self.origins.iter().map(|origin| {
             let uri = self.parse(origin)?;
@@ -182,7 +182,7 @@ fn printable(text: &str) -> String {
 pub enum InvalidProvider {
     /// A URI is not an absolute `http` or `https` one, or has user information or an impossible port.
     #[error(
-        "`{0}` is not an absolute https URI such as `https://host/path`, without user information"
+        "`{0}` can't be used: give an absolute https URI such as `https://host/path`, without user information"
     )]
     NotAnHttpUri(String),
     /// A URI is plain http to a host that is not loopback, or that was not allowed by name.
@@ -202,17 +202,17 @@ pub enum InvalidProvider {
     NotAnOrigin(String),
     /// A scope was given for the Simacan dialect, which has none.
     #[error(
-        "a scope was given, but the Simacan API knows none: leave it out, or take `Provider::oauth2`"
+        "a scope was given, but the Simacan API has none: leave it out, or use `Provider::oauth2`"
     )]
     ScopeWithoutOAuth2,
     /// A revocation endpoint was given for the Simacan dialect, which has none.
     #[error(
-        "a revocation endpoint was given, but the Simacan API has none: leave it out, or take `Provider::oauth2`"
+        "a revocation endpoint was given, but the Simacan API has none: leave it out, or use `Provider::oauth2`"
     )]
     RevocationWithoutOAuth2,
     /// A further form member was given for the Simacan dialect, which has none.
     #[error(
-        "a form member `{0}` was given, but the Simacan API knows none: leave it out, or take `Provider::oauth2`"
+        "a form member `{0}` was given, but the Simacan API has none: leave it out, or use `Provider::oauth2`"
     )]
     MemberWithoutOAuth2(String),
     /// A further form member has a name that the library sets itself.
@@ -256,7 +256,8 @@ mod tests {
     fn what_cannot_be_is_refused_by_name_and_without_its_password() {
         let error = |builder: ProviderBuilder| builder.build().unwrap_err().to_string();
         assert!(
-            error(Provider::simacan_at("auth.example/api")).contains("`auth.example/api` is not")
+            error(Provider::simacan_at("auth.example/api"))
+                .contains("`auth.example/api` can't be used")
         );
         let secret = error(Provider::simacan_at("https://me:hunter2@auth.example/api"));
         assert!(!secret.contains("hunter2"), "{secret}");

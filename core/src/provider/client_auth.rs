@@ -4,12 +4,13 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// The way a client identifies itself at an RFC 6749 token endpoint (section 2.3).
+/// How a client authenticates at an RFC 6749 token endpoint (section 2.3): with a secret, and how it is sent, or
+/// without.
 ///
 /// ```
 /// use simacan_auth::{ClientAuth, Provider};
 ///
-/// // A server that takes the secret of the header as it is, and fails one such as this if it is encoded.
+/// // For a server that does not decode the header: encoded, this secret would be another.
 /// let client = ClientAuth::basic_unencoded("fleet", "s3cr+t/%&");
 /// let provider = Provider::oauth2("https://login.example.com/token", client).build()?;
 /// # Ok::<(), simacan_auth::InvalidProvider>(())
@@ -47,20 +48,20 @@ impl ClientAuth {
         }
     }
 
-    /// Sends the secret in an HTTP Basic header, id and secret form-encoded first, as section 2.3.1 asks servers to
-    /// support. If yours answers `invalid_client` and the secret has other characters than letters and digits, try
+    /// Sends the secret in an HTTP Basic header. Id and secret are form-encoded first, as section 2.3.1 says. If
+    /// yours answers `invalid_client` and the secret has other characters than letters and digits, try
     /// [`form`](Self::form) or [`basic_unencoded`](Self::basic_unencoded).
     pub fn basic(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self::confidential(id, secret, SecretPlace::Header)
     }
 
-    /// Sends the secret in an HTTP Basic header, as it is: for servers that don't decode what the RFC has encoded,
-    /// such as node-oauth2-server and glewlwyd. The id has no colon then.
+    /// Sends the secret in an HTTP Basic header, as it is: for servers that don't decode it, such as
+    /// node-oauth2-server and glewlwyd. The id must have no colon.
     pub fn basic_unencoded(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self::confidential(id, secret, SecretPlace::HeaderUnencoded)
     }
 
-    /// Sends `client_id` and `client_secret` in the form: what the RFC advises against and some servers ask for.
+    /// Sends `client_id` and `client_secret` in the form, which the RFC advises against and some servers ask for.
     pub fn form(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self::confidential(id, secret, SecretPlace::Form)
     }

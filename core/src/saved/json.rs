@@ -65,7 +65,7 @@ impl SavedSession {
 
     /// Reads a session from the JSON that [`to_json`](Self::to_json) has written.
     ///
-    /// It ends with a checksum over all that stands before; without that member it is read as it is.
+    /// A checksum at its end has to fit; JSON without one is read unchecked.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidSavedSession> {
         #[derive(serde::Deserialize)]
         struct Versioned {
@@ -178,23 +178,25 @@ impl fmt::Debug for SavedJson {
     }
 }
 
-/// A defect of a saved session. It names a place, never what stands there (I9).
+/// A defect of a saved session. It names a line and column, never what is there (I9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum InvalidSavedSession {
     /// The JSON ends in the middle: it was cut off, or is empty.
-    #[error("it ends before its JSON does")]
+    #[error("the saved session ends before its JSON does")]
     Truncated,
     /// What is saved is not JSON.
-    #[error("it is not JSON (line {line}, column {column})")]
+    #[error("the saved session is not JSON (line {line}, column {column})")]
     NotJson {
         /// The line where the text stops being JSON, from 1.
         line: usize,
         /// The column where the text stops being JSON, from 1.
         column: usize,
     },
-    /// A member of the JSON is missing, stands there twice, or can't be what it is.
-    #[error("it is JSON, but no saved session (line {line}, column {column})")]
+    /// A member of the JSON is missing, is there twice, or has an impossible value.
+    #[error(
+        "the saved session is JSON, but not what a session looks like (line {line}, column {column})"
+    )]
     Malformed {
         /// The line of the defect, from 1.
         line: usize,
@@ -203,15 +205,15 @@ pub enum InvalidSavedSession {
     },
     /// The session was written by a newer version of this library, in a format of its own.
     #[error(
-        "its format has the number {0}, and this program knows number 1: it was saved by a newer program, so update \
+        "the saved session has format {0}, and this program knows format 1: a newer program has saved it, so update \
          this one, or give each its own place"
     )]
     UnknownVersion(u32),
     /// The session is not as it was saved: its checksum or its seal does not fit.
-    #[error("it is not as it was saved: damaged, or changed by hand")]
+    #[error("the saved session was damaged, or changed by hand, after it was saved")]
     Altered,
     /// What is saved is larger than 1 MiB, and was not parsed.
-    #[error("it is larger than 1 MiB")]
+    #[error("the saved session is larger than 1 MiB")]
     TooLarge,
 }
 

@@ -81,7 +81,8 @@ impl Session<Authenticated> {
         saved
     }
 
-    /// Goes on to a refresh; without a refresh token to a login, or nowhere while the access token is still good.
+    /// Moves on to a refresh. Without a refresh token it moves on to a login, or stays while the access token is
+    /// still good.
     pub fn refresh(mut self, now: Timestamp, cause: Cause) -> Refresh {
         if cause == Cause::Unauthorized {
             self.state.token.condemn();

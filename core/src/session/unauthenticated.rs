@@ -42,8 +42,8 @@ impl Session<Unauthenticated> {
         }
     }
 
-    /// Goes on with what another process has saved. The tokens of another user, or of another
-    /// auth endpoint, are not touched.
+    /// Takes over the session that another process has saved. The tokens of another user, or of another auth
+    /// endpoint, are not used.
     ///
     /// ```
     /// # use simacan_auth::*;

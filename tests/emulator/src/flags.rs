@@ -31,7 +31,7 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// There is no such flag, or this is no value of it. Nothing has changed then.
+    /// There is no such flag, or it can't have this value. Then nothing has changed.
     pub fn set(&mut self, flag: &str, value: &str) -> Result<(), BadFlag> {
         let settings = Arc::make_mut(&mut self.settings);
         match flag {
@@ -98,7 +98,8 @@ impl Emulator {
     }
 }
 
-/// The error of a flag that can't be set, fit to be shown to whoever typed it.
+/// The error of a flag that does not exist, or can't have this value. Its text names the value; put the flag before
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadFlag(String);
 

@@ -69,10 +69,9 @@
 //!
 //! That is the documented API; a [`Profile`] answers as a known server does instead.
 //!
-//! The host plays no part, but for [`Place::Host`]. [`Settings`] changes lives, policies and users;
-//! the methods of [`Emulator`] interfere while it runs: tokens that die early, a changed password,
-//! a target that always answers 401, and [`Fault`]s in transit, by script or by seed
-//! ([`FaultRates`]).
+//! The host does not matter, except for [`Place::Host`]. [`Settings`] sets users, lifetimes of tokens and policies.
+//! The methods of [`Emulator`] interfere while it runs: they end tokens early, change a password, let a target answer
+//! 401, or script a [`Fault`]. [`FaultRates`] draw faults by seed.
 //!
 //! # The server
 //!
@@ -89,7 +88,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The binary of the same name starts one by hand: `cargo run -p simacan-auth-emulator`.
+//! The binary of the same name starts one by hand: `cargo install simacan-auth-emulator`.
 
 mod accounts;
 mod auth;

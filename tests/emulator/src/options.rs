@@ -10,7 +10,7 @@ use crate::entry::Entry;
 use crate::model::{Emulator, Reply};
 use crate::server::{Server, Socket};
 
-/// The options of a [`Server`], which [`start`](Self::start) starts.
+/// The options of a [`Server`]: port, clock, log, TLS. [`start`](Self::start) starts it.
 #[must_use = "`start` starts the server"]
 pub struct Options {
     pub(crate) port: u16,
@@ -54,13 +54,13 @@ impl Options {
         self
     }
 
-    /// Reads the time from this, rather than from the clock of the system.
+    /// Sets the clock that the server reads. Default: the clock of the system.
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// Calls this for each request that was decided on, before it is answered.
+    /// Sets the function that is told of each request that was decided on, before it is answered.
     pub fn log(mut self, log: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
         self.log = Box::new(log);
         self

@@ -247,7 +247,7 @@ impl Drop for Open {
     }
 }
 
-/// A connection as [`Options::tls`] gets it. It ends with the server.
+/// A connection as [`Options::tls`] gets it: a TCP stream that ends with the server.
 #[derive(Debug)]
 pub struct Socket(Arc<TcpStream>);
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::fault::{Endpoint, FaultRates};
 use crate::profile::Profile;
 
-/// The users, lives and policies of an [`Emulator`](crate::Emulator).
+/// The users, lifetimes of tokens, policies and faults of an [`Emulator`](crate::Emulator).
 ///
 /// The defaults are the documented API: access tokens of an hour, single-use refresh tokens of a
 /// day, no faults. There is no user until one is added.
@@ -71,7 +71,7 @@ impl Settings {
         self
     }
 
-    /// Sets how long access tokens live. Default: an hour.
+    /// Sets how long access tokens are good. Default: an hour.
     ///
     /// `expires_in` says it in whole seconds; the token itself is good to the millisecond.
     #[must_use]
@@ -80,7 +80,7 @@ impl Settings {
         self
     }
 
-    /// Sets how long refresh tokens live. Default: 24 hours.
+    /// Sets how long refresh tokens are good. Default: 24 hours.
     #[must_use]
     pub fn with_refresh_token_life(mut self, life: Duration) -> Self {
         self.refresh_token_life = life;

@@ -11,7 +11,7 @@ use crate::model::{Answer, Emulator};
 use crate::route::Head;
 use crate::token::{Kind, Token};
 
-/// The requests to target APIs that an order is for.
+/// The requests to target APIs that [`Emulator::answer_targets`](crate::Emulator::answer_targets) answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// All requests.
@@ -22,7 +22,7 @@ pub enum Place {
     PathPrefix(String),
 }
 
-/// The number of requests that an order is for.
+/// The number of requests that [`Emulator::answer_targets`](crate::Emulator::answer_targets) answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Times {
     /// All requests, until the order is ended.

@@ -1,9 +1,9 @@
 //! The example does what it says.
 
-#[path = "../examples/faults.rs"]
-mod faults;
+#[path = "../examples/without_socket.rs"]
+mod without_socket;
 
 #[test]
-fn a_program_gets_through_the_faults_of_the_example() {
-    faults::main().expect("each position arrives");
+fn a_token_expires_and_an_answer_gets_lost_without_a_socket() {
+    without_socket::main().expect("the platform answers");
 }

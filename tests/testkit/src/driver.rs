@@ -16,19 +16,19 @@ use simacan_auth::{Credentials, Provider};
 use crate::time::Time;
 use crate::{History, HistoryFailure, MemoryStore, Wire};
 
-/// A check that a driver of your own keeps a program logged in: whatever carries the requests and answers of a
-/// [`Machine`](simacan_auth::Machine), on whatever runtime, or logs in without it.
+/// A check that a driver of your own keeps a program logged in, on any runtime, with a
+/// [`Machine`](simacan_auth::Machine) or without.
 ///
-/// It is made with a closure that starts your driver in the [`Setup`] that it is given, and gives what sends one
-/// request to a target. It lives in virtual [time](crate::time): its tasks, threads, sleep and clock come from
-/// [`Setup::time`], and what it sends goes by [`Setup::wire`].
+/// You give it a closure that starts your driver in a [`Setup`], and returns a function that sends one request to a
+/// target. The driver runs in virtual [time](crate::time): its tasks, threads, sleep and clock come from
+/// [`Setup::time`], and it sends by [`Setup::wire`].
 ///
 /// | rule | what holds |
 /// |---|---|
 /// | `a-request-gets-through` | with a token; the next one with the same |
 /// | `callers-share-one-login` | however many come at once |
 /// | `callers-share-one-refresh` | when the token has died early, and they learn of it by their 401s |
-/// | `a-token-is-fresh` | for a day, no request leaves with one that is known to be over, and one password does |
+/// | `a-token-is-fresh` | for a day, no request is sent with an expired token, and one password is enough |
 /// | `what-fails-is-tried-again` | a login or a refresh that is lost, or answered with a 503, a 429 or half an answer, is made again while the callers wait |
 /// | `an-outage-ends` | hours without a connection, or with a server that is down: callers are told so, and minutes after it requests get through, without another password |
 /// | `a-refused-refresh-costs-one-password` | and no caller sees it |
@@ -41,13 +41,13 @@ use crate::{History, HistoryFailure, MemoryStore, Wire};
 /// | `a-save-that-fails-keeps-no-lock` | and requests get through |
 /// | `histories` | all that is said below, whatever happens, in 80 [histories](History) |
 ///
-/// Everywhere: the [referee](crate::referee) of the platform finds no [rule](crate::referee::RULES) broken. Each
-/// caller is answered, with the target's answer or an error, within five minutes. Nothing
-/// [hangs or spins](crate::time::Stopped). No request is sent to a target a third time. The store's lock is held for
-/// less than a minute. An hour after all is well again, a request gets through.
+/// In all of them the [referee](crate::referee) of the platform finds no [rule](crate::referee::RULES) broken. Each
+/// caller is answered, with the target's answer or an error, within five minutes. Nothing [hangs or
+/// spins](crate::time::Stopped). No request is sent to a target a third time. The store's lock is held for less than
+/// a minute. An hour after all is well again, a request gets through.
 ///
-/// Each rule is tried with some seeds: on one thread and on many, with requests that take their time and with
-/// such that take none.
+/// Each rule is tried with some seeds: on one thread and on many, with requests that take time and with requests that
+/// take none.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -70,7 +70,7 @@ pub struct DriverContract {
     start: Start,
 }
 
-/// The surroundings of a driver under test: one process's.
+/// What a driver under test is given in place of the real world: clock, network, provider, user and store.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The clock, timers, tasks and threads.

@@ -15,9 +15,9 @@ use crate::{StoreFault, StoreStep};
 /// A list of what a world does to a driver, step by step: callers come, time goes by, tokens die, requests are lost.
 ///
 /// [`DriverContract::play`](crate::DriverContract::play) plays it; `histories` makes them, with the feature
-/// `proptest`. As `Debug` prints it, it is Rust again.
+/// `proptest`. Its `Debug` output is Rust code.
 ///
-/// No password is refused in it: of that there is a rule of the contract.
+/// No password is refused in it: the contract has a rule for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// The seed of the order in which things happen that can happen at once. If it is odd, each task has a thread of

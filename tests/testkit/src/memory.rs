@@ -14,8 +14,8 @@ use simacan_auth::{StoreFailure, Timestamp};
 
 /// A [`SessionStore`](simacan_auth::SessionStore) in memory, shared by its clones, with faults by script.
 ///
-/// It keeps the [contract](crate::StoreContract) as long as none is scripted. Each process of a test has a
-/// handle of its own: [`process`](Self::process) says of which number.
+/// It keeps the [contract](crate::StoreContract) as long as none is scripted. Each process of a test has a handle of
+/// its own, with a number: see [`process`](Self::process).
 ///
 /// ```
 /// use simacan_auth::{LockRequest, SessionStore, StoreFailure};

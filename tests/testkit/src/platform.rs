@@ -14,7 +14,7 @@ use crate::memory::{Done, MemoryStore};
 use crate::referee::{Exchange, Referee, Service, SharedReferee, Violation};
 use crate::time::Time;
 
-/// An [`Emulator`] in virtual time, and a [`Referee`] that sees what is sent to it. Clones are the same.
+/// An [`Emulator`] in virtual time, with a [`Referee`] that checks what is sent to it. Clones share both.
 ///
 /// ```
 /// use http::Request;
@@ -60,7 +60,7 @@ struct Seen<'a> {
     exchange: Option<Exchange>,
 }
 
-/// A process's way to the [`Platform`]: what its HTTP client is elsewhere. Clones are of one process.
+/// The HTTP client of one process under test, which sends to the [`Platform`]. Clones are of the same process.
 #[derive(Clone)]
 pub struct Wire {
     platform: Platform,
@@ -68,7 +68,7 @@ pub struct Wire {
 }
 
 impl Platform {
-    /// Makes a platform of the emulator that these settings say, 20 ms away.
+    /// Makes a platform with an emulator of these settings, 20 ms away.
     pub fn new(time: &Time, settings: Settings) -> Self {
         let state = State {
             emulator: Emulator::new(settings),
@@ -83,7 +83,7 @@ impl Platform {
         }))
     }
 
-    /// Returns what judges a platform that is told nothing else: a referee with the default configuration, and
+    /// Returns the referee that a platform has by default: with the default configuration, and
     /// [`REQUEST_ID`](Self::REQUEST_ID).
     pub fn referee() -> Referee {
         Referee::new(Service::simacan())
@@ -114,7 +114,7 @@ impl Platform {
         self.lock().latency = latency;
     }
 
-    /// Lets nobody get a connection for so long from now. What is on its way arrives.
+    /// Refuses new connections for this long from now. What is on its way arrives.
     pub fn cut_off(&self, how_long: Duration) {
         self.lock().cut_off = self.0.time.elapsed().saturating_add(how_long);
     }

@@ -1,4 +1,4 @@
-//! The rules of `simacan_auth::manual::rules`, held against what leaves and what comes back.
+//! The rules of `simacan_auth::manual::rules`, as checks of what a driver sends and what comes back.
 
 mod answer;
 mod driver;
@@ -34,7 +34,7 @@ use party::{Carried, Party};
 use requests::Requests;
 use store::Store;
 
-/// A judge that is told what a driver sends and gets, and says which rule it breaks.
+/// A judge that is told what a driver sends and gets, and says which rule the driver breaks.
 ///
 /// It is told of each request before it leaves, and of what has become of it. That is enough for most of the
 /// [`RULES`]; each further call that a driver can make decides more of them, and what it is not told it counts in

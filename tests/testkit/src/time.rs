@@ -1,4 +1,4 @@
-//! Time that goes by only when nothing else can happen: tasks and threads in it live through a year in
+//! Virtual time, for tests: it goes by only when nothing else can happen, so tasks and threads live through a year in
 //! seconds, in an order that follows from a seed.
 //!
 //! ```
@@ -66,7 +66,7 @@ pub use stopped::{Stopped, Waiting};
 use crate::MemoryStore;
 use crate::numbers::Numbers;
 
-/// A clock, its timers, and the tasks and threads that live by it. Clones are the same.
+/// A virtual clock, with the timers, tasks and threads that run by it. Clones share it.
 #[derive(Clone)]
 pub struct Time(Arc<Shared>);
 

@@ -71,6 +71,10 @@ fn i2_a_remembered_refusal_says_where_it_is_remembered_and_how_to_end_it() {
             "{text}"
         );
     }
-    assert!(texts[1].contains(", to another process"), "{}", texts[1]);
+    assert!(
+        texts[1].contains(", when another process sent it"),
+        "{}",
+        texts[1]
+    );
     std::fs::remove_dir_all(folder).expect("the folder of this test");
 }

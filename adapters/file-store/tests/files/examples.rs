@@ -1,16 +1,9 @@
-//! The examples do what they say.
+//! The example does what it says.
 
-#[path = "../../examples/shared_session.rs"]
-mod shared_session;
-#[path = "../../examples/short_runs.rs"]
-mod short_runs;
+#[path = "../../examples/session_file.rs"]
+mod session_file;
 
 #[test]
-fn two_programs_share_a_session_as_the_example_shows() {
-    shared_session::main().expect("both push");
-}
-
-#[test]
-fn three_runs_log_in_once_as_the_example_shows() {
-    short_runs::main().expect("each pushes");
+fn a_session_file_is_waited_for_and_refused_as_the_example_shows() {
+    session_file::main().expect("it shows it");
 }

@@ -41,7 +41,7 @@ fn a_certificate_is_checked() {
     roots.add(cert.der().clone()).expect("a certificate");
 
     let stranger = store_of(&config, RootCertStore::empty());
-    let words = ["can't connect", "Give the roots"];
+    let words = ["can't connect", "Give the connector the root"];
     assert_eq!(kind(stranger.lock(AT_ONCE), &words), Kind::Denied);
     let misnamed = store_of(&config, roots.clone());
     assert_eq!(kind(misnamed.lock(AT_ONCE), &words), Kind::Denied);
@@ -63,6 +63,6 @@ fn a_server_without_tls_that_is_to_have_it_is_denied() {
     let mut config = config(server, "postgres", "postgres");
     config.ssl_mode(SslMode::Require);
     let store = PostgresStore::new(config, NoTls, "tls");
-    let words = ["Mend the settings of the connection"];
+    let words = ["Check the settings of the connection"];
     assert_eq!(kind(store.lock(AT_ONCE), &words), Kind::Denied);
 }

@@ -52,7 +52,7 @@ fn a_certificate_is_checked() {
     let url = format!("rediss://localhost:{}", server.port);
 
     let told = RedisStore::open(&url, "test").expect("a URL").lock(AT_ONCE);
-    assert_eq!(kind(told, &["Give the client the roots"]), Kind::Denied);
+    assert_eq!(kind(told, &["Give the client the root"]), Kind::Denied);
 
     let certificates = redis::TlsCertificates {
         client_tls: None,

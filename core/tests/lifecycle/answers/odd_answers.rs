@@ -36,10 +36,12 @@ fn an_unclear_answer_is_told_and_which_of_three_it_is() {
     driver.ask_every(MINUTE, 40);
     let told = odd(&driver);
     for (n, told) in [1, 2].into_iter().zip(&told) {
-        let first = format!("refresh: unclear answer {n} (three have consequences)");
+        let first = format!(
+            "refresh: unclear answer {n}, neither tokens nor a refusal (three, some time apart, count as a refusal)"
+        );
         assert_eq!(*told, first);
     }
-    let last = "login after a refused refresh: unclear answer 3 (three have consequences)";
+    let last = "login after a refused refresh: unclear answer 3, neither tokens nor a refusal (after three the password waits)";
     assert_eq!(told.last().unwrap(), last);
     let (purpose, count) = (Purpose::ReLogin, 1);
     let first = Event::AnswerUnclear { purpose, count };

@@ -147,7 +147,7 @@ fn a_source_that_fails_is_asked_again_and_told_of() {
         failure,
         Failure::Credentials(ErrorCause::new("the vault is sealed"))
     );
-    let text = "the password can't be read: the vault is sealed";
+    let text = "the source of the credentials failed: the vault is sealed";
     assert_eq!(failure.to_string(), text);
     assert!(!process.has_done(Op::Password), "{:?}", process.log);
     process.source = Some(RIGHT);

@@ -137,7 +137,7 @@ fn a_foreign_origin_says_why_it_is_one() {
         ),
         (
             "https://example.com:8443/x",
-            "https://example.com:8443 is none of the origins that may see the bearer token: \
+            "https://example.com:8443 is not among the origins that may see the bearer token: \
              `Provider::simacan()` allows https://<service>.services.simacan.com, and not staging",
         ),
         (
@@ -150,8 +150,8 @@ fn a_foreign_origin_says_why_it_is_one() {
         ),
         (
             "https://me:secret@example.com/",
-            "`https://example.com` has no origin that the bearer token may go to: give a URI with https, \
-             without user information, and with a port from 1 to 65535 if with any",
+            "`https://example.com` has no origin that the bearer token may go to: give an https URI \
+             without user information, with a port from 1 to 65535 or none",
         ),
     ] {
         let why = format!("refused before anything was sent: {why}");
@@ -257,25 +257,25 @@ fn what_happens_with_a_store() {
         [
             "the session was not saved: the store of the saved session failed: no space left; next try \
              after Fri, 15 Jan 2027 08:00:00 GMT",
-            "the session saved in /s is damaged and not used: it ends before its JSON does",
+            "the saved session ends before its JSON does (/s); it is not used, and will be overwritten",
             "the session saved in /s is not used: it is another user's, another auth endpoint's, or of another scope",
             "the password is not sent: it was refused on Fri, 15 Jan 2027 08:00:00 GMT, says the session saved \
-             in /s; set new credentials, or call `retry_refused` if it is right by now",
+             in /s; set new credentials, or call `retry_refused` if it is valid now",
         ]
     );
     for (failure, shown) in [
         (
             StoreFailure::Locked,
-            "another process has kept the lock of the saved session all the time: look for one that hangs",
+            "another process has kept the lock of the saved session for too long: look for one that hangs",
         ),
         (
             StoreFailure::Abandoned,
-            "the saved session's store did not answer",
+            "the store of the saved session did not answer",
         ),
         (
             StoreFailure::Damaged(InvalidSavedSession::UnknownVersion(2)),
-            "the saved session is damaged: its format has the number 2, and this program knows number 1: it was \
-             saved by a newer program, so update this one, or give each its own place",
+            "the saved session has format 2, and this program knows format 1: a newer program has saved it, so \
+             update this one, or give each its own place",
         ),
     ] {
         assert_eq!(failure.to_string(), shown);

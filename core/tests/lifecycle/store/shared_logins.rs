@@ -13,7 +13,7 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
         let pending = next.demand();
         assert_eq!(next.has_done(Op::Password), is_sent, "{age:?}");
         if !is_sent {
-            let (at, place) = (START, "its store".to_owned());
+            let (at, place) = (START, "the session's store".to_owned());
             let remembered = Event::RefusalRemembered { at, place };
             assert!(next.events.contains(&remembered));
             let authorization = next.ask_with(pending);
@@ -25,9 +25,9 @@ fn i2_a_refused_password_is_not_sent_by_a_process_that_starts_within_a_day() {
             assert_eq!(
                 denied.to_string(),
                 "https://auth-service.services.simacan.com/api/v1/auth/password refused the password of fleet on \
-                 Fri, 15 Jan 2027 08:00:00 GMT, to another process: it is not sent again before Sat, 16 Jan 2027 \
-                 08:00:00 GMT (remembered in its store); set new credentials to go on, or call `retry_refused` if \
-                 it is right by now"
+                 Fri, 15 Jan 2027 08:00:00 GMT, when another process sent it: it is not sent again before Sat, 16 Jan \
+                 2027 08:00:00 GMT (remembered in the session's store); set new credentials to go on, or call \
+                 `retry_refused` if it is valid now"
             );
         }
     }

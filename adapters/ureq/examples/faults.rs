@@ -3,7 +3,7 @@
 //! `cargo run --example faults`
 //!
 //! In a project of yours `simacan-auth-emulator` is a dev-dependency, and this `main` a `#[test]`. For a program in
-//! another language start the binary: `cargo run -p simacan-auth-emulator`.
+//! another language start the binary, of `cargo install simacan-auth-emulator`.
 
 use std::error::Error;
 
