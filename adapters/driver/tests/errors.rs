@@ -272,7 +272,7 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             foreign(listed(), "http://127.0.0.1:8080/x").into(),
             Person(None),
-            "refused before anything was sent: http://127.0.0.1:8080 is none of the origins that may see the bearer \
+            "refused before anything was sent: http://127.0.0.1:8080 is not among the origins that may see the bearer \
              token: for a test, call `allow_loopback_http()` and `allow_origin(\"http://127.0.0.1:8080\")` on the \
              provider's builder",
         ),

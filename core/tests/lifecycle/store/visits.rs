@@ -151,7 +151,7 @@ fn i10_a_damaged_session_counts_as_none_and_is_overwritten() {
     store.cut_off();
     let mut process = Process::asked(&store, START);
     let defect = InvalidSavedSession::Truncated;
-    let place = "its store".to_owned();
+    let place = "the session's store".to_owned();
     let told = Event::SavedSessionDamaged { place, defect };
     assert!(process.events.contains(&told));
     assert_eq!(process.log.last(), Some(&Op::Password));
@@ -164,7 +164,7 @@ fn i8_another_users_session_counts_as_none_and_is_overwritten() {
     let store = Memory::with_session();
     let mut other = Process::start_as(&store, START, "other", 2);
     let _pending = other.demand();
-    let place = "its store".to_owned();
+    let place = "the session's store".to_owned();
     assert!(other.events.contains(&Event::SavedSessionForeign { place }));
     assert_eq!(other.log.last(), Some(&Op::Password));
     other.grant();
