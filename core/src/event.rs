@@ -124,7 +124,7 @@ pub enum Event {
         /// The store's [place](crate::SessionStore::place).
         place: String,
     },
-    /// The password is not sent, since it was refused to an earlier process, which has saved that.
+    /// The password is not sent, since it was refused to another process, which has saved that.
     RefusalRemembered {
         /// When the password was refused.
         at: Timestamp,

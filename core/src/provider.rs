@@ -96,7 +96,7 @@ enum Targets {
 
 impl Provider {
     /// Returns the provider of the Simacan platform's production environment. Its token may go to
-    /// `https://<service>.services.simacan.com`.
+    /// `https://<service>.services.simacan.com`, but not to staging.
     pub fn simacan() -> Self {
         static PRODUCTION: LazyLock<Provider> = LazyLock::new(|| {
             let dialect = Dialect::Simacan {

@@ -61,7 +61,7 @@ pub trait SessionStore: Send + Sync {
     }
 
     /// Returns what was saved last, without the lock: for a process that may read the store but is
-    /// [denied](StoreFailure::Denied) the lock. Such a process uses the access token and refreshes nothing.
+    /// [denied](StoreFailure::Denied) the lock. Such a process uses its access token, and not its refresh token.
     ///
     /// By default it returns `None`.
     fn look(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
@@ -128,8 +128,9 @@ pub trait LockedStore: Send {
         Ok(())
     }
 
-    /// Notes that no password may be sent before this time. It is called when `save` has failed, so it has to work on
-    /// a full disk: without it, a program would send a password at each start.
+    /// Notes that no password may be sent before this time; a time that has come ends the mark. It is called when
+    /// `save` has failed, so it has to work on a full disk: without a save or a mark no password is sent, unless
+    /// [`Config::unrecorded_logins`](crate::Config::unrecorded_logins) allows it.
     ///
     /// By default it fails.
     fn mark(&mut self, until: Timestamp) -> Result<(), StoreFailure> {

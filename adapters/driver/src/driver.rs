@@ -73,7 +73,7 @@ impl Driver {
     }
 
     /// Puts the bearer token on the request as [`authorize_with`](Self::authorize_with) does, in blocking code.
-    /// Without a wait it makes no future.
+    /// If this thread has a copy of the token, it makes no future.
     pub fn authorize_blocking(
         &self,
         pending: Option<Pending>,

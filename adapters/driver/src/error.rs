@@ -53,8 +53,8 @@ pub enum Error<R = Infallible> {
     },
     /// The system can't start a thread to get a token. The next request tries again.
     NoThread(Arc<io::Error>),
-    /// A callback, a store or an exchange has asked its own session for a token that is not there yet: it would wait
-    /// for itself.
+    /// A callback, a store or an exchange has asked for a token that is not there yet, and the driver's threads don't
+    /// wait for one: it might wait for itself.
     InCallback,
     /// This process was forked from the one that made the client: the two would spend each other's refresh
     /// tokens.

@@ -14,8 +14,8 @@ use crate::wakeup::Wakeup;
 
 /// The threads and clocks that a [`Process`] uses: the system's, or a test's.
 pub trait System: Send + Sync + 'static {
-    /// Starts a thread of this name. `simacan-auth` makes exchanges, and ends; `simacan-time` calls [`Process::tick`]
-    /// when it is time, and does nothing else.
+    /// Starts a thread of this name. `simacan-auth` does what there is to do (exchanges, the store, callbacks), and
+    /// ends; `simacan-time` calls [`Process::tick`] when it is time, and does nothing else.
     fn spawn(&self, name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>;
 
     /// Returns the time since some moment, by a clock that does not jump.

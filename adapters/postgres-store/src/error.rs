@@ -65,7 +65,7 @@ pub enum Remedy {
     Time,
     /// A person, who has to do what the error says.
     Person,
-    /// One of the two; which can't be told.
+    /// One of the two; it can't be told which.
     Either,
 }
 

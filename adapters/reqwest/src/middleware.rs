@@ -14,7 +14,8 @@ use crate::simacan_auth::Review;
 /// back on the way home, and nothing here sees that. Give that client `redirect::Policy::none()`, or use
 /// [`Client::send`], which checks each hop.
 ///
-/// [`Error::Denied`](crate::Error) and [`Error::ForeignOrigin`](crate::Error) are inside [`reqwest_middleware::Error::Middleware`].
+/// [`Error::Denied`](crate::Error) and [`Error::ForeignOrigin`](crate::Error) are inside
+/// [`reqwest_middleware::Error::Middleware`].
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -2,8 +2,8 @@
 //! refreshes, and the other takes over what that one has saved.
 //! `cargo run --example shared_session`
 //!
-//! The platform is emulated. Here the programs are two clients, since an example is one process; as two processes on one
-//! machine they would do the same.
+//! The platform is emulated. Here the programs are two clients, since an example is one process; as two processes on
+//! one machine they would do the same.
 
 use std::error::Error;
 use std::{env, fs, process};

@@ -142,7 +142,7 @@
 //! | longest `Retry-After` | 1 h | a server must not stop a program for a day |
 //! | unclear answers to a refresh token | 3 | one or two may be a gateway's |
 //! | such answers to a password | 3 | the same |
-//! | passwords whose answers are remembered | 8 | more than anyone has at once |
+//! | passwords whose answers are remembered | 300 | more than are sent in a day |
 //! | body of an answer, saved session | 1 MiB | many times what either needs |
 //! | events that nobody polls for | 256 | memory is bounded; the oldest are dropped |
 //! | origins with a guard of their own | 256 | beyond it, those whose hour is over are forgotten, and the others share one |

@@ -49,7 +49,7 @@ impl ClientAuth {
     }
 
     /// Sends the secret in an HTTP Basic header. Id and secret are form-encoded first, as section 2.3.1 says. If
-    /// yours answers `invalid_client` and the secret has other characters than letters and digits, try
+    /// your server answers `invalid_client` and the secret has other characters than letters and digits, try
     /// [`form`](Self::form) or [`basic_unencoded`](Self::basic_unencoded).
     pub fn basic(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self::confidential(id, secret, SecretPlace::Header)

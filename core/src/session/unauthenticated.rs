@@ -25,7 +25,7 @@ pub struct Unauthenticated {}
 pub enum Resumed {
     /// The tokens are taken over; see when they [expire](Session::expires_at).
     Authenticated(Session<Authenticated>),
-    /// There were no tokens, or they are of another user or auth endpoint.
+    /// There were no tokens, or they [belong](SavedSession::belongs_to) to another user, auth endpoint or scope.
     Unauthenticated(Session<Unauthenticated>),
 }
 
@@ -42,8 +42,8 @@ impl Session<Unauthenticated> {
         }
     }
 
-    /// Takes over the session that another process has saved. The tokens of another user, or of another auth
-    /// endpoint, are not used.
+    /// Takes over the session that another process has saved. The tokens of another user, auth endpoint or scope are
+    /// not used.
     ///
     /// ```
     /// # use simacan_auth::*;

@@ -98,8 +98,8 @@ impl Emulator {
     }
 }
 
-/// The error of a flag that does not exist, or can't have this value. Its text names the value; put the flag before
-/// it.
+/// The error of a flag that does not exist, or can't have this value. Its text does not name the flag; put that
+/// before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadFlag(String);
 

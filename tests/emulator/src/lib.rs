@@ -88,7 +88,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The binary of the same name starts one by hand: `cargo install simacan-auth-emulator`.
+//! The binary of the same name starts one by hand: get it with `cargo install simacan-auth-emulator`.
 
 mod accounts;
 mod auth;

@@ -2,8 +2,8 @@
 //! `cargo run --example own_store`
 //!
 //! Here sessions are in a vault in memory, under leases that run out: it stands for a database or a secret manager. In
-//! a project of yours `simacan-auth-testkit` is a dev-dependency, and this `main` a `#[test]`. A store that outlives its
-//! process is also checked with one that is killed: `StoreContract::killed`.
+//! a project of yours `simacan-auth-testkit` is a dev-dependency, and this `main` a `#[test]`. A store that outlives
+//! its process is also checked with one that is killed: `StoreContract::killed`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -2,8 +2,8 @@
 
 use std::mem;
 
-/// Each login begins a lineage, with an id drawn from the seed, the time and the token. One that was left before is an old copy
-/// that has come back, such as a backup; one that was never known is somebody else's later login.
+/// Each login begins a lineage, with an id drawn from the seed, the time and the token. One that was left before is an
+/// old copy that has come back, such as a backup; one that was never known is somebody else's later login.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Lineages {
     /// Of the current tokens; `None` before the first, and where no machine has saved them: then revisions tell.

@@ -27,7 +27,8 @@ impl Machine {
         }
     }
 
-    /// What other processes are to know has changed, and is to be saved in another visit. Whoever has a cached bearer would not poll.
+    /// What other processes are to know has changed, and is to be saved in another visit. Whoever has a cached bearer
+    /// would not poll.
     pub(in crate::machine) fn note_unsaved(&mut self) {
         if let Some(store) = &mut self.store {
             store.unsaved.pacing = true;
