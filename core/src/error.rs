@@ -55,7 +55,7 @@ pub enum Denied {
     },
     /// The auth endpoint could not be reached or gave no useful answer, or nothing could be sent to it.
     #[error(
-        "no usable token: {failure} ({endpoint}, {attempts} attempt{}); a request after {until} tries again",
+        "no usable token ({endpoint}, {attempts} attempt{}): {failure}; a request after {until} tries again",
         if *.attempts == 1 { "" } else { "s" }
     )]
     Unavailable {
@@ -71,7 +71,7 @@ pub enum Denied {
     /// The store of the saved session failed, so nothing was sent: without the saved session it is unknown what may
     /// be sent.
     #[error(
-        "no usable token: {failure} ({place}, {attempts} attempt{}); a request after {until} tries again",
+        "no usable token ({place}, {attempts} attempt{}): {failure}; a request after {until} tries again",
         if *.attempts == 1 { "" } else { "s" }
     )]
     Store {

@@ -109,7 +109,8 @@
 //!
 //! With the feature `metrics` the recorder that the program has installed gets the counter
 //! `simacan_auth_events_total` with the label `event`, and the histogram `simacan_auth_exchange_seconds` with the label
-//! `status` (`none` if no answer came). The example `metrics_page` shows them on a page.
+//! `status` (`none` if no answer came). The event `untold` counts those that were not told, since a callback hung. The
+//! example `metrics_page` shows them on a page.
 //!
 //! [`Machine`]: simacan_auth::Machine
 

@@ -1,8 +1,9 @@
 //! Where the password is kept.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{env, fs, io};
 
 use simacan_auth::{Credentials, Zeroizing};
@@ -60,11 +61,11 @@ impl CredentialsSource {
         Self::new(username, move || read(&path))
     }
 
-    /// Reads the password from a variable of the environment. (A variable changes only if the program changes it.)
+    /// Reads the password from a variable of the environment, as it is. (A variable changes only if the program
+    /// changes it.)
     pub fn variable(username: impl Into<String>, name: impl Into<String>) -> Self {
         let name = name.into();
-        let ask = move || env::var(&name).map_err(|error| format!("variable {name}: {error}"));
-        Self::new(username, ask)
+        Self::new(username, move || of_variable(&name, env::var_os(&name)))
     }
 
     pub(crate) fn is_asked(&self) -> bool {
@@ -87,7 +88,7 @@ impl CredentialsSource {
         let password = ask()?;
         if password.is_empty() {
             // As while it is being replaced. An empty one would count, and be refused.
-            return Err("it is empty".into());
+            return Err("the password is empty".into());
         }
         Ok(Credentials::new(self.username.as_str(), password))
     }
@@ -110,10 +111,56 @@ impl fmt::Debug for CredentialsSource {
     }
 }
 
-fn read(path: &PathBuf) -> Result<String, Cause> {
-    let name = |error: io::Error| format!("{}: {error}", path.display());
+/// `env::var` would print a password that is not UTF-8.
+fn of_variable(name: &str, value: Option<OsString>) -> Result<String, Cause> {
+    let value = value.ok_or_else(|| format!("the variable {name} is not set"))?;
+    let password =
+        (value.into_string()).map_err(|_| format!("the variable {name} is not UTF-8"))?;
+    if password.is_empty() {
+        return Err(format!("the variable {name} is empty").into());
+    }
+    Ok(password)
+}
+
+fn read(path: &Path) -> Result<String, Cause> {
+    let place = path.display();
+    let name = |error: io::Error| format!("{place}: {error}");
     let text = Zeroizing::new(fs::read(path).map_err(name)?);
-    let text = std::str::from_utf8(&text).map_err(|_| format!("{}: no UTF-8", path.display()))?;
+    let text = std::str::from_utf8(&text).map_err(|_| format!("{place} is not UTF-8"))?;
     let password = text.strip_suffix('\n').unwrap_or(text);
-    Ok(password.strip_suffix('\r').unwrap_or(password).to_owned())
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    if password.is_empty() {
+        return Err(format!("{place} is empty").into());
+    }
+    Ok(password.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::of_variable;
+
+    #[cfg(unix)]
+    #[test]
+    fn i9_a_password_that_is_not_utf_8_is_not_printed() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let value = OsString::from_vec(b"s3same \xff".to_vec());
+        let error = of_variable("FLEET", Some(value)).expect_err("it is not UTF-8");
+        assert_eq!(error.to_string(), "the variable FLEET is not UTF-8");
+    }
+
+    #[test]
+    fn a_variable_without_a_password_is_named() {
+        let text = |value: Option<&str>| {
+            of_variable("FLEET", value.map(OsString::from)).map_err(|error| error.to_string())
+        };
+        assert_eq!(text(None), Err("the variable FLEET is not set".to_owned()));
+        assert_eq!(
+            text(Some("")),
+            Err("the variable FLEET is empty".to_owned())
+        );
+        assert_eq!(text(Some("p\n")), Ok("p\n".to_owned()));
+    }
 }

@@ -23,7 +23,8 @@ impl Driver {
     /// the other way round, nobody does.
     ///
     /// gRPC's `UNAUTHENTICATED` counts as a 401 if it comes in the response's head, as it does for a call that is
-    /// refused before its first message.
+    /// refused before its first message. A call for which there is no token fails with this crate's
+    /// [`Error`](crate::Error); tonic makes that the `source` of a `Status` with the code `Unknown`.
     ///
     /// ```
     /// # use simacan_auth_driver::Driver;

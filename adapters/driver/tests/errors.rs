@@ -126,64 +126,64 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
         (
             unavailable(Failure::Transport(transport.clone())).into(),
             Time(AT_NOON),
-            "no usable token: no answer came: error sending request: connection refused \
-             (https://login.example/token, 3 attempts); a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): no answer came: error sending request: \
+             connection refused; a request after NOON tries again",
         ),
         (
             unavailable(Failure::Transport(TransportFailure::timed_out())).into(),
             Time(AT_NOON),
-            "no usable token: no answer came: the exchange took too long (https://login.example/token, 3 attempts); \
-             a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): no answer came: the exchange took too long; a \
+             request after NOON tries again",
         ),
         (
             unavailable(Failure::Transport(TransportFailure::abandoned())).into(),
             Time(AT_NOON),
-            "no usable token: no answer came: the exchange was abandoned (https://login.example/token, 3 \
-             attempts); a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): no answer came: the exchange was abandoned; a \
+             request after NOON tries again",
         ),
         (
             status(StatusCode::SERVICE_UNAVAILABLE, None).into(),
             Time(AT_NOON),
-            "no usable token: the auth endpoint answered 503 Service Unavailable (https://login.example/token, 3 \
-             attempts); a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): the auth endpoint answered 503 Service \
+             Unavailable; a request after NOON tries again",
         ),
         (
             status(StatusCode::UNAUTHORIZED, Some(OAuthError::InvalidClient)).into(),
             Person(AT_NOON),
-            "no usable token: the auth endpoint answered 401 Unauthorized (invalid_client) \
-             (https://login.example/token, 3 attempts); a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): the auth endpoint answered 401 Unauthorized \
+             (invalid_client); a request after NOON tries again",
         ),
         (
             unavailable(Failure::Redirect(StatusCode::FOUND)).into(),
             Person(AT_NOON),
-            "no usable token: the auth endpoint answered 302 Found, a redirect, which is not followed: give the \
-             provider the URL that it leads to (https://login.example/token, 3 attempts); a request after NOON tries \
+            "no usable token (https://login.example/token, 3 attempts): the auth endpoint answered 302 Found, a \
+             redirect, which is not followed: give the provider the URL that it leads to; a request after NOON tries \
              again",
         ),
         (
             unavailable(BodyDefect::Missing("access_token")).into(),
             Time(AT_NOON),
-            "no usable token: the auth endpoint answered with success, but `access_token` is missing \
-             (https://login.example/token, 3 attempts); a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): the auth endpoint answered with success, but \
+             `access_token` is missing; a request after NOON tries again",
         ),
         (
             unavailable(Failure::Credentials(ErrorCause::new("the vault is sealed"))).into(),
             Time(AT_NOON),
-            "no usable token: the source of the credentials failed: the vault is sealed (https://login.example/token, \
-             3 attempts); a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): the source of the credentials failed: the \
+             vault is sealed; a request after NOON tries again",
         ),
         (
             unavailable(Failure::LoginsPaced).into(),
             Time(AT_NOON),
-            "no usable token: passwords were sent too often, so the next one waits (https://login.example/token, 3 \
-             attempts); a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): passwords were sent too often, so the next one \
+             waits; a request after NOON tries again",
         ),
         (
             unavailable(Failure::LoginsUnclear).into(),
             Time(AT_NOON),
-            "no usable token: the last answers to this password were neither tokens nor a refusal, so the next one \
-             waits (`retry_refused` allows one attempt) (https://login.example/token, 3 attempts); a request after \
-             NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): the last answers to this password were neither \
+             tokens nor a refusal, so the next one waits (`retry_refused` allows one attempt); a request after NOON \
+             tries again",
         ),
         (
             unavailable(Failure::LoginsMarked {
@@ -191,9 +191,9 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             })
             .into(),
             Time(AT_NOON),
-            "no usable token: a password was sent or refused a while ago, which could not be saved, so the next one \
-             waits: mend /var/lib/fleet/session.json, where the session belongs (`retry_refused` allows one attempt) \
-             (https://login.example/token, 3 attempts); a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): a password was sent or refused a while ago, \
+             which could not be saved, so the next one waits: mend /var/lib/fleet/session.json, where the session \
+             belongs (`retry_refused` allows one attempt); a request after NOON tries again",
         ),
         (
             unavailable(Failure::CoolingDown {
@@ -202,51 +202,51 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             })
             .into(),
             Time(AT_NOON),
-            "no usable token: the auth endpoint answered 502 Bad Gateway to another process at NOON, so it is left \
-             alone for a while (https://login.example/token, 3 attempts); a request after NOON tries again",
+            "no usable token (https://login.example/token, 3 attempts): the auth endpoint answered 502 Bad Gateway to \
+             another process at NOON, so it is left alone for a while; a request after NOON tries again",
         ),
         (
             store(StoreFailure::Locked).into(),
             Time(AT_NOON),
-            "no usable token: another process has kept the lock of the saved session for too long: look for one that \
-             hangs (/var/lib/fleet/session.json, 1 attempt); a request after NOON tries again",
+            "no usable token (/var/lib/fleet/session.json, 1 attempt): another process has kept the lock of the saved \
+             session for too long: look for one that hangs; a request after NOON tries again",
         ),
         (
             store(StoreFailure::unreachable(clients())).into(),
             Time(AT_NOON),
-            "no usable token: the store of the saved session can't be reached: error sending request: connection \
-             refused (/var/lib/fleet/session.json, 1 attempt); a request after NOON tries again",
+            "no usable token (/var/lib/fleet/session.json, 1 attempt): the store of the saved session can't be \
+             reached: error sending request: connection refused; a request after NOON tries again",
         ),
         (
             store(StoreFailure::Superseded).into(),
             Time(AT_NOON),
-            "no usable token: the lock of the saved session was lost, and another process may have saved since \
-             (/var/lib/fleet/session.json, 1 attempt); a request after NOON tries again",
+            "no usable token (/var/lib/fleet/session.json, 1 attempt): the lock of the saved session was lost, and \
+             another process may have saved since; a request after NOON tries again",
         ),
         (
             store(StoreFailure::denied("mount it for writing")).into(),
             Person(AT_NOON),
-            "no usable token: the store of the saved session can't be used: mount it for writing \
-             (/var/lib/fleet/session.json, 1 attempt); a request after NOON tries again",
+            "no usable token (/var/lib/fleet/session.json, 1 attempt): the store of the saved session can't be used: \
+             mount it for writing; a request after NOON tries again",
         ),
         (
             store(InvalidSavedSession::UnknownVersion(2).into()).into(),
             Person(AT_NOON),
-            "no usable token: the saved session has format 2, and this program knows format 1: a newer program has \
-             saved it, so update this one, or give each its own place (/var/lib/fleet/session.json, 1 attempt); a \
+            "no usable token (/var/lib/fleet/session.json, 1 attempt): the saved session has format 2, and this \
+             program knows format 1: a newer program has saved it, so update this one, or give each its own place; a \
              request after NOON tries again",
         ),
         (
             store(StoreFailure::Abandoned).into(),
             Time(AT_NOON),
-            "no usable token: the store of the saved session did not answer (/var/lib/fleet/session.json, 1 attempt); \
+            "no usable token (/var/lib/fleet/session.json, 1 attempt): the store of the saved session did not answer; \
              a request after NOON tries again",
         ),
         (
             store(StoreFailure::new("no space left")).into(),
             Time(AT_NOON),
-            "no usable token: the store of the saved session failed: no space left (/var/lib/fleet/session.json, 1 \
-             attempt); a request after NOON tries again",
+            "no usable token (/var/lib/fleet/session.json, 1 attempt): the store of the saved session failed: no space \
+             left; a request after NOON tries again",
         ),
         (
             Denied::Interrupted.into(),

@@ -4,13 +4,13 @@
 //!
 //! ```no_run
 //! use simacan_auth_postgres_store::{PostgresStore, postgres};
-//! use simacan_auth_ureq::{Client, Credentials, Provider};
+//! use simacan_auth_ureq::{Client, CredentialsSource, Provider};
 //!
 //! let config: postgres::Config = "postgres://auth:s3cret@db.example/fleet".parse()?;
 //! let store = PostgresStore::new(config, postgres::NoTls, "truck-tracker");
 //! store.create_table()?; // once, or by whoever looks after the database
 //!
-//! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
+//! let credentials = CredentialsSource::variable("foo@bar.com", "SIMACAN_PASSWORD");
 //! let client = Client::builder(Provider::simacan(), credentials).store(store).build()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -94,6 +94,10 @@ impl Remedy {
             (Io, _) if is_about_certificates(error) => {
                 Self::Person("Give the client the root of the server's certificate")
             }
+            (Io, _) if error.is_timeout() => Self::Time(
+                "No answer came in time: check that Redis runs there and can be reached, and that the URL says \
+                 rediss:// only if it takes TLS",
+            ),
             (Io, _) => Self::Time("Check that the server runs and can be reached from here"),
             (Server(BusyLoading | ClusterDown | MasterDown | TryAgain), _) | (_, "BUSY") => {
                 Self::Time("The server will be ready in a while")
@@ -102,7 +106,7 @@ impl Remedy {
                 Self::Time("Raise its maxclients, or find the programs that leave connections open")
             }
             (AuthenticationFailed, _) | (_, "NOAUTH" | "WRONGPASS") => {
-                Self::Person("Give the server's user and password in the URL")
+                Self::Person("Give the right user and password in the URL")
             }
             (Server(NoPerm), _) => Self::Person(
                 "Give the user its rights: ACL SETUSER … ~simacan:* +eval +get +set +del +pexpire",

@@ -4,10 +4,10 @@
 //!
 //! ```no_run
 //! use simacan_auth_redis_store::RedisStore;
-//! use simacan_auth_ureq::{Client, Credentials, Provider};
+//! use simacan_auth_ureq::{Client, CredentialsSource, Provider};
 //!
 //! let store = RedisStore::open("rediss://auth:s3cret@redis.example:6379", "truck-tracker")?;
-//! let credentials = Credentials::new("foo@bar.com", std::env::var("SIMACAN_PASSWORD")?);
+//! let credentials = CredentialsSource::variable("foo@bar.com", "SIMACAN_PASSWORD");
 //! let client = Client::builder(Provider::simacan(), credentials).store(store).build()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use simacan_auth_file_store::FileStore;
 use simacan_auth_ureq::ureq::{Agent, http::Request};
-use simacan_auth_ureq::{Client, Credentials, Provider};
+use simacan_auth_ureq::{Client, CredentialsSource, Provider};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -34,7 +34,7 @@ pub(crate) fn main() -> ExitCode {
 
 pub(crate) fn push(x: &str, y: &str) -> Result<()> {
     let (provider, target) = environment()?;
-    let credentials = Credentials::new(var("SIMACAN_USERNAME")?, var("SIMACAN_PASSWORD")?);
+    let credentials = CredentialsSource::variable(var("SIMACAN_USERNAME")?, "SIMACAN_PASSWORD");
     let agent = Agent::config_builder().timeout_global(Some(Duration::from_secs(30)));
     let client = Client::builder(provider, credentials)
         .agent(agent.build().into())

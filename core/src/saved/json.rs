@@ -183,7 +183,7 @@ impl fmt::Debug for SavedJson {
 #[non_exhaustive]
 pub enum InvalidSavedSession {
     /// The JSON ends in the middle: it was cut off, or is empty.
-    #[error("the saved session ends before its JSON does")]
+    #[error("the saved session is incomplete")]
     Truncated,
     /// What is saved is not JSON.
     #[error("the saved session is not JSON (line {line}, column {column})")]

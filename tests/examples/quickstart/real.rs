@@ -2,14 +2,14 @@
 
 use std::env;
 
-use simacan_auth::{Credentials, Provider, Status};
-use simacan_auth_ureq::Client;
+use simacan_auth::{Provider, Status};
+use simacan_auth_ureq::{Client, CredentialsSource};
 
 use crate::Result;
 
 pub(crate) struct Account {
     provider: Provider,
-    credentials: Credentials,
+    credentials: CredentialsSource,
 }
 
 impl Account {
@@ -25,8 +25,7 @@ impl Account {
         }
         let var = |name| env::var(name).map_err(|error| format!("{name}: {error}"));
         let account = || {
-            let [username, password, environment] = NAMES.map(var);
-            let provider = match environment?.as_str() {
+            let provider = match var("SIMACAN_ENVIRONMENT")?.as_str() {
                 "production" => Provider::simacan(),
                 "staging" => Provider::simacan_staging(),
                 other => {
@@ -36,7 +35,8 @@ impl Account {
                     return Err(message.into());
                 }
             };
-            let credentials = Credentials::new(username?, password?);
+            let credentials =
+                CredentialsSource::variable(var("SIMACAN_USERNAME")?, "SIMACAN_PASSWORD");
             Ok(Self {
                 provider,
                 credentials,

@@ -83,7 +83,7 @@ fn a_wrong_password_and_a_missing_one_are_denied() {
     let Some(server) = Redis::start(&["--requirepass", "right"]) else {
         return;
     };
-    let cure = "Give the server's user and password in the URL";
+    let cure = "Give the right user and password in the URL";
     for url in [url_of(&server, "", SECRET), server.url()] {
         let told = store(&url).lock(AT_ONCE);
         assert_eq!(kind(told, &[cure]), Kind::Denied);

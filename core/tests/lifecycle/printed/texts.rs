@@ -257,7 +257,7 @@ fn what_happens_with_a_store() {
         [
             "the session was not saved: the store of the saved session failed: no space left; next try \
              after Fri, 15 Jan 2027 08:00:00 GMT",
-            "the saved session ends before its JSON does (/s); it is not used, and will be overwritten",
+            "the saved session is incomplete (/s); it is not used, and will be overwritten",
             "the session saved in /s is not used: it is another user's, another auth endpoint's, or of another scope",
             "the password is not sent: it was refused on Fri, 15 Jan 2027 08:00:00 GMT, says the session saved \
              in /s; set new credentials, or call `retry_refused` if it is valid now",
