@@ -192,7 +192,7 @@ fn send_with_ureq(server: &Server, tally: &Tally) -> Result<(), Error> {
         match client.send(request.expect("it is well formed")) {
             Ok(response) => Ok(response.status()),
             Err(Error::Denied(denied)) => Err(Trouble::Denied(denied)),
-            Err(Error::Request(_)) => Err(Trouble::Request),
+            Err(Error::Request { .. }) => Err(Trouble::Request),
             Err(error) => panic!("{error}"),
         }
     };
@@ -222,7 +222,7 @@ async fn send_with_reqwest(server: &Server, tally: &Tally) -> Result<(), Error> 
         match request.send().await {
             Ok(response) => Ok(response.status()),
             Err(Error::Denied(denied)) => Err(Trouble::Denied(denied)),
-            Err(Error::Request(_)) => Err(Trouble::Request),
+            Err(Error::Request { .. }) => Err(Trouble::Request),
             Err(error) => panic!("{error}"),
         }
     };

@@ -66,8 +66,13 @@ pub enum Error<R = Infallible> {
     },
     /// The HTTP client can't be built as it is configured, for this reason.
     Client(R),
-    /// The request to the target API failed, for this reason.
-    Request(R),
+    /// The request to the target API failed.
+    Request {
+        /// The origin of the target. `None` if the request could not be built.
+        origin: Option<String>,
+        /// The error of the HTTP client.
+        error: R,
+    },
 }
 
 impl<R> Error<R> {
@@ -96,6 +101,13 @@ impl<R> Error<R> {
             _ => return None,
         };
         Some(at.into())
+    }
+
+    /// A [`Request`](Self::Request) that was to go there has failed.
+    #[doc(hidden)]
+    pub fn of_request(origin: Option<Origin<'_>>, error: R) -> Self {
+        let origin = origin.map(|origin| origin.to_string());
+        Self::Request { origin, error }
     }
 
     /// In a program without TLS: [`NoTls`](Self::NoTls) if the origin is https.
@@ -131,7 +143,7 @@ impl Error {
             Self::InCallback => Error::InCallback,
             Self::Forked => Error::Forked,
             Self::NoTls { origin } => Error::NoTls { origin },
-            Self::Client(never) | Self::Request(never) => match never {},
+            Self::Client(never) | Self::Request { error: never, .. } => match never {},
         }
     }
 }
@@ -180,11 +192,11 @@ impl<R: StdError> fmt::Display for Error<R> {
                 "the HTTP client can't be built: {}",
                 ErrorCause::text_of(error)
             ),
-            Self::Request(error) => write!(
-                f,
-                "the request to the target API failed: {}",
-                ErrorCause::text_of(error)
-            ),
+            Self::Request { origin, error } => {
+                let origin = origin.as_deref().unwrap_or("the target API");
+                let said = ErrorCause::text_of(error);
+                write!(f, "the request to {origin} failed: {said}")
+            }
         }
     }
 }

@@ -124,7 +124,7 @@ fn of_variable(name: &str, value: Option<OsString>) -> Result<String, Cause> {
 
 fn read(path: &Path) -> Result<String, Cause> {
     let place = path.display();
-    let name = |error: io::Error| format!("{place}: {error}");
+    let name = |error: io::Error| format!("can't read {place}: {error}");
     let text = Zeroizing::new(fs::read(path).map_err(name)?);
     let text = std::str::from_utf8(&text).map_err(|_| format!("{place} is not UTF-8"))?;
     let password = text.strip_suffix('\n').unwrap_or(text);

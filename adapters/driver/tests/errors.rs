@@ -343,7 +343,12 @@ fn table() -> Vec<(Error<Clients>, Cure, &'static str)> {
             "the HTTP client can't be built: error sending request: connection refused",
         ),
         (
-            Error::Request(clients()),
+            Error::of_request(Origin::parse("https", "api.example"), clients()),
+            Person(None),
+            "the request to https://api.example failed: error sending request: connection refused",
+        ),
+        (
+            Error::of_request(None, clients()),
             Person(None),
             "the request to the target API failed: error sending request: connection refused",
         ),

@@ -166,6 +166,6 @@ fn advice(kind: ErrorKind) -> &'static str {
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
             "Move away what is there, or choose another path"
         }
-        _ => "Mend that, or choose another path",
+        _ => "Make that possible, or choose another path",
     }
 }

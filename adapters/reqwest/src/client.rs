@@ -28,7 +28,8 @@ impl Client {
     /// [`RequestBuilder::send`] does the same. A request that was made with another client, of this crate or of
     /// reqwest, is sent with this one.
     pub async fn send(&self, request: impl Into<Inner>) -> Result<Response, Error> {
-        let request = request.into().build().map_err(Error::Request)?;
+        let request = request.into().build();
+        let request = request.map_err(|error| Error::of_request(None, error))?;
         self.execute(request).await
     }
 
@@ -39,7 +40,8 @@ impl Client {
         loop {
             let again = request.try_clone(); // before there is a token on it
             let sent = self.authorize(pending, &mut request, deadline).await?;
-            let response = self.client.execute(request).await.map_err(Error::Request)?;
+            let response = self.client.execute(request).await;
+            let response = response.map_err(|error| Error::of_request(origin(&url), error))?;
             let review = self.review(sent, &url, &response);
             let (Review::Retry(next), Some(again)) = (review, again) else {
                 return Ok(response);

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use simacan_auth_driver::{Driver, Wait};
 use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
 use ureq::typestate::HttpCrateScope;
@@ -39,10 +39,12 @@ impl Client {
         loop {
             let body = body
                 .to_send()
-                .map_err(|error| Error::Request(error.into()))?;
+                .map_err(|error| failed(&parts.uri, error.into()))?;
             let mut request = Request::from_parts(parts.clone(), body);
             let sent = self.authorize(pending, false, &mut request)?;
-            let response = self.run(request)?;
+            let response = self
+                .run(request)
+                .map_err(|error| failed(&parts.uri, error))?;
             match self.review(sent, &response) {
                 Review::Deliver => return Ok(response),
                 Review::Retry(next) => pending = Some(next),
@@ -61,7 +63,8 @@ impl Client {
         mut request: Request<B>,
     ) -> Result<Response<ureq::Body>, Error> {
         let sent = self.authorize(None, true, &mut request)?;
-        let response = self.run(request)?;
+        let uri = request.uri().clone();
+        let response = self.run(request).map_err(|error| failed(&uri, error))?;
         drop(self.review(sent, &response));
         Ok(response)
     }
@@ -89,7 +92,10 @@ impl Client {
         self.agent.configure_request(request)
     }
 
-    fn run(&self, mut request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, Error> {
+    fn run(
+        &self,
+        mut request: Request<impl AsSendBody>,
+    ) -> Result<Response<ureq::Body>, ureq::Error> {
         let is_loopback = |uri| Origin::of(uri).is_some_and(|origin| origin.is_loopback());
         let is_loopback = self.is_env_proxied && is_loopback(request.uri());
         // No redirect takes the token elsewhere (RFC 9700, section 4.12), and its status is an answer.
@@ -103,7 +109,7 @@ impl Client {
             }
             request = config.build();
         }
-        self.agent.run(request).map_err(Error::Request)
+        self.agent.run(request)
     }
 
     pub(crate) fn authorize<B>(
@@ -133,6 +139,10 @@ impl Client {
 }
 
 simacan_auth_driver::debug!(Client.driver);
+
+fn failed(uri: &Uri, error: ureq::Error) -> Error {
+    Error::of_request(Origin::of(uri), error)
+}
 
 /// Read to its end, the answer lets its connection go back to the pool. In a thread of its own, since
 /// an answer that stalls must not hold up the request; and in one for each client, since a thousand

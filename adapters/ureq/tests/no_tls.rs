@@ -64,7 +64,13 @@ fn i8_no_token_goes_to_a_target_over_https() {
     let request = Request::post(format!("{origin}/x")).body("body").unwrap();
     let error = client.build().unwrap().send(request).unwrap_err();
     assert!(
-        matches!(error, Error::Request(ureq::Error::TlsRequired)),
+        matches!(
+            error,
+            Error::Request {
+                error: ureq::Error::TlsRequired,
+                ..
+            }
+        ),
         "{error:?}"
     );
     assert_eq!(received.join().unwrap(), b"");

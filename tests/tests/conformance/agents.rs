@@ -203,7 +203,7 @@ fn found(to: &str) -> Fault {
 
 fn cause(error: Error) -> ureq::Error {
     match error {
-        Error::Request(error) => error,
+        Error::Request { error, .. } => error,
         error => panic!("{error:?}"),
     }
 }

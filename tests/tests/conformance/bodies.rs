@@ -214,7 +214,7 @@ fn what_a_client_of_reqwest_starts_is_sent_with_the_token() {
         .runtime
         .block_on(not_one.send())
         .expect_err("no URL");
-    assert!(matches!(error, simacan_auth_reqwest::Error::Request(_)));
+    assert!(matches!(error, simacan_auth_reqwest::Error::Request { .. }));
     world.assert_exchanges(0, 1);
 }
 

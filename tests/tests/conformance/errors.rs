@@ -14,9 +14,9 @@ fn nowhere() -> String {
 
 /// Ours says what failed and why, once, whether it is printed alone or with its chain.
 #[track_caller]
-fn assert_is_said_once(error: &dyn Error, clients_own: &str) {
+fn assert_is_said_once(error: &dyn Error, nowhere: &str, clients_own: &str) {
     let text = error.to_string();
-    let begins = format!("the request to the target API failed: {clients_own}");
+    let begins = format!("the request to {nowhere} failed: {clients_own}");
     assert!(text.starts_with(&begins), "{text}");
     assert_eq!(text.matches("refused").count(), 1, "{text}");
     assert!(error.source().is_none());
@@ -27,12 +27,12 @@ fn ureqs_error_is_said_once_in_a_chain() {
     let (world, nowhere) = (World::new(), nowhere());
     let plan = world.plan_at(world.provider_with(&[&nowhere]));
     let client = Ureq::builder(plan).build().expect("a client");
-    let request = http::Request::get(nowhere).body(()).expect("a URI");
+    let request = http::Request::get(&nowhere).body(()).expect("a URI");
     let error = client.send(request).expect_err("nobody listens");
-    let simacan_auth_ureq::Error::Request(own) = &error else {
+    let simacan_auth_ureq::Error::Request { error: own, .. } = &error else {
         panic!("{error:?}");
     };
-    assert_is_said_once(&error, &own.to_string());
+    assert_is_said_once(&error, &nowhere, &own.to_string());
 }
 
 #[test]
@@ -40,13 +40,13 @@ fn reqwests_error_is_said_once_in_a_chain() {
     let (world, nowhere) = (World::new(), nowhere());
     let plan = world.plan_at(world.provider_with(&[&nowhere]));
     let subject = <Reqwest<CurrentThread> as crate::subject::Subject>::build(plan);
-    let request = subject.client.get(nowhere);
+    let request = subject.client.get(&nowhere);
     let error = subject
         .runtime
         .block_on(subject.client.send(request))
         .expect_err("nobody listens");
-    let simacan_auth_reqwest::Error::Request(own) = &error else {
+    let simacan_auth_reqwest::Error::Request { error: own, .. } = &error else {
         panic!("{error:?}");
     };
-    assert_is_said_once(&error, &own.to_string());
+    assert_is_said_once(&error, &nowhere, &own.to_string());
 }
