@@ -71,7 +71,7 @@ macro_rules! client_methods {
             $driver.health().map_err($crate::Error::cast)
         }
 
-        /// Returns the driver that keeps the session. With the feature `tower` of `simacan-auth-driver` it has a
+        /// Returns the driver that keeps the session. With the feature `tower` (of `simacan-auth-driver`) it has a
         /// layer for clients of `http` requests.
         pub fn driver(&$self) -> &$crate::Driver {
             &$driver

@@ -4,7 +4,7 @@
 //!
 //! The platform is emulated, and so is the caller. Here the platform is away for a while.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::State;
@@ -58,7 +58,7 @@ pub(crate) async fn main() -> Result<(), BoxError> {
     let platform = Platform { client, base };
     let service = Router::new()
         .route("/positions", post(push))
-        .with_state(platform);
+        .with_state(platform.clone());
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}/positions", listener.local_addr()?);
     let serving = tokio::spawn(async { axum::serve(listener, service).await });
@@ -66,15 +66,17 @@ pub(crate) async fn main() -> Result<(), BoxError> {
     let caller = reqwest::Client::builder().no_proxy().build()?;
     let call = || caller.post(&url).body("<realisation/>").send();
     println!("{}", call().await?.status());
-    server.with(|platform| {
-        platform.revoke_access_tokens();
+    server.with(|emulator| {
+        emulator.revoke_access_tokens();
         let away = Fault::Status(StatusCode::SERVICE_UNAVAILABLE);
-        platform.script(Endpoint::Refresh, away);
+        emulator.script(Endpoint::Refresh, away);
     });
     let answer = call().await?;
     let wait = answer.headers()[RETRY_AFTER].to_str()?;
     println!("{}, retry after {wait} s", answer.status());
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     serving.abort();
+    // Before a service ends: what is under way is ended, and saved if there is a store.
+    assert!(platform.client.settle(Duration::from_secs(5)).await);
     Ok(())
 }
