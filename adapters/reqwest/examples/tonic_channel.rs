@@ -1,6 +1,8 @@
 //! A `tonic` channel: each call carries the token, and a call that finds it refused ends it.
 //! `cargo run -p simacan-auth-reqwest --features tower --example tonic_channel`
 //!
+//! A program of yours needs this package with its feature `tower`, `tonic` with `channel`, and `tower`.
+//!
 //! gRPC says `UNAUTHENTICATED` in a header below HTTP's status 200; the layer reads it as a 401. The call itself fails,
 //! since its messages can't be sent twice. The next one has a new token.
 
