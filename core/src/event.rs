@@ -272,7 +272,7 @@ impl fmt::Display for Event {
             }
             Self::TargetGuarded { until } => write!(
                 f,
-                "a target API refuses even fresh tokens; its 401s start nothing until {until}"
+                "a target API refuses even fresh tokens; its 401s cause no refresh before {until}"
             ),
             Self::Adopted {
                 generation,
@@ -316,7 +316,7 @@ impl fmt::Display for Event {
                 "a forgotten token was not revoked: {failure}; it ends in its time"
             ),
             Self::CredentialsReplaced { username } => {
-                write!(f, "new credentials, of {username}")
+                write!(f, "uses the credentials of {username} from now on")
             }
         }
     }
