@@ -316,7 +316,7 @@ impl fmt::Display for Event {
                 "a forgotten token was not revoked: {failure}; it ends in its time"
             ),
             Self::CredentialsReplaced { username } => {
-                write!(f, "uses the credentials of {username} from now on")
+                write!(f, "new credentials, of {username}")
             }
         }
     }

@@ -32,7 +32,7 @@ fn the_events_of_a_login_a_refresh_and_a_refusal() {
             "refreshed: token 2, good until Fri, 15 Jan 2027 09:00:00 GMT",
             "a target API refuses even fresh tokens; its 401s cause no refresh before \
              Fri, 15 Jan 2027 08:00:10 GMT",
-            "uses the credentials of fleet from now on",
+            "new credentials, of fleet",
             "a target API refused token 2",
             "refresh started (attempt 1)",
             "the refresh token was refused; the password is sent again",
