@@ -48,7 +48,16 @@ impl CredentialsSource {
         P: Into<String>,
         E: Into<Cause>,
     {
-        let ask = move || ask().map(Into::into).map_err(Into::into);
+        Self::asked(username, move || {
+            let password = ask().map_err(Into::into)?;
+            not_empty("the password", password.into())
+        })
+    }
+
+    fn asked(
+        username: impl Into<String>,
+        ask: impl Fn() -> Result<String, Cause> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             username: username.into(),
             kind: Kind::Asked(Box::new(ask)),
@@ -58,14 +67,14 @@ impl CredentialsSource {
     /// Reads the password from a file, without the line end at its end.
     pub fn file(username: impl Into<String>, path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
-        Self::new(username, move || read(&path))
+        Self::asked(username, move || read(&path))
     }
 
     /// Reads the password from a variable of the environment, as it is. (A variable changes only if the program
     /// changes it.)
     pub fn variable(username: impl Into<String>, name: impl Into<String>) -> Self {
         let name = name.into();
-        Self::new(username, move || of_variable(&name, env::var_os(&name)))
+        Self::asked(username, move || of_variable(&name, env::var_os(&name)))
     }
 
     pub(crate) fn is_asked(&self) -> bool {
@@ -85,12 +94,7 @@ impl CredentialsSource {
         let Kind::Asked(ask) = &self.kind else {
             return Err("there is no source".into());
         };
-        let password = ask()?;
-        if password.is_empty() {
-            // As while it is being replaced. An empty one would count, and be refused.
-            return Err("the password is empty".into());
-        }
-        Ok(Credentials::new(self.username.as_str(), password))
+        Ok(Credentials::new(self.username.as_str(), ask()?))
     }
 }
 
@@ -116,10 +120,7 @@ fn of_variable(name: &str, value: Option<OsString>) -> Result<String, Cause> {
     let value = value.ok_or_else(|| format!("the variable {name} is not set"))?;
     let password =
         (value.into_string()).map_err(|_| format!("the variable {name} is not UTF-8"))?;
-    if password.is_empty() {
-        return Err(format!("the variable {name} is empty").into());
-    }
-    Ok(password)
+    not_empty(format!("the variable {name}"), password)
 }
 
 fn read(path: &Path) -> Result<String, Cause> {
@@ -129,10 +130,15 @@ fn read(path: &Path) -> Result<String, Cause> {
     let text = std::str::from_utf8(&text).map_err(|_| format!("{place} is not UTF-8"))?;
     let password = text.strip_suffix('\n').unwrap_or(text);
     let password = password.strip_suffix('\r').unwrap_or(password);
+    not_empty(place, password.to_owned())
+}
+
+/// A password is empty while it is being replaced. As an empty one it would count, and be refused.
+fn not_empty(place: impl fmt::Display, password: String) -> Result<String, Cause> {
     if password.is_empty() {
         return Err(format!("{place} is empty").into());
     }
-    Ok(password.to_owned())
+    Ok(password)
 }
 
 #[cfg(test)]

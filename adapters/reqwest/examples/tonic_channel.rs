@@ -6,6 +6,7 @@
 //! gRPC says `UNAUTHENTICATED` in a header below HTTP's status 200; the layer reads it as a 401. The call itself fails,
 //! since its messages can't be sent twice. The next one has a new token.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{Request, StatusCode, header};
@@ -23,7 +24,7 @@ use tower::ServiceBuilder;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A service that takes the token of a call to be good if the platform does.
-async fn serve(platform: std::sync::Arc<Server>) -> Result<String> {
+async fn serve(platform: Arc<Server>) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let check = move |call: tonic::Request<()>| {
@@ -54,7 +55,7 @@ async fn serve(platform: std::sync::Arc<Server>) -> Result<String> {
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn main() -> Result<()> {
     let settings = Settings::new().with_user("fleet", "open sesame");
-    let platform = std::sync::Arc::new(Server::start(Emulator::new(settings))?);
+    let platform = Arc::new(Server::start(Emulator::new(settings))?);
     let url = serve(platform.clone()).await?;
 
     let provider = Provider::simacan_at(platform.base_url())

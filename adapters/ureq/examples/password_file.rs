@@ -9,9 +9,8 @@ use std::path::PathBuf;
 use std::{env, fs, process};
 
 use simacan_auth_emulator::{Emulator, Server, Settings};
-use simacan_auth_ureq::simacan_auth_driver::CredentialsSource;
 use simacan_auth_ureq::ureq::http::{Request, StatusCode};
-use simacan_auth_ureq::{Client, Provider};
+use simacan_auth_ureq::{Client, CredentialsSource, Provider};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 

@@ -25,7 +25,8 @@ impl Account {
         }
         let var = |name| env::var(name).map_err(|error| format!("{name}: {error}"));
         let account = || {
-            let provider = match var("SIMACAN_ENVIRONMENT")?.as_str() {
+            let [username, password, environment] = NAMES;
+            let provider = match var(environment)?.as_str() {
                 "production" => Provider::simacan(),
                 "staging" => Provider::simacan_staging(),
                 other => {
@@ -35,8 +36,7 @@ impl Account {
                     return Err(message.into());
                 }
             };
-            let credentials =
-                CredentialsSource::variable(var("SIMACAN_USERNAME")?, "SIMACAN_PASSWORD");
+            let credentials = CredentialsSource::variable(var(username)?, password);
             Ok(Self {
                 provider,
                 credentials,

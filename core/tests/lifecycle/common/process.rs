@@ -360,18 +360,23 @@ impl Process {
         self.log.iter().filter(|op| **op == Op::Password).count()
     }
 
-    /// The end of a job that is left to the test.
-    pub(crate) fn abandon(&mut self, job: JobId) {
+    /// Tells the referee what has become of what was sent.
+    fn tell(&mut self, end: impl FnOnce(&mut Referee, Timestamp, Exchange)) {
         if let Some(sent) = self.judged.take() {
-            self.store.judge(|referee| referee.lost(self.now, sent));
+            self.store.judge(|referee| end(referee, self.now, sent));
         }
+    }
+
+    pub(crate) fn abandon(&mut self, job: JobId) {
+        self.tell(Referee::lost);
         self.machine.abandon(self.now, job);
     }
 
+    /// The end of a job that is left to the test.
     pub(crate) fn end(&mut self, job: JobId, end: JobEnd) {
         let in_flight = self.flight.as_ref().map(|flight| flight.exchange);
-        if let Some(sent) = self.judged.take_if(|_| in_flight == Some(job)) {
-            self.store.judge(|referee| referee.not_sent(self.now, sent));
+        if in_flight == Some(job) {
+            self.tell(Referee::not_sent);
         }
         self.machine.handle_end(self.now, job, end);
     }
@@ -490,10 +495,7 @@ impl Process {
     /// What follows is left to the test.
     pub(crate) fn receive(&mut self, response: Response<String>) {
         let exchange = self.land();
-        if let Some(sent) = self.judged.take() {
-            self.store
-                .judge(|referee| referee.answered(self.now, sent, &response));
-        }
+        self.tell(|referee, now, sent| referee.answered(now, sent, &response));
         self.machine.handle_response(self.now, exchange, response);
     }
 
@@ -533,14 +535,10 @@ impl Process {
 
     fn fail(&mut self, failure: TransportFailure) {
         let exchange = self.land();
-        if let Some(sent) = self.judged.take() {
-            self.store.judge(|referee| {
-                if failure.is_not_sent() {
-                    referee.not_sent(self.now, sent);
-                } else {
-                    referee.lost(self.now, sent);
-                }
-            });
+        if failure.is_not_sent() {
+            self.tell(Referee::not_sent);
+        } else {
+            self.tell(Referee::lost);
         }
         self.machine.handle_failure(self.now, exchange, failure);
         self.run();
